@@ -1,0 +1,151 @@
+//! Events: everything that a hedge kernel says.
+//!
+//! The header is the same for all of them. `now_ns` repeats the command's, so the stream of events
+//! holds no other time than that of the commands.
+
+use crate::record::record;
+use crate::{Event, Field, Reason, RecordLayout, VERSION};
+
+const fn field(
+    offset: usize,
+    bytes: usize,
+    name: &'static str,
+    type_name: &'static str,
+    description: &'static str,
+) -> Field {
+    Field { offset, bytes, name, type_name, description }
+}
+
+const HEADER: &[Field] = &[
+    field(0, 1, "kind", "u8", "Kind of the event."),
+    field(1, 1, "version", "u8", "`VERSION`."),
+    field(2, 1, "underlying", "u8", "Underlying of the command."),
+    field(3, 1, "reason", "u8", "Reason code; 0 when nothing was refused."),
+    field(4, 2, "flags", "u16", "Bit 0 urgent, bit 1 answered by an exact pass, bit 2 last event of its command."),
+    field(6, 2, "bank_id", "u16", "The active bank of the underlying; 0 before the first swap."),
+    field(8, 8, "now_ns", "u64", "Time of the command, ns."),
+    field(48, 8, "command_seq", "u64", "Sequence number of the command answered."),
+    field(56, 8, "seq", "u64", "Free-running sequence number of the event."),
+];
+
+/// `flags`: exposure is beyond the emergency band.
+pub const FLAG_URGENT: u16 = 1;
+/// `flags`: the answer comes from an exact pass over the rows.
+pub const FLAG_EXACT: u16 = 2;
+/// `flags`: the last event of its command.
+pub const FLAG_LAST: u16 = 4;
+
+/// The header fields of an event.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Header {
+    /// Underlying of the command.
+    pub underlying: u8,
+    /// Reason code.
+    pub reason: Reason,
+    /// Flag bits.
+    pub flags: u16,
+    /// Active bank of the underlying.
+    pub bank_id: u16,
+    /// Time of the command, ns.
+    pub now_ns: u64,
+    /// Sequence number of the command answered.
+    pub command_seq: u64,
+    /// Sequence number of the event.
+    pub seq: u64,
+}
+
+impl Event {
+    /// Reason code; `None` for a number that no kernel of this version sends.
+    #[inline]
+    pub fn reason(&self) -> Option<Reason> {
+        Reason::from_code(self.0[3])
+    }
+    /// Flag bits.
+    #[inline]
+    pub fn flags(&self) -> u16 {
+        u16::from_le_bytes([self.0[4], self.0[5]])
+    }
+    /// Bank on which the answer rests.
+    #[inline]
+    pub fn bank_id(&self) -> u16 {
+        u16::from_le_bytes([self.0[6], self.0[7]])
+    }
+}
+
+macro_rules! events {
+    ($($(#[doc = $text:literal])+ $name:ident = $kind:literal { $($fields:tt)* })*) => {
+        $(record! { Event, HEADER, $(#[doc = $text])+ $name = $kind { $($fields)* } }
+        impl $name {
+            /// The event on the wire.
+            #[inline(always)]
+            pub fn encode(&self, header: Header) -> Event {
+                let mut event = Event::ZERO;
+                event.0[0] = Self::KIND;
+                event.0[1] = VERSION;
+                event.0[2] = header.underlying;
+                event.0[3] = header.reason as u8;
+                event.0[4..6].copy_from_slice(&header.flags.to_le_bytes());
+                event.0[6..8].copy_from_slice(&header.bank_id.to_le_bytes());
+                event.0[8..16].copy_from_slice(&header.now_ns.to_le_bytes());
+                self.put(&mut event.0);
+                event.0[48..56].copy_from_slice(&header.command_seq.to_le_bytes());
+                event.0[56..64].copy_from_slice(&header.seq.to_le_bytes());
+                event
+            }
+        })*
+        /// Tables of all events, in order of their kind.
+        pub const LAYOUTS: &[RecordLayout] = &[$($name::LAYOUT),*];
+    };
+}
+
+events! {
+    /// The command was carried out and there is nothing else to say.
+    Accepted = 1 {
+        16 command_kind: u8 "Kind of the command.";
+    }
+    /// The decision is not to trade, or the command was refused; `reason` says why.
+    Refused = 2 {
+        16 exposure: i64 "Net exposure against the target, 2^-16 contract; 0 when it was not computed.";
+        24 band: i64 "Half band on the side of the exposure, 2^-16 contract; 0 when it was not computed.";
+        32 quantity: i64 "What would have been traded, contracts, positive to buy; 0 when the trigger did not fire.";
+        40 command_kind: u8 "Kind of the command.";
+    }
+    /// Send this order. It is already counted in the ledger.
+    Hedge = 3 {
+        16 exposure: i64 "Net exposure against the target, 2^-16 contract.";
+        24 band: i64 "Half band on the side of the exposure, 2^-16 contract.";
+        32 quantity: i64 "Contracts, positive to buy.";
+        40 limit_price: u32 "Limit price, price units.";
+        44 order_id: u32 "The order's id, free-running per underlying.";
+    }
+    /// The Greeks of the portfolio at the reference price.
+    Risk = 4 {
+        16 delta: i64 "Delta of the rows, 2^-32 coin, saturating.";
+        24 gamma: i64 "Change of that delta per unit of log price, 2^-32 coin, saturating.";
+        32 vega: i64 "Vega of the rows per 1.00 of vol, 2^-32 coin, saturating.";
+        40 price: u32 "Reference price, price units.";
+        44 error_bound: u32 "Error bound of the interval, 2^-16 contract, saturating; 0 for an exact pass.";
+    }
+    /// The ledger of an underlying after an order update or a reconciliation.
+    Ledger = 5 {
+        16 position: i64 "Position of the hedge instrument, contracts.";
+        24 coin: i64 "Coin constant (cash and hedges filled), 2^-32 coin.";
+        32 open_buy: u32 "Open buy quantity, contracts.";
+        36 open_sell: u32 "Open sell quantity, contracts.";
+        40 unknown_buy: u32 "Buy quantity of orders in unknown state, contracts.";
+        44 unknown_sell: u32 "Sell quantity of orders in unknown state, contracts.";
+    }
+    /// Bank and ladder were swapped.
+    Swapped = 6 {
+        16 error_bound: u64 "Largest error bound of an interval answered by its cubic, 2^-16 contract.";
+        24 exact_intervals: u32 "Intervals that are answered by an exact pass: an AMM edge, or not resolved.";
+        28 saturated_rows: u32 "Rows whose `a` is at its limit.";
+        32 low: u32 "First price of the ladder, price units.";
+        36 high: u32 "First price beyond the ladder, price units.";
+    }
+    /// Something was booked that should not have happened; `reason` says what, hedging stops until it is cured.
+    Fault = 7 {
+        16 detail: u64 "Slot or order id.";
+        24 value: i64 "The quantity or amount concerned.";
+    }
+}

@@ -1,0 +1,365 @@
+//! Banks: the compiled rows of an underlying, twice, with the parameters that change with them.
+//!
+//! ```text
+//!            OpenBank            WriteRow x every slot         Build          Swap
+//!   closed -----------> open ---------------------> complete -------> built -------> active
+//!      ^                                                                               |
+//!      +------------------- the bank that was active before <-------------------------+
+//! ```
+//!
+//! Quantities do not live here but once per slot (`Underlying`), so a fill during a compile or a
+//! build cannot be lost: weights are a function of quantity, per-lot weight and shift, worked out
+//! when either changes.
+//!
+//! Invariants:
+//! * a weight is below 2^31 in size; the weighted sum of sizes (`gross`) is below 2^34 per kind of
+//!   weight; a row that would pass this contributes nothing and raises `out_of_range`;
+//! * `constant` is the sum of `Shape::constant` over the rows, per group;
+//! * option rows are in the packed arrays, all other rows are zero there.
+
+use hedgewire_abi::Reason;
+use hedgewire_abi::command::{OpenBank, WriteRow, code};
+use hedgewire_abi::format::{
+    A_MAX, B_BITS, B_MAX, COIN_BITS, COIN_LADDER_BITS, COIN_MAGNITUDE_BITS, DENSITY_BITS, GROSS_MAX, GUARD_BITS,
+    PHI_BITS, STEP_RATIO_BITS, U_BITS,
+};
+
+use crate::row::Shape;
+
+/// Largest edge of a range row, 2^-29: no price that the rows reach gets there.
+const EDGE_MAX: i64 = 1 << 31;
+
+/// Packed rows of one bank, for all slots, in the layout that four rows at once are read in.
+#[derive(Default)]
+pub struct Rows {
+    /// `a` in the low half, delta weight in the high half.
+    pub a_delta: Vec<u64>,
+    /// Intercept of u, 2^-50.
+    pub b: Vec<i64>,
+    /// Gamma weight in the low half, vega weight in the high half.
+    pub gamma_vega: Vec<u64>,
+    /// One bit per slot: the row is in the linear group. A word is a block of 64 slots.
+    pub linear: Vec<u64>,
+    /// The rows as they were written.
+    pub spec: Vec<RowSpec>,
+    /// Slots of range rows, per underlying from its first slot on.
+    pub ranges: Vec<u32>,
+}
+
+/// One row as it was written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RowSpec {
+    /// Kind, group and place on the price axis.
+    pub shape: Shape,
+    /// Weights of one lot: delta, gamma, vega.
+    pub omega: [i32; 3],
+    /// Right shifts of quantity times omega.
+    pub shift: [u8; 3],
+    /// The opening of the bank that it was written in.
+    pub epoch: u32,
+    /// Weights at the present quantity.
+    pub weight: [i32; 3],
+}
+
+impl RowSpec {
+    /// Reads a row command, refusing what is outside its range.
+    pub fn read(row: &WriteRow, epoch: u32) -> Result<Self, Reason> {
+        let spec = Self {
+            shape: Shape {
+                kind: row.row_kind,
+                linear: row.group == code::GROUP_LINEAR,
+                a: row.a,
+                b: if row.row_kind == code::RANGE { row.b } else { row.b.wrapping_shl(U_BITS - B_BITS) },
+            },
+            omega: [row.omega_delta, row.omega_gamma, row.omega_vega],
+            shift: [row.shift_delta, row.shift_gamma, row.shift_vega],
+            epoch,
+            weight: [0; 3],
+        };
+        let in_range = row.row_kind <= code::RANGE
+            && row.group <= code::GROUP_LINEAR
+            && spec.shift.iter().all(|&shift| shift <= 62)
+            && spec.place_in_range(row.b);
+        if in_range { Ok(spec) } else { Err(Reason::ValueRange) }
+    }
+
+    /// Whether `a` and the `b` of the wire are legal for the kind.
+    fn place_in_range(&self, b: i64) -> bool {
+        let a = i64::from(self.shape.a);
+        match self.shape.kind {
+            code::CALL | code::PUT => self.shape.a <= A_MAX && (-B_MAX..=B_MAX).contains(&b),
+            code::RANGE => a <= b && b <= EDGE_MAX,
+            _ => a == 0 && b == 0,
+        }
+    }
+
+    /// Weights at `quantity` lots, or `None` if one does not fit 31 bits.
+    fn weights(&self, quantity: i32) -> Option<[i32; 3]> {
+        let mut weights = [0; 3];
+        for (i, weight) in weights.iter_mut().enumerate() {
+            let wide = (i64::from(quantity) * i64::from(self.omega[i])) >> self.shift[i];
+            *weight = i32::try_from(wide).ok().filter(|&w| w != i32::MIN)?;
+        }
+        Some(weights)
+    }
+
+    fn is_saturated(&self) -> bool {
+        matches!(self.shape.kind, code::CALL | code::PUT) && self.shape.a == A_MAX
+    }
+
+    fn is_option(&self) -> bool {
+        matches!(self.shape.kind, code::CALL | code::PUT)
+    }
+}
+
+impl Rows {
+    /// Empty rows for `slots` slots.
+    pub fn new(slots: usize) -> Self {
+        Self {
+            a_delta: vec![0; slots],
+            b: vec![0; slots],
+            gamma_vega: vec![0; slots],
+            linear: vec![0; slots.div_ceil(64)],
+            spec: vec![RowSpec::default(); slots],
+            ranges: vec![0; slots],
+        }
+    }
+
+    /// Number of slots.
+    pub fn len(&self) -> usize {
+        self.spec.len()
+    }
+
+    /// Packs the row at `slot` for the vector form.
+    fn pack(&mut self, slot: usize) {
+        let spec = self.spec[slot];
+        let on = u64::from(spec.is_option());
+        let word = |low: u32, high: i32| (u64::from(low) | (u64::from(high as u32) << 32)) * on;
+        self.a_delta[slot] = word(spec.shape.a, spec.weight[0]);
+        self.b[slot] = if on == 1 { spec.shape.b } else { 0 };
+        self.gamma_vega[slot] = word(spec.weight[1] as u32, spec.weight[2]);
+        let bit = 1 << (slot % 64);
+        self.linear[slot / 64] =
+            if spec.shape.linear { self.linear[slot / 64] | bit } else { self.linear[slot / 64] & !bit };
+    }
+}
+
+/// Parameters that switch together with the rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Scale {
+    /// Compiler's name of the bank.
+    pub bank_id: u16,
+    /// Price at which the rows were compiled.
+    pub price_ref: u32,
+    /// kd, kg, kv.
+    pub bits: [i32; 3],
+    /// Mantissa of the delta-to-contract factor.
+    pub contract_scale: u64,
+    /// Its shift.
+    pub contract_shift: u32,
+    /// Whether a contract is worth coin.
+    pub linear_hedge: bool,
+    /// Whether wealth is counted in USD.
+    pub usd: bool,
+    /// `code::BAND_*`.
+    pub band_kind: u8,
+    /// Mantissa of the band's factor.
+    pub band_factor: u32,
+    /// Shift of the band.
+    pub band_shift: u32,
+    /// Rows may not be hedged on after this, ns.
+    pub valid_until_ns: u64,
+}
+
+impl Scale {
+    /// Reads the parameters of a bank, refusing what is outside its range.
+    pub fn read(open: &OpenBank) -> Result<Self, Reason> {
+        let bits = [open.delta_bits, open.gamma_bits, open.vega_bits].map(i32::from);
+        let in_range = open.bank_id <= u32::from(u16::MAX)
+            && open.price_ref > 0
+            && open.contract_scale >= 1 << 31
+            && open.contract_shift <= 120
+            && open.band_shift <= 60
+            && open.band_kind <= code::BAND_WHALLEY_WILMOTT
+            && open.hedge_kind <= code::HEDGE_LINEAR
+            && open.numeraire <= code::NUMERAIRE_USD
+            && bits.iter().all(|bits| (-24..=48).contains(bits))
+            && (0..=62).contains(&gamma_cut(bits));
+        if !in_range {
+            return Err(Reason::ValueRange);
+        }
+        Ok(Self {
+            bank_id: open.bank_id as u16,
+            price_ref: open.price_ref,
+            bits,
+            contract_scale: u64::from(open.contract_scale),
+            contract_shift: u32::from(open.contract_shift),
+            linear_hedge: open.hedge_kind == code::HEDGE_LINEAR,
+            usd: open.numeraire == code::NUMERAIRE_USD,
+            band_kind: open.band_kind,
+            band_factor: open.band_factor,
+            band_shift: u32::from(open.band_shift),
+            valid_until_ns: open.valid_until_ns,
+        })
+    }
+
+    /// Right shift from a gamma sum (2^-(kg + 30)) to ladder units (2^-(kd + 7)).
+    #[inline]
+    pub fn gamma_shift(&self) -> u32 {
+        gamma_cut(self.bits) as u32
+    }
+
+    /// Right shift from a gamma sum times `step / price` to ladder units.
+    #[inline]
+    pub fn slope_shift(&self) -> u32 {
+        STEP_RATIO_BITS + self.gamma_shift()
+    }
+
+    /// Whether the hedge's own coin delta moves with the price and is counted in contracts: only
+    /// then does the band follow the hedge.
+    #[inline]
+    pub fn hedge_drifts(&self) -> bool {
+        !self.usd && !self.linear_hedge
+    }
+
+    /// Whether filled hedges count as contracts; else they are in the coin constant.
+    #[inline]
+    pub fn counts_contracts(&self) -> bool {
+        self.linear_hedge || !self.usd
+    }
+
+    /// A coin amount of the wire (2^-32) in ladder units, floored; `None` if it does not fit.
+    pub fn ladder_units(&self, coin: i64) -> Option<i64> {
+        let shift = self.bits[0] + GUARD_BITS as i32 - COIN_BITS as i32;
+        let wide = if shift >= 0 { i128::from(coin) << shift } else { i128::from(coin) >> -shift };
+        (wide.unsigned_abs() < 1 << COIN_LADDER_BITS).then_some(wide as i64)
+    }
+
+    /// An amount in units of 2^-(bits + 7) as a coin amount of the wire, saturating at 62 bits.
+    pub fn coin_of(&self, amount: i64, bits: i32) -> i64 {
+        let shift = COIN_BITS as i32 - bits - GUARD_BITS as i32;
+        let wide = if shift >= 0 { i128::from(amount) << shift } else { i128::from(amount) >> -shift };
+        hedgewire_abi::format::saturate(wide, COIN_MAGNITUDE_BITS).0
+    }
+
+    /// The price factor of `exposure`: contracts per ladder unit of delta, times a power of two.
+    #[inline(always)]
+    pub fn contract_factor(&self, hedge_price: u32) -> u64 {
+        if self.linear_hedge { self.contract_scale << 8 } else { (u64::from(hedge_price) * self.contract_scale) >> 24 }
+    }
+
+    /// A delta in ladder units as an exposure in 2^-16 contract, floored, at full width.
+    #[inline(always)]
+    pub fn contracts_of(&self, delta: i64, hedge_price: u32) -> i128 {
+        (i128::from(delta) * i128::from(self.contract_factor(hedge_price))) >> self.contract_shift
+    }
+}
+
+fn gamma_cut(bits: [i32; 3]) -> i32 {
+    bits[1] + DENSITY_BITS as i32 - bits[0] - GUARD_BITS as i32
+}
+
+/// Where a bank is in its life.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// Holds nothing that may be built.
+    #[default]
+    Closed,
+    /// Being written; `u32` slots are.
+    Open(u32),
+    /// In use.
+    Active,
+}
+
+/// One bank of one underlying; its rows are in `Rows`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Bank {
+    /// Parameters that switch with it.
+    pub scale: Scale,
+    /// Where it is in its life.
+    pub stage: Stage,
+    /// Counts its openings, so that rows of an earlier one are not taken for written.
+    pub epoch: u32,
+    /// Constants of the groups: inverse, linear; 2^-(kd + 29) coin.
+    pub constant: [i64; 2],
+    /// Weighted sums of sizes: delta, gamma, vega.
+    pub gross: [i64; 3],
+    /// Rows whose `a` is at its limit.
+    pub saturated: u32,
+    /// Range rows listed in `Rows::ranges`.
+    pub range_count: u32,
+    /// A row does not fit the scale; no hedging on this bank.
+    pub out_of_range: bool,
+}
+
+impl Bank {
+    /// Opens the bank anew.
+    pub fn open(&mut self, scale: Scale) {
+        *self = Self { scale, stage: Stage::Open(0), epoch: self.epoch.wrapping_add(1), ..Self::default() };
+    }
+
+    /// Writes a row at `slot` with the slot's quantity. `first` is the underlying's first slot.
+    pub fn write(
+        &mut self,
+        rows: &mut Rows,
+        first: usize,
+        slot: usize,
+        spec: RowSpec,
+        quantity: i32,
+    ) -> Result<(), Reason> {
+        let Stage::Open(written) = self.stage else { return Err(Reason::BankClosed) };
+        let again = rows.spec[slot].epoch == self.epoch;
+        if again {
+            self.retract(rows, first, slot);
+        }
+        self.stage = Stage::Open(written + u32::from(!again));
+        self.saturated += u32::from(spec.is_saturated());
+        if spec.shape.kind == code::RANGE {
+            rows.ranges[first + self.range_count as usize] = slot as u32;
+            self.range_count += 1;
+        }
+        rows.spec[slot] = spec;
+        self.reweigh(rows, slot, quantity);
+        Ok(())
+    }
+
+    /// Takes a row out that is about to be written a second time.
+    fn retract(&mut self, rows: &mut Rows, first: usize, slot: usize) {
+        self.reweigh(rows, slot, 0);
+        self.saturated -= u32::from(rows.spec[slot].is_saturated());
+        let list = &mut rows.ranges[first..first + self.range_count as usize];
+        if let Some(at) = list.iter().position(|&listed| listed == slot as u32) {
+            list.swap(at, self.range_count as usize - 1);
+            self.range_count -= 1;
+        }
+    }
+
+    /// Whether the row at `slot` belongs to this opening of the bank.
+    #[inline]
+    pub fn holds(&self, rows: &Rows, slot: usize) -> bool {
+        self.stage != Stage::Closed && rows.spec[slot].epoch == self.epoch
+    }
+
+    /// Gives the row at `slot` the weights of `quantity`; returns by how much they changed.
+    pub fn reweigh(&mut self, rows: &mut Rows, slot: usize, quantity: i32) -> [i64; 3] {
+        let old = rows.spec[slot];
+        let factor = old.shape.gross_factor();
+        let size = |w: i32| i64::from(w).abs() * factor;
+        let rest: [i64; 3] = core::array::from_fn(|i| self.gross[i] - size(old.weight[i]));
+        let fits = |w: &[i32; 3]| (0..3).all(|i| rest[i] + size(w[i]) < GROSS_MAX);
+        let weight = old.weights(quantity).filter(fits).unwrap_or_else(|| {
+            self.out_of_range = true;
+            [0; 3]
+        });
+        self.gross = core::array::from_fn(|i| rest[i] + size(weight[i]));
+        let change: [i64; 3] = core::array::from_fn(|i| i64::from(weight[i]) - i64::from(old.weight[i]));
+        self.constant[usize::from(old.shape.linear)] += old.shape.constant(change[0]);
+        rows.spec[slot].weight = weight;
+        rows.pack(slot);
+        change
+    }
+}
+
+// A product of a weight and a table value is below 2^31 2^30; a sum of such with gross < 2^34 stays
+// below 2^34 2^PHI_BITS.
+const _: () = assert!(34 + PHI_BITS <= 63);
