@@ -1,0 +1,3 @@
+//! The `hedgewire` command.
+
+fn main() {}
