@@ -43,13 +43,10 @@ macro_rules! commands {
             /// The command on the wire.
             #[inline]
             pub fn encode(&self, header: Header) -> Command {
-                let mut command = Command::ZERO;
-                command.0[0] = Self::KIND;
-                command.0[1] = VERSION;
-                command.0[2] = header.underlying;
-                command.0[8..16].copy_from_slice(&header.now_ns.to_le_bytes());
-                self.put(&mut command.0);
-                command.with_seq(header.seq)
+                let first = u64::from(Self::KIND) | (u64::from(VERSION) << 8) | (u64::from(header.underlying) << 16);
+                let mut words = [first, header.now_ns, 0, 0, 0, 0, 0, header.seq];
+                self.put(&mut words);
+                Command::from_words(words)
             }
         })*
         /// Tables of all commands, in order of their kind.
@@ -67,8 +64,8 @@ commands! {
     /// Sets the hedge trigger: band limits, exit fraction and clips.
     SetTrigger = 2 {
         16 theta: u32 "Exit fraction, 2^-16: a hedge leaves theta times the band. 0 is the target, 65536 the edge.";
-        20 band_scale_buy: u32 "Factor on the band below the target, 2^-16.";
-        24 band_scale_sell: u32 "Factor on the band above the target, 2^-16.";
+        20 band_scale_buy: u32 "Factor on the band below the target, 2^-16; at most 16.";
+        24 band_scale_sell: u32 "Factor on the band above the target, 2^-16; at most 16.";
         28 clip_min: u32 "Smallest order, contracts; at least 1.";
         32 clip_max: u32 "Largest order, contracts.";
         40 band_min: u64 "Floor of the half band, 2^-16 contract; the interval's error bound is added to it.";

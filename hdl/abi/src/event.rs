@@ -54,6 +54,20 @@ pub struct Header {
     pub seq: u64,
 }
 
+impl Header {
+    /// The header's part of the eight words of an event.
+    #[inline(always)]
+    fn words(self, kind: u8) -> [u64; 8] {
+        let first = u64::from(kind)
+            | (u64::from(VERSION) << 8)
+            | (u64::from(self.underlying) << 16)
+            | (u64::from(self.reason as u8) << 24)
+            | (u64::from(self.flags) << 32)
+            | (u64::from(self.bank_id) << 48);
+        [first, self.now_ns, 0, 0, 0, 0, self.command_seq, self.seq]
+    }
+}
+
 impl Event {
     /// Reason code; `None` for a number that no kernel of this version sends.
     #[inline]
@@ -79,18 +93,9 @@ macro_rules! events {
             /// The event on the wire.
             #[inline(always)]
             pub fn encode(&self, header: Header) -> Event {
-                let mut event = Event::ZERO;
-                event.0[0] = Self::KIND;
-                event.0[1] = VERSION;
-                event.0[2] = header.underlying;
-                event.0[3] = header.reason as u8;
-                event.0[4..6].copy_from_slice(&header.flags.to_le_bytes());
-                event.0[6..8].copy_from_slice(&header.bank_id.to_le_bytes());
-                event.0[8..16].copy_from_slice(&header.now_ns.to_le_bytes());
-                self.put(&mut event.0);
-                event.0[48..56].copy_from_slice(&header.command_seq.to_le_bytes());
-                event.0[56..64].copy_from_slice(&header.seq.to_le_bytes());
-                event
+                let mut words = header.words(Self::KIND);
+                self.put(&mut words);
+                Event::from_words(words)
             }
         })*
         /// Tables of all events, in order of their kind.

@@ -86,8 +86,10 @@ pub const POSITION_MAX: i64 = 1 << 36;
 pub const ORDER_MAX: u32 = 1 << 26;
 /// Largest quantity of a slot, lots.
 pub const QUANTITY_MAX: i32 = (1 << 30) - 1;
-/// Largest band setting, 2^-16 contract.
-pub const BAND_MAX: u64 = 1 << 46;
+/// Largest band, 2^-16 contract: 2^27 contracts.
+pub const BAND_MAX: u64 = 1 << 43;
+/// Largest factor on the band, 2^-16: band times factor then fits 63 bits.
+pub const BAND_SCALE_MAX: u32 = 1 << 20;
 /// Longest duration in a limit, ns (about 73 years).
 pub const DURATION_MAX_NS: u64 = 1 << 61;
 

@@ -99,6 +99,16 @@ macro_rules! raw_record {
                 }
                 words
             }
+            /// The record of eight words. Records are put together in words, because bytes written one
+            /// by one and read back wide stall the store buffer.
+            #[inline(always)]
+            pub fn from_words(words: [u64; RECORD_BYTES / 8]) -> Self {
+                let mut record = Self::ZERO;
+                for (bytes, word) in record.0.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+                    *bytes = word.to_le_bytes();
+                }
+                record
+            }
             /// The `kind` byte.
             #[inline(always)]
             pub fn kind(&self) -> u8 {
@@ -152,9 +162,10 @@ raw_record! {
 impl Command {
     /// Replaces the sequence number.
     #[inline(always)]
-    pub fn with_seq(mut self, seq: u64) -> Self {
-        seq.put(&mut self.0, 56);
-        self
+    pub fn with_seq(self, seq: u64) -> Self {
+        let mut words = self.words();
+        words[7] = seq;
+        Self::from_words(words)
     }
     fn describe(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         describe(f, &self.0, crate::command::LAYOUTS, "Command")
@@ -205,7 +216,7 @@ fn value(bytes: &[u8; RECORD_BYTES], field: &Field) -> i128 {
 /// A little-endian integer at a byte offset.
 pub(crate) trait Wire: Copy {
     fn get(bytes: &[u8; RECORD_BYTES], offset: usize) -> Self;
-    fn put(self, bytes: &mut [u8; RECORD_BYTES], offset: usize);
+    fn put(self, words: &mut [u64; RECORD_BYTES / 8], offset: usize);
 }
 
 macro_rules! wire {
@@ -218,8 +229,9 @@ macro_rules! wire {
                 <$type>::from_le_bytes(raw)
             }
             #[inline(always)]
-            fn put(self, bytes: &mut [u8; RECORD_BYTES], offset: usize) {
-                bytes[offset..offset + size_of::<$type>()].copy_from_slice(&self.to_le_bytes());
+            fn put(self, words: &mut [u64; RECORD_BYTES / 8], offset: usize) {
+                let bits = u64::from_le_bytes(core::array::from_fn(|i| self.to_le_bytes().get(i).copied().unwrap_or(0)));
+                words[offset / 8] |= bits << (8 * (offset % 8));
             }
         }
     )*};
@@ -266,8 +278,8 @@ macro_rules! record {
 
             #[inline(always)]
             #[allow(unused_variables)]
-            pub(crate) fn put(&self, bytes: &mut [u8; $crate::RECORD_BYTES]) {
-                $($crate::record::Wire::put(self.$field, bytes, $offset);)*
+            pub(crate) fn put(&self, words: &mut [u64; $crate::RECORD_BYTES / 8]) {
+                $($crate::record::Wire::put(self.$field, words, $offset);)*
             }
         }
     };

@@ -439,7 +439,7 @@ impl Ladder {
         while self.fresh < self.count {
             let index = self.fresh;
             self.fresh += 1;
-            if self.intervals[index].version != self.version {
+            if !self.is_fresh(index) {
                 self.refresh(source, index);
                 return true;
             }
@@ -460,18 +460,20 @@ impl Ladder {
         Place::Inside { index, t: i64::from(t) }
     }
 
-    /// The interval, up to date.
+    /// Whether an interval is up to date; one that is not must be refreshed before it is used.
     #[inline(always)]
-    pub fn interval(&mut self, source: &Source, index: usize) -> &Interval {
-        if self.intervals[index].version != self.version {
-            self.refresh(source, index);
-        }
+    pub fn is_fresh(&self, index: usize) -> bool {
+        self.intervals[index].version == self.version
+    }
+
+    /// An interval.
+    #[inline(always)]
+    pub fn interval(&self, index: usize) -> &Interval {
         &self.intervals[index]
     }
 
     /// Brings the nodes around an interval up to date and works the interval out again.
-    #[inline(never)]
-    fn refresh(&mut self, source: &Source, index: usize) {
+    pub fn refresh(&mut self, source: &Source, index: usize) {
         let first = index.saturating_sub(1);
         let last = (index + 2).min(self.count);
         self.catch_up(source, first, last);

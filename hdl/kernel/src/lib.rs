@@ -185,8 +185,6 @@ impl Kernel {
                 self.refuse(command, Decision::refused(reason));
             }
         }
-        let last = &mut self.output.events[self.output.count - 1];
-        last.0[4] |= FLAG_LAST as u8;
         &self.output.events[..self.output.count]
     }
 
@@ -288,12 +286,12 @@ impl Kernel {
             return Err(Reason::Crossed);
         }
         let underlying = &mut self.underlyings[index];
-        if let Some(last) = &underlying.quote
-            && (quote.feed_seq.wrapping_sub(last.feed_seq) as i32) <= 0
-        {
+        let is_newer = quote.feed_seq.wrapping_sub(underlying.quote.feed_seq) as i32 > 0;
+        if underlying.has_quote && !is_newer {
             return Err(Reason::FeedSequence);
         }
-        underlying.quote = Some(quote);
+        underlying.quote = quote;
+        underlying.has_quote = true;
         self.evaluate(command, index, quote.flags & code::WANT_RISK != 0)
     }
 
@@ -302,20 +300,21 @@ impl Kernel {
     fn evaluate(&mut self, command: &Command, index: usize, want_risk: bool) -> Handled {
         let Self { shared, rows, underlyings, form, is_killed, .. } = self;
         let underlying = &mut underlyings[index];
-        let refusal = match (underlying.has_rows, underlying.quote) {
-            (false, _) => Reason::NoRows,
-            (true, None) => Reason::NoQuote,
-            (true, Some(quote)) => match underlying.greeks(shared, rows, *form, quote.price, want_risk) {
-                None => Reason::RefTooFar,
-                Some(greeks) => {
-                    let decision = underlying.decide(&greeks, &quote, command.now_ns(), *is_killed);
-                    self.say(command, index, &decision, &greeks);
-                    if want_risk {
-                        self.say_risk(command, index, &greeks, quote.price);
-                    }
-                    return Ok(());
+        let refusal = if !underlying.has_rows {
+            Reason::NoRows
+        } else if !underlying.has_quote {
+            Reason::NoQuote
+        } else {
+            let price = underlying.quote.price;
+            if let Some(greeks) = underlying.greeks(shared, rows, *form, price, want_risk) {
+                let decision = underlying.decide(&greeks, command.now_ns(), *is_killed);
+                self.say(command, index, &decision, &greeks, want_risk);
+                if want_risk {
+                    self.say_risk(command, index, &greeks, price);
                 }
-            },
+                return Ok(());
+            }
+            Reason::RefTooFar
         };
         self.refuse(command, Decision::refused(refusal));
         Ok(())
@@ -415,10 +414,7 @@ impl Kernel {
 
     fn open_bank(&mut self, command: &Command, index: usize, open: &OpenBank) -> Handled {
         let scale = Scale::read(open)?;
-        let underlying = &mut self.underlyings[index];
-        let shadow = 1 - underlying.active;
-        underlying.banks[shadow].open(scale);
-        underlying.ladders[shadow].clear();
+        self.underlyings[index].open_shadow(scale);
         self.accepted(command)
     }
 
@@ -500,6 +496,7 @@ impl Kernel {
         Header {
             underlying: command.underlying(),
             bank_id,
+            flags: FLAG_LAST,
             now_ns: command.now_ns(),
             command_seq: command.seq(),
             ..Header::default()
@@ -530,10 +527,12 @@ impl Kernel {
     }
 
     #[inline(always)]
-    fn say(&mut self, command: &Command, index: usize, decision: &Decision, greeks: &Greeks) {
+    fn say(&mut self, command: &Command, index: usize, decision: &Decision, greeks: &Greeks, has_more: bool) {
         let exact = if greeks.is_exact { FLAG_EXACT } else { 0 };
         let urgent = if decision.is_urgent { FLAG_URGENT } else { 0 };
-        let header = Header { reason: decision.reason, flags: exact | urgent, ..self.header(command, index) };
+        let last = if has_more { 0 } else { FLAG_LAST };
+        let flags = exact | urgent | last;
+        let header = Header { reason: decision.reason, flags, ..self.header(command, index) };
         if decision.reason != Reason::None {
             return self.push_refused(command, decision, header);
         }
@@ -557,7 +556,7 @@ impl Kernel {
             price,
             error_bound: greeks.error,
         };
-        let flags = if greeks.is_exact { FLAG_EXACT } else { 0 };
+        let flags = FLAG_LAST | if greeks.is_exact { FLAG_EXACT } else { 0 };
         let header = Header { flags, ..self.header(command, index) };
         self.push(|seq| risk.encode(Header { seq, ..header }));
     }
@@ -577,8 +576,9 @@ impl Kernel {
         self.push(|seq| event.encode(Header { seq, ..header }));
     }
 
+    /// A fault always comes before the event that ends the command.
     fn fault(&mut self, command: &Command, index: usize, reason: Reason, fault: &Fault) {
-        let header = Header { reason, ..self.header(command, index) };
+        let header = Header { reason, flags: 0, ..self.header(command, index) };
         self.push(|seq| fault.encode(Header { seq, ..header }));
     }
 }

@@ -13,7 +13,9 @@
 
 use hedgewire_abi::Reason;
 use hedgewire_abi::command::{Quote, SetPriceLimits, SetRateLimits, SetSizeLimits, SetStatus, SetTrigger, code};
-use hedgewire_abi::format::{BAND_MAX, CONTRACT_BITS, DURATION_MAX_NS, ORDER_MAX, ORDER_SLOTS, POSITION_MAX};
+use hedgewire_abi::format::{
+    BAND_MAX, BAND_SCALE_MAX, CONTRACT_BITS, DURATION_MAX_NS, ORDER_MAX, ORDER_SLOTS, POSITION_MAX,
+};
 
 use crate::ledger::{Ledger, Side};
 
@@ -38,6 +40,8 @@ pub struct Settings {
 /// Refuses trigger settings outside their range.
 pub fn check_trigger(set: &SetTrigger) -> Result<(), Reason> {
     let fine = set.theta <= 1 << CONTRACT_BITS
+        && set.band_scale_buy <= BAND_SCALE_MAX
+        && set.band_scale_sell <= BAND_SCALE_MAX
         && set.clip_min >= 1
         && set.clip_max <= ORDER_MAX
         && set.band_min <= BAND_MAX
@@ -107,8 +111,6 @@ pub struct Situation {
     pub linear_hedge: bool,
     /// Time of the command, ns.
     pub now_ns: u64,
-    /// The first thing outside the trigger that forbids hedging, in its place in the order of gates.
-    pub blocked: Blocked,
 }
 
 /// Gates whose answer is known outside the trigger.
@@ -116,8 +118,8 @@ pub struct Situation {
 pub struct Blocked {
     /// Kill, arming and halt.
     pub state: Reason,
-    /// Reconciliation; faults of bank and coin.
-    pub readiness: Reason,
+    /// Faults of bank and coin.
+    pub bank: Reason,
     /// Rows past their time.
     pub rows_stale: bool,
     /// Only orders that make the position smaller.
@@ -155,15 +157,25 @@ struct Wanted {
 /// Half band after factor, floor and cap.
 #[inline(always)]
 fn half_band(situation: &Situation, scale: u32, set: &SetTrigger) -> i64 {
-    let scaled = (u128::from(situation.band) * u128::from(scale)) >> CONTRACT_BITS;
+    // Below 2^43 times 2^20.
+    let scaled = (situation.band.min(BAND_MAX) * u64::from(scale)) >> CONTRACT_BITS;
     let floor = set.band_min + u64::from(situation.error);
-    let floored = (scaled.min(u128::from(BAND_MAX)) as u64).max(floor);
-    floored.min(set.band_max) as i64
+    scaled.max(floor).min(set.band_max) as i64
 }
 
 /// Takes the decision and, if it is to hedge, counts the order in the ledger.
-#[inline]
-pub fn decide(situation: &Situation, quote: &Quote, set: &Settings, ledger: &mut Ledger, pace: &mut Pace) -> Decision {
+///
+/// `blocked` is asked only when the trigger fires, so that a quote inside the band costs no more
+/// than the comparison.
+#[inline(always)]
+pub fn decide(
+    situation: &Situation,
+    quote: &Quote,
+    set: &Settings,
+    ledger: &mut Ledger,
+    pace: &mut Pace,
+    blocked: impl FnOnce() -> Blocked,
+) -> Decision {
     let trigger = &set.trigger;
     let low = situation.exposure + if situation.counts_contracts { ledger.position << CONTRACT_BITS } else { 0 };
     let high = low + 1;
@@ -172,62 +184,74 @@ pub fn decide(situation: &Situation, quote: &Quote, set: &Settings, ledger: &mut
     let worst_low = low - (in_flight.sell << CONTRACT_BITS);
     let band_buy = half_band(situation, trigger.band_scale_buy, trigger);
     let band_sell = half_band(situation, trigger.band_scale_sell, trigger);
-    let exit = |band: i64| ((i128::from(band) * i128::from(trigger.theta)) >> CONTRACT_BITS) as i64;
-    let mut decision = Decision {
-        reason: Reason::None,
-        exposure: low,
-        band: if low < 0 { band_buy } else { band_sell },
-        quantity: 0,
-        limit_price: 0,
-        order_id: 0,
-        is_urgent: false,
-    };
-    let (side, gap, worst, opposite) = if worst_high < -band_buy {
-        (Side::Buy, -exit(band_buy) - worst_high, -worst_high, in_flight.sell)
+    let band = if low < 0 { band_buy } else { band_sell };
+    let exit = |band: i64| (band * i64::from(trigger.theta)) >> CONTRACT_BITS;
+    let fired = if worst_high < -band_buy {
+        Fired { side: Side::Buy, gap: -exit(band_buy) - worst_high, worst: -worst_high, opposite: in_flight.sell }
     } else if worst_low > band_sell {
-        (Side::Sell, worst_low - exit(band_sell), worst_low, in_flight.buy)
+        Fired { side: Side::Sell, gap: worst_low - exit(band_sell), worst: worst_low, opposite: in_flight.buy }
     } else {
         let is_outside = high < -band_buy || low > band_sell;
-        decision.reason = if is_outside { Reason::Covered } else { Reason::InBand };
         if !is_outside {
             ledger.attempts = 0;
         }
-        return decision;
+        let reason = if is_outside { Reason::Covered } else { Reason::InBand };
+        return Decision { exposure: low, band, ..Decision::refused(reason) };
     };
-    decision.is_urgent = worst > set.size.band_emergency as i64;
-    let quantity = (gap >> CONTRACT_BITS).min(i64::from(trigger.clip_max));
-    decision.quantity = signed(side, quantity);
-    if opposite > 0 {
-        decision.reason = Reason::FlipCancelFirst;
-        return decision;
-    }
-    if quantity < i64::from(trigger.clip_min) {
-        decision.reason = Reason::Dust;
-        return decision;
-    }
-    send(situation, quote, set, ledger, pace, (side, quantity), decision)
+    let decision = Decision {
+        exposure: low,
+        band,
+        is_urgent: fired.worst > set.size.band_emergency as i64,
+        ..Decision::refused(Reason::None)
+    };
+    size_and_send(situation, &blocked(), quote, set, ledger, pace, &fired, decision)
 }
 
-/// Clips to what position, mode and margin allow, asks the gates, and reserves.
-#[inline]
-fn send(
+/// The trigger has fired.
+#[derive(Clone, Copy)]
+struct Fired {
+    side: Side,
+    /// From the worst case to where the hedge should end, 2^-16 contract.
+    gap: i64,
+    /// Size of the worst case, 2^-16 contract.
+    worst: i64,
+    /// What may still fill on the other side, contracts.
+    opposite: i64,
+}
+
+/// Clips to what the gap, position, mode and margin allow, asks the gates, and reserves.
+#[inline(never)]
+#[allow(clippy::too_many_arguments)]
+fn size_and_send(
     situation: &Situation,
+    blocked: &Blocked,
     quote: &Quote,
     set: &Settings,
     ledger: &mut Ledger,
     pace: &mut Pace,
-    (side, quantity): (Side, i64),
+    fired: &Fired,
     mut decision: Decision,
 ) -> Decision {
-    let room = Room::new(side, situation, set, ledger);
+    let side = fired.side;
+    let quantity = (fired.gap >> CONTRACT_BITS).min(i64::from(set.trigger.clip_max));
+    decision.quantity = signed(side, quantity);
+    if fired.opposite > 0 {
+        decision.reason = Reason::FlipCancelFirst;
+        return decision;
+    }
+    if quantity < i64::from(set.trigger.clip_min) {
+        decision.reason = Reason::Dust;
+        return decision;
+    }
+    let room = Room::new(side, blocked, set, ledger);
     let quantity = quantity.min(room.smallest());
     let limit_price = match side {
         Side::Buy => quote.ask.saturating_add(set.price.cross),
         Side::Sell => quote.bid.saturating_sub(set.price.cross),
     };
     let wanted = Wanted { side, quantity, limit_price, is_urgent: decision.is_urgent };
-    decision.reason = first_refusal(&wanted, &room, situation, quote, set, ledger, pace);
     decision.limit_price = limit_price;
+    decision.reason = first_refusal(&wanted, &room, situation, blocked, quote, set, ledger, pace);
     if decision.reason == Reason::None {
         decision.quantity = signed(side, quantity);
         pace.note(&wanted, situation.now_ns, &set.rate, ledger.ledger_seq);
@@ -250,7 +274,7 @@ struct Room {
 
 impl Room {
     #[inline(always)]
-    fn new(side: Side, situation: &Situation, set: &Settings, ledger: &Ledger) -> Self {
+    fn new(side: Side, blocked: &Blocked, set: &Settings, ledger: &Ledger) -> Self {
         let in_flight = ledger.in_flight();
         let net_max = set.size.position_max as i64;
         let (against, net, margin) = match side {
@@ -264,7 +288,7 @@ impl Room {
             }
         };
         let gross = set.size.gross_max as i64 - ledger.position.abs() - in_flight.buy - in_flight.sell;
-        let reduce = if situation.blocked.reduce_only { against } else { i64::MAX };
+        let reduce = if blocked.reduce_only { against } else { i64::MAX };
         Self { reduce, net, gross, margin: margin as i64 }
     }
 
@@ -276,29 +300,34 @@ impl Room {
 
 /// The gates, in the order of `domain.md` 3.2; the first that fails is the reason.
 #[inline]
+#[allow(clippy::too_many_arguments)]
 fn first_refusal(
     wanted: &Wanted,
     room: &Room,
     situation: &Situation,
+    blocked: &Blocked,
     quote: &Quote,
     set: &Settings,
     ledger: &Ledger,
     pace: &Pace,
 ) -> Reason {
     let clip_min = i64::from(set.trigger.clip_min);
-    if situation.blocked.state != Reason::None {
-        return situation.blocked.state;
+    if blocked.state != Reason::None {
+        return blocked.state;
     }
     if room.reduce < clip_min {
         return Reason::ReduceOnly;
     }
-    if situation.blocked.readiness != Reason::None {
-        return situation.blocked.readiness;
+    if !ledger.is_reconciled {
+        return Reason::NotReconciled;
+    }
+    if blocked.bank != Reason::None {
+        return blocked.bank;
     }
     if situation.now_ns.saturating_sub(quote.feed_ns) > set.price.quote_age_max_ns {
         return Reason::QuoteStale;
     }
-    if situation.blocked.rows_stale {
+    if blocked.rows_stale {
         return Reason::RowsStale;
     }
     let refusal = book_refusal(wanted, quote, &set.price);
@@ -453,6 +482,7 @@ impl Pace {
 
 impl Decision {
     /// No trade, for a reason outside the trigger.
+    #[inline(always)]
     pub fn refused(reason: Reason) -> Self {
         Self { reason, exposure: 0, band: 0, quantity: 0, limit_price: 0, order_id: 0, is_urgent: false }
     }

@@ -10,7 +10,7 @@ use hedgewire_abi::Reason;
 use hedgewire_abi::command::{Quote, code};
 use hedgewire_abi::format::{EXPOSURE_BITS, X_MAX, saturate};
 
-use crate::bank::{Bank, Rows};
+use crate::bank::{Bank, Rows, Scale};
 use crate::ladder::{EXACT, Ladder, Place, Source};
 use crate::ledger::Ledger;
 use crate::trigger::{Blocked, Decision, Pace, Settings, Situation, decide};
@@ -72,12 +72,16 @@ pub struct Underlying {
     pub ledger: Ledger,
     /// What has been sent lately.
     pub pace: Pace,
-    /// Last quote.
-    pub quote: Option<Quote>,
+    /// Last quote, if `has_quote`.
+    pub quote: Quote,
+    /// Whether a quote has arrived.
+    pub has_quote: bool,
     /// Target, 2^-32 coin.
     pub target: i64,
     /// Coin cash in total, 2^-32 coin.
     pub cash: i64,
+    /// Target in ladder units of each bank.
+    targets: [i64; 2],
     /// Cash (where it counts) less target, ladder units of the active bank; `None` if out of range.
     offset: Option<i64>,
 }
@@ -97,9 +101,11 @@ impl Underlying {
             settings: Settings::default(),
             ledger: Ledger::default(),
             pace: Pace::default(),
-            quote: None,
+            quote: Quote::default(),
+            has_quote: false,
             target: 0,
             cash: 0,
+            targets: [0; 2],
             offset: Some(0),
         }
     }
@@ -118,8 +124,8 @@ impl Underlying {
         self.settings = Settings::default();
         self.ledger = Ledger::default();
         self.pace = Pace::default();
-        self.quote = None;
-        (self.target, self.cash, self.offset) = (0, 0, Some(0));
+        self.has_quote = false;
+        (self.target, self.cash, self.targets, self.offset) = (0, 0, [0; 2], Some(0));
     }
 
     /// Whether `slot` is one of its own.
@@ -141,14 +147,24 @@ impl Underlying {
         self.offset = coin.zip(target).map(|(coin, target)| coin - target);
     }
 
+    /// Opens the shadow bank.
+    pub fn open_shadow(&mut self, scale: Scale) {
+        let shadow = 1 - self.active;
+        self.banks[shadow].open(scale);
+        self.ladders[shadow].clear();
+        self.targets[shadow] = scale.ladder_units(self.target).unwrap_or(0);
+    }
+
     /// Sets target and cash; bands that follow the hedge follow the target too.
     pub fn set_target(&mut self, target: i64, cash: i64) {
         let moved = self.target != target;
         (self.target, self.cash) = (target, cash);
         if moved {
-            for (ladder, bank) in self.ladders.iter_mut().zip(&self.banks) {
-                if bank.scale.hedge_drifts() {
-                    ladder.outdate();
+            for bank in 0..2 {
+                let scale = &self.banks[bank].scale;
+                self.targets[bank] = scale.ladder_units(target).unwrap_or(0);
+                if scale.hedge_drifts() {
+                    self.ladders[bank].outdate();
                 }
             }
         }
@@ -170,7 +186,7 @@ impl Underlying {
             rows: &rows[bank],
             bank: &self.banks[bank],
             slots: self.slots,
-            target: self.banks[bank].scale.ladder_units(self.target).unwrap_or(0),
+            target: self.targets[bank],
             form,
         };
         (&mut self.ladders[bank], source)
@@ -216,19 +232,28 @@ impl Underlying {
         price: u32,
         want_all: bool,
     ) -> Option<Greeks> {
-        if !self.exact_mode {
-            let (ladder, source) = self.parts(self.active, shared, rows, form);
-            if let Place::Inside { index, t } = ladder.place(price) {
-                let interval = *ladder.interval(&source, index);
-                if interval.error != EXACT {
-                    let (gamma, vega) =
-                        if want_all { (ladder.gamma(index, t, price), interval.vega(t)) } else { (0, 0) };
-                    let (delta, band, error) = (interval.delta(t), interval.band, interval.error);
-                    return Some(Greeks { delta, gamma, vega, band, error, is_exact: false });
-                }
+        if !self.exact_mode
+            && let Place::Inside { index, t } = self.ladders[self.active].place(price)
+        {
+            if !self.ladders[self.active].is_fresh(index) {
+                self.refresh(shared, rows, form, index);
+            }
+            let ladder = &self.ladders[self.active];
+            let interval = ladder.interval(index);
+            if interval.error != EXACT {
+                let (gamma, vega) = if want_all { (ladder.gamma(index, t, price), interval.vega(t)) } else { (0, 0) };
+                let (delta, band, error) = (interval.delta(t), interval.band, interval.error);
+                return Some(Greeks { delta, gamma, vega, band, error, is_exact: false });
             }
         }
         self.exact_greeks(shared, rows, form, price)
+    }
+
+    /// Brings an interval of the active ladder up to date: after a trade, or after the target moved.
+    #[inline(never)]
+    fn refresh(&mut self, shared: &Shared, rows: &[Rows; 2], form: Form, index: usize) {
+        let (ladder, source) = self.parts(self.active, shared, rows, form);
+        ladder.refresh(&source, index);
     }
 
     #[cold]
@@ -240,14 +265,14 @@ impl Underlying {
         Some(Greeks { delta: value.delta, gamma: value.gamma, vega: value.vega, band, error: 0, is_exact: true })
     }
 
-    /// Takes the decision at the Greeks given.
+    /// Takes the decision at the last quote, with the Greeks there.
     #[inline(always)]
-    pub fn decide(&mut self, greeks: &Greeks, quote: &Quote, now_ns: u64, is_killed: bool) -> Decision {
+    pub fn decide(&mut self, greeks: &Greeks, now_ns: u64, is_killed: bool) -> Decision {
         let bank = &self.banks[self.active];
         let scale = &bank.scale;
         let offset = self.offset.unwrap_or(0);
         let (exposure, is_too_large) =
-            saturate(scale.contracts_of(greeks.delta + offset, quote.hedge_price), EXPOSURE_BITS);
+            saturate(scale.contracts_of(greeks.delta + offset, self.quote.hedge_price), EXPOSURE_BITS);
         if is_too_large {
             return Decision { exposure, ..Decision::refused(Reason::ExposureRange) };
         }
@@ -258,39 +283,38 @@ impl Underlying {
             counts_contracts: scale.counts_contracts(),
             linear_hedge: scale.linear_hedge,
             now_ns,
-            blocked: Blocked {
-                state: self.state_refusal(is_killed),
-                readiness: self.readiness_refusal(bank.out_of_range),
-                rows_stale: now_ns > scale.valid_until_ns,
-                reduce_only: self.mode == Mode::ReduceOnly || self.settings.status.oracle == code::ORACLE_DEGRADED,
-            },
         };
-        decide(&situation, quote, &self.settings, &mut self.ledger, &mut self.pace)
+        let (mode, is_armed, oracle) = (self.mode, self.is_armed, self.settings.status.oracle);
+        let (is_out_of_range, has_offset) = (bank.out_of_range, self.offset.is_some());
+        let valid_until_ns = scale.valid_until_ns;
+        let blocked = || Blocked {
+            state: state_refusal(is_killed, is_armed, mode),
+            bank: bank_refusal(is_out_of_range, has_offset),
+            rows_stale: now_ns > valid_until_ns,
+            reduce_only: mode == Mode::ReduceOnly || oracle == code::ORACLE_DEGRADED,
+        };
+        decide(&situation, &self.quote, &self.settings, &mut self.ledger, &mut self.pace, blocked)
     }
+}
 
-    #[inline(always)]
-    fn state_refusal(&self, is_killed: bool) -> Reason {
-        if is_killed {
-            Reason::Killed
-        } else if !self.is_armed {
-            Reason::Disarmed
-        } else if self.mode == Mode::Halt {
-            Reason::Halted
-        } else {
-            Reason::None
-        }
+fn state_refusal(is_killed: bool, is_armed: bool, mode: Mode) -> Reason {
+    if is_killed {
+        Reason::Killed
+    } else if !is_armed {
+        Reason::Disarmed
+    } else if mode == Mode::Halt {
+        Reason::Halted
+    } else {
+        Reason::None
     }
+}
 
-    #[inline(always)]
-    fn readiness_refusal(&self, is_out_of_range: bool) -> Reason {
-        if !self.ledger.is_reconciled {
-            Reason::NotReconciled
-        } else if is_out_of_range {
-            Reason::WeightRange
-        } else if self.offset.is_none() {
-            Reason::CoinRange
-        } else {
-            Reason::None
-        }
+fn bank_refusal(is_out_of_range: bool, has_offset: bool) -> Reason {
+    if is_out_of_range {
+        Reason::WeightRange
+    } else if !has_offset {
+        Reason::CoinRange
+    } else {
+        Reason::None
     }
 }
