@@ -29,7 +29,8 @@ use crate::row::Shape;
 /// Largest edge of a range row, 2^-29: no price that the rows reach gets there.
 const EDGE_MAX: i64 = 1 << 31;
 
-/// Packed rows of one bank, for all slots, in the layout that four rows at once are read in.
+/// Packed rows of one bank, for all slots, in the layout that four rows at once are read in. The
+/// packed arrays have one row of padding.
 #[derive(Default)]
 pub struct Rows {
     /// `a` in the low half, delta weight in the high half.
@@ -116,9 +117,9 @@ impl Rows {
     /// Empty rows for `slots` slots.
     pub fn new(slots: usize) -> Self {
         Self {
-            a_delta: vec![0; slots],
-            b: vec![0; slots],
-            gamma_vega: vec![0; slots],
+            a_delta: vec![0; slots + 1],
+            b: vec![0; slots + 1],
+            gamma_vega: vec![0; slots + 1],
             linear: vec![0; slots.div_ceil(64)],
             spec: vec![RowSpec::default(); slots],
             ranges: vec![0; slots],
