@@ -1,1 +1,3 @@
-//! Host library.
+//! Simulation.
+
+pub mod capture;

@@ -1,0 +1,395 @@
+//! The driver: gives a kernel its commands, keeps the journal, and measures.
+//!
+//! ```text
+//!   typed body ──► header: seq, time ──► Kernel::apply ──► journal ──► events, to the caller
+//!                                             │
+//!                                             └──► counts by reason, latency of the stage
+//!
+//!   set up:  Configure ─► SetTrigger, SetPriceLimits, SetSizeLimits, SetRateLimits, SetStatus, SetTarget
+//!            ─► Trade x holdings ─► Reconcile ─► Control(arm)
+//!   a bank:  OpenBank ─► WriteRow x slots ─► Build ─► (work) ─► Swap
+//! ```
+//!
+//! Invariants:
+//! * what is measured never reaches a command: a clock of this machine is read here and nowhere else
+//!   in the engine, and only differences of it are kept;
+//! * commands carry sequence numbers without a hole and times that never go back;
+//! * events reach the caller only after the journal has taken them.
+
+use std::fs::File;
+use std::time::Instant;
+
+use hdrhistogram::Histogram;
+use hedgewire_abi::command::{self, Build, Control, Header, OpenBank, Trade, WriteRow, code};
+use hedgewire_abi::event::{Hedge, Refused, Swapped};
+use hedgewire_abi::{Command, Event, Reason};
+use hedgewire_kernel::Kernel;
+use thiserror::Error;
+
+use crate::journal::{self, JournalError};
+
+/// Why a set-up was not carried out.
+#[derive(Debug, Error)]
+pub enum DriverError {
+    /// The journal could not be written: nothing may be sent that it does not hold.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The kernel refused a command of a set-up.
+    #[error(
+        "the kernel refused {command:?}: {} ({}); correct the setting it carries",
+        reason.name(), reason.description()
+    )]
+    Refused {
+        /// The command.
+        command: Command,
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// The body of a command: what it says, without header.
+pub trait Body {
+    /// Value of the `kind` byte.
+    const KIND: u8;
+    /// The command on the wire.
+    fn encode(&self, header: Header) -> Command;
+}
+
+macro_rules! bodies {
+    ($($name:ident)*) => {$(
+        impl Body for command::$name {
+            const KIND: u8 = command::$name::KIND;
+            #[inline]
+            fn encode(&self, header: Header) -> Command {
+                command::$name::encode(self, header)
+            }
+        }
+    )*};
+}
+bodies! {
+    Configure SetTrigger SetPriceLimits SetSizeLimits SetRateLimits SetTarget Reconcile SetStatus Control
+    OpenBank WriteRow Build Swap Quote Trade OrderUpdate Time
+}
+
+/// Whether a command of this kind is answered by a decision.
+const fn is_decision(kind: u8) -> bool {
+    matches!(kind, command::Quote::KIND | Trade::KIND | command::Time::KIND)
+}
+
+// ---- measuring -------------------------------------------------------------------------------
+
+/// A part of the way from packet to order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Finding the next message of a packet.
+    Decode,
+    /// Bringing books and tickers up to date with it.
+    Book,
+    /// The kernel's answer to a quote, a trade or a tick of time.
+    Kernel,
+    /// The fill model, for one quote or order.
+    Fill,
+    /// Compiling a bank, loading, building and swapping it.
+    Bank,
+}
+
+impl Stage {
+    /// All stages, in order of the way.
+    pub const ALL: [Self; 5] = [Self::Decode, Self::Book, Self::Kernel, Self::Fill, Self::Bank];
+
+    /// Name, as in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Decode => "decode",
+            Self::Book => "book",
+            Self::Kernel => "kernel",
+            Self::Fill => "fill",
+            Self::Bank => "bank",
+        }
+    }
+}
+
+/// The start of something measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts now.
+    #[inline]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+}
+
+/// Longest latency that is told from longer ones, ns: a minute.
+const LATENCY_MAX_NS: u64 = 60_000_000_000;
+
+/// Latencies by stage, ns, to three digits. They include one reading of the clock, some 20 to 30 ns.
+#[derive(Debug, Clone)]
+pub struct Latencies {
+    histograms: [Histogram<u64>; Stage::ALL.len()],
+}
+
+impl Default for Latencies {
+    fn default() -> Self {
+        let empty = Histogram::new_with_bounds(1, LATENCY_MAX_NS, 3).expect("constant bounds of a histogram are legal");
+        Self { histograms: Stage::ALL.map(|_| empty.clone()) }
+    }
+}
+
+impl Latencies {
+    /// Notes that a stage took from the watch's start until now.
+    #[inline]
+    pub fn stop(&mut self, stage: Stage, watch: Stopwatch) {
+        let elapsed_ns = u64::try_from(watch.0.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.histograms[stage as usize].saturating_record(elapsed_ns);
+    }
+
+    /// Notes that a stage took from one watch's start to another's.
+    #[inline]
+    pub fn between(&mut self, stage: Stage, start: Stopwatch, end: Stopwatch) {
+        let elapsed_ns = u64::try_from(end.0.saturating_duration_since(start.0).as_nanos()).unwrap_or(u64::MAX);
+        self.histograms[stage as usize].saturating_record(elapsed_ns);
+    }
+
+    /// The latencies of a stage.
+    pub fn of(&self, stage: Stage) -> &Histogram<u64> {
+        &self.histograms[stage as usize]
+    }
+}
+
+/// What the kernel answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counts {
+    /// Commands sent, of all kinds.
+    pub commands: u64,
+    /// Quotes, trades and ticks of time that were evaluated, whatever came of it.
+    pub decisions: u64,
+    /// Hedge orders.
+    pub hedges: u64,
+    /// Faults.
+    pub faults: u64,
+    /// Refusals, by code.
+    refusals: [u64; 256],
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self { commands: 0, decisions: 0, hedges: 0, faults: 0, refusals: [0; 256] }
+    }
+}
+
+impl Counts {
+    /// Refusals for a reason.
+    pub fn refusals(&self, reason: Reason) -> u64 {
+        self.refusals[reason as usize]
+    }
+
+    /// Reasons with at least one refusal, by code.
+    pub fn refusals_by_reason(&self) -> impl Iterator<Item = (Reason, u64)> + '_ {
+        Reason::ALL.iter().map(|&reason| (reason, self.refusals(reason))).filter(|(_, count)| *count > 0)
+    }
+
+    #[inline]
+    fn observe(&mut self, kind: u8, events: &[Event]) {
+        self.commands += 1;
+        for event in events {
+            match event.kind() {
+                Refused::KIND => {
+                    self.refusals[usize::from(event.0[3])] += 1;
+                    // Codes from 128 on say that the command was no good: nothing was evaluated.
+                    self.decisions += u64::from(is_decision(kind) && event.0[3] < 128);
+                }
+                Hedge::KIND => {
+                    self.hedges += 1;
+                    self.decisions += 1;
+                }
+                hedgewire_abi::event::Fault::KIND => self.faults += 1,
+                _ => {}
+            }
+        }
+    }
+}
+
+// ---- set-up ----------------------------------------------------------------------------------
+
+/// Everything that an underlying is told once, before its first bank.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Setup {
+    /// Its slots.
+    pub configure: command::Configure,
+    /// Band limits, exit fraction and clips.
+    pub trigger: command::SetTrigger,
+    /// Price and time gates.
+    pub price: command::SetPriceLimits,
+    /// Size gates.
+    pub size: command::SetSizeLimits,
+    /// Rate and loss gates.
+    pub rate: command::SetRateLimits,
+    /// Venue, oracle and margin.
+    pub status: command::SetStatus,
+    /// Target and cash.
+    pub target: command::SetTarget,
+    /// The venue's word on the position.
+    pub reconcile: command::Reconcile,
+}
+
+/// A kernel, its journal, and what was measured.
+pub struct Driver {
+    kernel: Kernel,
+    journal: Option<journal::Writer<File>>,
+    now_ns: u64,
+    counts: Counts,
+    /// Latencies by stage; the kernel's own stage is measured here, the others by whoever does them.
+    pub latencies: Latencies,
+}
+
+impl Driver {
+    /// Drives a fresh kernel; `journal`, if there is one, must have been made for its sizes.
+    pub fn new(kernel: Kernel, journal: Option<journal::Writer<File>>) -> Self {
+        Self { kernel, journal, now_ns: 0, counts: Counts::default(), latencies: Latencies::default() }
+    }
+
+    /// The kernel.
+    pub fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    /// What the kernel answered so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Time of the last command, ns since the Unix epoch.
+    pub fn now_ns(&self) -> u64 {
+        self.now_ns
+    }
+
+    /// Sends a command and returns its events. A time before that of the command before counts as
+    /// equal to it: clocks are set back, kernels are not.
+    ///
+    /// # Errors
+    /// [`JournalError::Write`]: the kernel has taken the command, the journal may lack it. Nothing
+    /// may be sent to the venue after that.
+    #[inline]
+    pub fn send<B: Body>(&mut self, underlying: u8, now_ns: u64, body: &B) -> Result<&[Event], JournalError> {
+        self.now_ns = self.now_ns.max(now_ns);
+        let command = body.encode(Header { underlying, now_ns: self.now_ns, seq: self.kernel.next_command_seq() });
+        let watch = Stopwatch::start();
+        let events = self.kernel.apply(&command);
+        if is_decision(B::KIND) {
+            self.latencies.stop(Stage::Kernel, watch);
+        }
+        self.counts.observe(B::KIND, events);
+        if let Some(journal) = &mut self.journal {
+            journal.append(&command, events)?;
+        }
+        Ok(events)
+    }
+
+    /// As [`Driver::send`], for commands that must not be refused.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    pub fn carry_out<B: Body>(&mut self, underlying: u8, now_ns: u64, body: &B) -> Result<&[Event], DriverError> {
+        let header = Header { underlying, now_ns: self.now_ns.max(now_ns), seq: self.kernel.next_command_seq() };
+        let events = self.send(underlying, now_ns, body)?;
+        match events.iter().find(|event| event.kind() == Refused::KIND).and_then(Event::reason) {
+            Some(reason) => Err(DriverError::Refused { command: body.encode(header), reason }),
+            None => Ok(events),
+        }
+    }
+
+    /// Does one small piece of the kernel's background work, for when there is nothing else to do;
+    /// false when there is none.
+    pub fn work(&mut self) -> bool {
+        self.kernel.work()
+    }
+
+    /// Configures an underlying and sets its gates. It stays disarmed.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    pub fn set_up(&mut self, underlying: u8, now_ns: u64, setup: &Setup) -> Result<(), DriverError> {
+        self.carry_out(underlying, now_ns, &setup.configure)?;
+        self.carry_out(underlying, now_ns, &setup.trigger)?;
+        self.carry_out(underlying, now_ns, &setup.price)?;
+        self.carry_out(underlying, now_ns, &setup.size)?;
+        self.carry_out(underlying, now_ns, &setup.rate)?;
+        self.carry_out(underlying, now_ns, &setup.status)?;
+        self.carry_out(underlying, now_ns, &setup.target)?;
+        self.carry_out(underlying, now_ns, &setup.reconcile)?;
+        Ok(())
+    }
+
+    /// Tells the quantities held before the first bank. No decision can be taken yet, and the
+    /// refusals that say so are not counted.
+    ///
+    /// # Errors
+    /// [`DriverError::Refused`] if a slot or quantity is out of range.
+    pub fn hold(
+        &mut self,
+        underlying: u8,
+        now_ns: u64,
+        quantities: impl IntoIterator<Item = Trade>,
+    ) -> Result<(), DriverError> {
+        let before = self.counts.clone();
+        for trade in quantities {
+            match self.carry_out(underlying, now_ns, &trade) {
+                Err(DriverError::Refused { reason: Reason::NoRows, .. }) | Ok(_) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.counts = Counts { commands: self.counts.commands, ..before };
+        Ok(())
+    }
+
+    /// Lets orders leave.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    pub fn arm(&mut self, underlying: u8, now_ns: u64) -> Result<(), DriverError> {
+        self.carry_out(underlying, now_ns, &Control { action: code::ARM }).map(|_| ())
+    }
+
+    /// Loads a bank into the shadow and starts the build of its ladder. Quotes may be sent meanwhile;
+    /// [`Driver::work`] builds, and [`Driver::swap`] takes it into use.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    pub fn load(
+        &mut self,
+        underlying: u8,
+        now_ns: u64,
+        open: &OpenBank,
+        rows: &[WriteRow],
+        build: &Build,
+    ) -> Result<(), DriverError> {
+        self.carry_out(underlying, now_ns, open)?;
+        for row in rows {
+            self.carry_out(underlying, now_ns, row)?;
+        }
+        self.carry_out(underlying, now_ns, build).map(|_| ())
+    }
+
+    /// Takes the shadow bank into use, waiting for its ladder if need be.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    pub fn swap(&mut self, underlying: u8, now_ns: u64) -> Result<Swapped, DriverError> {
+        let events = self.carry_out(underlying, now_ns, &command::Swap {})?;
+        let swapped = events.iter().find(|event| event.kind() == Swapped::KIND);
+        Ok(swapped.map(Swapped::decode).unwrap_or_default())
+    }
+
+    /// Ends the journal, if there is one.
+    ///
+    /// # Errors
+    /// [`JournalError::Write`].
+    pub fn finish(self) -> Result<(Counts, Latencies), JournalError> {
+        if let Some(journal) = self.journal {
+            journal.finish()?;
+        }
+        Ok((self.counts, self.latencies))
+    }
+}
