@@ -146,17 +146,19 @@ pub struct Report {
     pub frontiers: BTreeMap<String, Frontier>,
 }
 
-/// Runs both parts; `progress` is told of work done and work to do.
+/// Runs both parts; `progress` is told of work done and work to do. `journal` records the kernel that
+/// hedges the first portfolio under the Whalley-Wilmott rule.
 ///
 /// # Errors
 /// [`BacktestError`].
 pub fn run(
     history: &History,
     settings: &Settings,
+    journal: Option<&Path>,
     mut progress: impl FnMut(usize, usize),
 ) -> Result<Report, BacktestError> {
     let residuals = residuals::measure(history, settings.form)?;
-    let frontiers = bands::measure(history, settings, &mut progress)?;
+    let frontiers = bands::measure(history, settings, journal, &mut progress)?;
     Ok(Report {
         snapshots: history.snapshots.len(),
         option_intervals: residuals.intervals,

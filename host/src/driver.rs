@@ -41,7 +41,7 @@ pub enum DriverError {
     )]
     Refused {
         /// The command.
-        command: Command,
+        command: Box<Command>,
         /// Why.
         reason: Reason,
     },
@@ -191,14 +191,13 @@ impl Counts {
     }
 
     #[inline]
-    fn observe(&mut self, kind: u8, events: &[Event]) {
-        self.commands += 1;
+    fn observe(&mut self, is_decision: bool, events: &[Event]) {
         for event in events {
             match event.kind() {
                 Refused::KIND => {
                     self.refusals[usize::from(event.0[3])] += 1;
                     // Codes from 128 on say that the command was no good: nothing was evaluated.
-                    self.decisions += u64::from(is_decision(kind) && event.0[3] < 128);
+                    self.decisions += u64::from(is_decision && event.0[3] < 128);
                 }
                 Hedge::KIND => {
                     self.hedges += 1;
@@ -273,14 +272,29 @@ impl Driver {
     /// may be sent to the venue after that.
     #[inline]
     pub fn send<B: Body>(&mut self, underlying: u8, now_ns: u64, body: &B) -> Result<&[Event], JournalError> {
+        self.transmit::<B, true>(underlying, now_ns, body)
+    }
+
+    /// Sends a command; whether it counts as a decision, and is measured as one, is known beforehand.
+    #[inline]
+    fn transmit<B: Body, const COUNTS: bool>(
+        &mut self,
+        underlying: u8,
+        now_ns: u64,
+        body: &B,
+    ) -> Result<&[Event], JournalError> {
         self.now_ns = self.now_ns.max(now_ns);
         let command = body.encode(Header { underlying, now_ns: self.now_ns, seq: self.kernel.next_command_seq() });
-        let watch = Stopwatch::start();
+        self.counts.commands += 1;
+        let is_decision = COUNTS && is_decision(B::KIND);
+        let watch = is_decision.then(Stopwatch::start);
         let events = self.kernel.apply(&command);
-        if is_decision(B::KIND) {
+        if let Some(watch) = watch {
             self.latencies.stop(Stage::Kernel, watch);
         }
-        self.counts.observe(B::KIND, events);
+        if COUNTS {
+            self.counts.observe(is_decision, events);
+        }
         if let Some(journal) = &mut self.journal {
             journal.append(&command, events)?;
         }
@@ -295,7 +309,7 @@ impl Driver {
         let header = Header { underlying, now_ns: self.now_ns.max(now_ns), seq: self.kernel.next_command_seq() };
         let events = self.send(underlying, now_ns, body)?;
         match events.iter().find(|event| event.kind() == Refused::KIND).and_then(Event::reason) {
-            Some(reason) => Err(DriverError::Refused { command: body.encode(header), reason }),
+            Some(reason) => Err(DriverError::Refused { command: Box::new(body.encode(header)), reason }),
             None => Ok(events),
         }
     }
@@ -322,8 +336,8 @@ impl Driver {
         Ok(())
     }
 
-    /// Tells the quantities held before the first bank. No decision can be taken yet, and the
-    /// refusals that say so are not counted.
+    /// Tells the quantities held before the first bank. No decision can be taken yet: the refusals
+    /// that say so are neither counted nor measured.
     ///
     /// # Errors
     /// [`DriverError::Refused`] if a slot or quantity is out of range.
@@ -333,14 +347,15 @@ impl Driver {
         now_ns: u64,
         quantities: impl IntoIterator<Item = Trade>,
     ) -> Result<(), DriverError> {
-        let before = self.counts.clone();
         for trade in quantities {
-            match self.carry_out(underlying, now_ns, &trade) {
-                Err(DriverError::Refused { reason: Reason::NoRows, .. }) | Ok(_) => {}
-                Err(error) => return Err(error),
+            let seq = self.kernel.next_command_seq();
+            let events = self.transmit::<Trade, false>(underlying, now_ns, &trade)?;
+            let refusal = events.iter().find(|event| event.kind() == Refused::KIND).and_then(Event::reason);
+            if let Some(reason) = refusal.filter(|&reason| reason != Reason::NoRows) {
+                let header = Header { underlying, now_ns: self.now_ns, seq };
+                return Err(DriverError::Refused { command: Box::new(trade.encode(header)), reason });
             }
         }
-        self.counts = Counts { commands: self.counts.commands, ..before };
         Ok(())
     }
 

@@ -12,6 +12,9 @@
 //! coin constant, and what they cost (taker fee, and slippage against the hedge instrument's price at
 //! the decision).
 //!
+//! Neither model moves the market: a size that stands at the touch is there again in the next quote,
+//! whatever was taken of it before. So a fast sequence of quotes fills faster than a venue would.
+//!
 //! Invariants:
 //! * the same orders and quotes give the same updates: no clock and no randomness, only arithmetic
 //!   that IEEE 754 fixes to the last bit;
@@ -68,7 +71,8 @@ pub struct HedgeAccount {
 }
 
 impl HedgeAccount {
-    fn new(hedge: &HedgeInstrument) -> Self {
+    /// No position and no fills.
+    pub fn new(hedge: &HedgeInstrument) -> Self {
         Self {
             payoff: hedge.payoff,
             contract_size: hedge.contract_size,

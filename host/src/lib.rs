@@ -20,4 +20,5 @@ pub mod fills;
 pub mod greeks;
 pub mod instrument;
 pub mod journal;
+pub mod replay;
 pub mod report;

@@ -8,6 +8,7 @@
 //! delta hedge removes and that is the same under every rule.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use hedgewire_abi::command::{
     Build, Configure, Quote, SetPriceLimits, SetRateLimits, SetSizeLimits, SetStatus, SetTrigger, Trade,
@@ -27,6 +28,7 @@ use crate::compiler::{
 use crate::driver::{Driver, Setup};
 use crate::fills::{FillModel, FillPrice, Fills};
 use crate::instrument::{Instrument, Payoff};
+use crate::journal::Writer;
 
 /// Options of a portfolio, at most one block of slots.
 const OPTIONS: usize = 24;
@@ -79,6 +81,9 @@ pub struct BandResult {
     /// Standard deviation of the error at that cost, USD per interval.
     pub sd: f64,
 }
+
+/// The rule whose first portfolio is recorded.
+const RECORDED: Rule = Rule::WhalleyWilmott(1e-4);
 
 /// Names of the rules, in the order of reports.
 pub const RULES: [&str; 4] = ["time", "fixed", "gamma", "whalley_wilmott"];
@@ -164,6 +169,7 @@ struct Run {
 pub fn measure(
     history: &History,
     settings: &Settings,
+    journal: Option<&Path>,
     progress: &mut impl FnMut(usize, usize),
 ) -> Result<BTreeMap<String, Frontier>, BacktestError> {
     let mut portfolios = Vec::new();
@@ -176,7 +182,7 @@ pub fn measure(
         courses.push(Course::new(history, coin)?);
     }
     let run_all = |rule: Rule| {
-        portfolios.iter().map(|p| run(&courses[p.course], settings, p, rule)).collect::<Result<Vec<_>, _>>()
+        portfolios.iter().map(|p| run(&courses[p.course], settings, p, rule, None)).collect::<Result<Vec<_>, _>>()
     };
     let ideal = run_all(Rule::Time(1))?;
     let rules: Vec<(&str, Rule)> =
@@ -185,6 +191,9 @@ pub fn measure(
     for (done, &(name, rule)) in rules.iter().enumerate() {
         frontiers.entry(name.to_owned()).or_default().push(point(rule, &run_all(rule)?, &ideal));
         progress(done + 1, rules.len());
+    }
+    if let (Some(path), Some(first)) = (journal, portfolios.first()) {
+        run(&courses[first.course], settings, first, RECORDED, Some(path))?;
     }
     for frontier in frontiers.values_mut() {
         frontier.sort_by(|a, b| a.cost.total_cmp(&b.cost));
@@ -294,10 +303,17 @@ fn band(rule: Rule, portfolio: &Portfolio, price_usd: f64, contract_size: f64) -
 }
 
 /// Hedges one portfolio through the history.
-fn run(course: &Course, settings: &Settings, portfolio: &Portfolio, rule: Rule) -> Result<Run, BacktestError> {
+fn run(
+    course: &Course,
+    settings: &Settings,
+    portfolio: &Portfolio,
+    rule: Rule,
+    journal: Option<&Path>,
+) -> Result<Run, BacktestError> {
     let unit = PriceUnit::of_tick(course.hedge.tick_usd)?;
-    let kernel = Kernel::new(Sizes { underlyings: 1, rows: SLOT_BLOCK as usize, intervals: 2 }, settings.form);
-    let mut driver = Driver::new(kernel, None);
+    let sizes = Sizes { underlyings: 1, rows: SLOT_BLOCK as usize, intervals: 2 };
+    let journal = journal.map(|path| Writer::create(path, sizes)).transpose()?;
+    let mut driver = Driver::new(Kernel::new(sizes, settings.form), journal);
     driver.set_up(0, 0, &setup(rule))?;
     driver.arm(0, 0)?;
     let slots = 0..portfolio.lots.len() as u32;
@@ -324,6 +340,7 @@ fn run(course: &Course, settings: &Settings, portfolio: &Portfolio, rule: Rule) 
         before = Some((options, fills.account().profit(price_usd)));
     }
     run.hedges = driver.counts().hedges;
+    driver.finish()?;
     Ok(run)
 }
 

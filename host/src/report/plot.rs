@@ -231,7 +231,8 @@ fn bar_picture(value_label: &str, bars: &[&Bar], low: f64, high: f64, width: Wid
     const VALUE_PX: i32 = 90;
     let step = if bars.iter().all(|bar| bar.value.fract() == 0.0) { 1.0 } else { (high - low) / 1_000.0 };
     let labels: Vec<String> = bars.iter().map(|bar| shorten(&bar.label)).collect();
-    let label_px = labels.iter().map(|label| label.chars().count() as i32).max().unwrap_or(0) * DIGIT_WIDTH + 14;
+    // Names in capitals are wider than digits.
+    let label_px = labels.iter().map(|label| label.chars().count() as i32).max().unwrap_or(0) * (DIGIT_WIDTH + 2) + 14;
     let negative_px = if low < 0.0 { VALUE_PX } else { 0 };
     let (left, right) = (label_px + negative_px, (width_px(width) - VALUE_PX).max(label_px + negative_px + 40));
     let span = if high > low { high - low } else { 1.0 };

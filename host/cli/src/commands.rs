@@ -1,0 +1,9 @@
+//! The subcommands, one a file: each has its `Arguments` and a `run`.
+
+pub mod backtest;
+pub mod demo;
+pub mod greeks;
+pub mod journal;
+
+pub mod replay;
+pub mod simulate;

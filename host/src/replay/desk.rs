@@ -1,0 +1,600 @@
+//! One underlying in a replay: what it holds, what it quotes the kernel, and its hedges.
+//!
+//! ```text
+//!                  warm, and a price is known                   cadence, or price off the middle
+//!   waiting ──────────────────────────────────► running ──┐ ◄──────────────┐
+//!             set up, hold, first bank, swap, arm          └── next bank, swap
+//!
+//!   packet ─► dirty? ─► fills at the new quote ─► quote ─► hedge? ─► fill model ─► order update
+//! ```
+//!
+//! Invariants:
+//! * every price, size and quantity that goes into a command is worked out from the feed and the
+//!   plan; nothing measured is;
+//! * slots are given once, in the order of the plan and then of the venue's numbers.
+
+use std::collections::BTreeMap;
+
+use hedgewire_abi::command::{Build, OrderUpdate, Quote, Reconcile, SetTarget, Time, Trade, code};
+use hedgewire_abi::event::{Hedge, Refused, Risk};
+use hedgewire_abi::{Event, Reason};
+
+use super::ReplayError;
+use super::directory::{Directory, is_option_on};
+use super::market::{self, MarkedOption, Top, Touch};
+use super::summary::{HedgeRecord, Point, UnderlyingResult};
+use crate::compiler::{Bank, Holding, Numeraire, PriceUnit, compile};
+use crate::config::{MarketRules, OwnFills, PlannedHolding, Reference, Rule, UnderlyingPlan};
+use crate::deribit::legacy::{Books, Direction, Message, PriceIndex, Trade as PublicTrade};
+use crate::driver::{Driver, Stage, Stopwatch};
+use crate::fills::{Fills, from_wire_coin, to_wire_coin};
+use crate::instrument::{Instrument, Payoff};
+
+/// One position and what the feed says of it.
+struct Held {
+    holding: Holding,
+    /// The venue's number; `None` for AMM liquidity.
+    instrument_id: Option<u32>,
+    quantity_lots: i32,
+    top: Option<Top>,
+    /// The last vol that the mark implied.
+    vol: Option<f64>,
+}
+
+/// The bank in use.
+#[derive(Debug, Clone, Copy)]
+struct Active {
+    bank_id: u16,
+    compiled_ns: u64,
+    /// Middle of its ladder, price units.
+    centre: u32,
+}
+
+/// One underlying.
+pub(super) struct Desk<'p> {
+    plan: &'p UnderlyingPlan,
+    rules: &'p MarketRules,
+    unit: PriceUnit,
+    hedge_id: u32,
+    index_name: String,
+    hedge_top: Option<Top>,
+    index_usd: Option<f64>,
+    /// Last trade of the hedge instrument, price units; 0 for none.
+    last_trade: u32,
+    held: Vec<Held>,
+    by_instrument: BTreeMap<u32, usize>,
+    /// Dated futures of the coin, with their expiries and marks.
+    futures: BTreeMap<u32, (u64, Option<f64>)>,
+    active: Option<Active>,
+    fills: Fills,
+    cash_coin: f64,
+    settled_coin: f64,
+    feed_seq: u32,
+    is_dirty: bool,
+    /// The last quote that the kernel accepted.
+    quote: Option<Quote>,
+    evaluated_ns: u64,
+    sampled_ns: u64,
+    updates: Vec<OrderUpdate>,
+    result: UnderlyingResult,
+}
+
+impl<'p> Desk<'p> {
+    pub fn new(plan: &'p UnderlyingPlan, rules: &'p MarketRules, directory: &Directory) -> Result<Self, ReplayError> {
+        let hedge = &plan.compiler.hedge;
+        let price_error = |source| ReplayError::Price { instrument: plan.hedge_name.clone(), source };
+        let unit = PriceUnit::of_tick(hedge.tick_usd).map_err(price_error)?;
+        let fills = Fills::new(plan.fill, hedge, plan.taker_fee).map_err(price_error)?;
+        let unknown = || ReplayError::UnknownInstruments { names: vec![plan.hedge_name.clone()] };
+        let hedge_id = directory.id_of(&plan.hedge_name).ok_or_else(unknown)?;
+        let held = portfolio(plan, directory)?;
+        let by_instrument = held.iter().enumerate().filter_map(|(at, held)| Some((held.instrument_id?, at))).collect();
+        let currency = if hedge.payoff == Payoff::Inverse { "usd" } else { "usdc" };
+        Ok(Self {
+            plan,
+            rules,
+            unit,
+            hedge_id,
+            index_name: format!("{}_{currency}", plan.coin.to_lowercase()),
+            hedge_top: None,
+            index_usd: None,
+            last_trade: 0,
+            held,
+            by_instrument,
+            futures: dated_futures(plan, directory),
+            active: None,
+            fills,
+            cash_coin: plan.cash_coin,
+            settled_coin: 0.0,
+            feed_seq: 0,
+            is_dirty: false,
+            quote: None,
+            evaluated_ns: 0,
+            sampled_ns: 0,
+            updates: Vec::new(),
+            result: UnderlyingResult::new(plan),
+        })
+    }
+
+    // ---- what the feed says ------------------------------------------------------------------
+
+    /// Takes note of a message. Books are kept elsewhere; only `is_event` messages, not the repeats of
+    /// the snapshot channels, make a new quote due.
+    pub fn observe(&mut self, message: &Message<'_>, is_event: bool) {
+        match message {
+            Message::Ticker(ticker) => {
+                let id = ticker.instrument_id();
+                if id == self.hedge_id {
+                    let top = self.hedge_top.get_or_insert_default();
+                    top.observe(ticker);
+                    self.index_usd = top.index.or(self.index_usd);
+                    self.is_dirty |= is_event;
+                }
+                if let Some(&at) = self.by_instrument.get(&id) {
+                    self.held[at].top.get_or_insert_default().observe(ticker);
+                }
+                if let Some((_, mark)) = self.futures.get_mut(&id) {
+                    *mark = ticker.mark_price().filter(|&price| price > 0.0).or(*mark);
+                }
+            }
+            Message::Book(update) => self.is_dirty |= is_event && update.instrument_id() == self.hedge_id,
+            Message::Trades(trades) if is_event && trades.instrument_id() == self.hedge_id => {
+                let last = trades.trades().last().and_then(|trade| trade.price());
+                self.last_trade = last.and_then(|price| self.unit.to_units(price).ok()).unwrap_or(self.last_trade);
+            }
+            Message::PriceIndex(index) => self.observe_index(index),
+            _ => {}
+        }
+    }
+
+    fn observe_index(&mut self, index: &PriceIndex<'_>) {
+        if index.name().as_str() == Some(&self.index_name)
+            && let Some(price) = index.price().filter(|&price| price > 0.0)
+        {
+            self.index_usd = Some(price);
+            self.is_dirty |= self.rules.reference == Reference::Index && self.hedge_top.is_some();
+        }
+    }
+
+    /// The slot that holds an option with this number of the venue, as an index of what is held.
+    pub fn option_slot(&self, instrument_id: u32) -> Option<usize> {
+        let at = *self.by_instrument.get(&instrument_id)?;
+        matches!(self.held[at].holding.instrument, Instrument::Option(_)).then_some(at)
+    }
+
+    // ---- what the kernel is told -------------------------------------------------------------
+
+    /// Does what is due after a packet: a first or next bank, a quote, a tick of time.
+    pub fn after_packet(
+        &mut self,
+        driver: &mut Driver,
+        books: &Books,
+        now_ns: u64,
+        is_warm: bool,
+    ) -> Result<(), ReplayError> {
+        let is_tick = self.rules.time_every_ns > 0 && now_ns - self.evaluated_ns >= self.rules.time_every_ns;
+        if std::mem::take(&mut self.is_dirty) {
+            let touch = market::touch(self.rules.quotes, self.hedge_top.as_ref(), books.book(self.hedge_id));
+            let Some(quote) = touch.and_then(|touch| self.quote_of(&touch, now_ns)) else { return Ok(()) };
+            if self.active.is_none() {
+                return if is_warm { self.activate(driver, &quote, now_ns) } else { Ok(()) };
+            }
+            self.send_quote(driver, quote, now_ns)?;
+            self.keep_bank(driver, quote.price, now_ns)
+        } else if let (Some(quote), true) = (self.quote.filter(|_| self.active.is_some()), is_tick) {
+            self.send_time(driver, now_ns)?;
+            self.keep_bank(driver, quote.price, now_ns)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The quote of a touch; `None` while no price of the hedge instrument is known.
+    fn quote_of(&mut self, touch: &Touch, now_ns: u64) -> Option<Quote> {
+        let units = |price: f64| self.unit.to_units(price).ok();
+        let contracts = |amount: f64| {
+            // A float conversion saturates; the margin is for amounts that are no binary fractions.
+            (amount / self.plan.compiler.hedge.contract_size + 1e-9).floor() as u32
+        };
+        let side = |side: Option<(f64, f64)>| {
+            side.and_then(|(price, amount)| Some((units(price)?, contracts(amount)))).unwrap_or((0, 0))
+        };
+        let (bid, ask) = (side(touch.top.bid), side(touch.top.ask));
+        let hedge_usd = touch.top.mid().or(touch.top.mark)?;
+        let reference_usd = match self.rules.reference {
+            Reference::Index => self.index_usd?,
+            Reference::Mid => hedge_usd,
+            Reference::Mark => touch.top.mark?,
+        };
+        self.feed_seq = self.feed_seq.wrapping_add(1);
+        Some(Quote {
+            flags: if touch.is_trusted { 0 } else { code::QUOTE_UNTRUSTED },
+            feed_seq: self.feed_seq,
+            bid: bid.0,
+            ask: ask.0,
+            bid_size: bid.1,
+            ask_size: ask.1,
+            price: units(reference_usd)?,
+            hedge_price: units(hedge_usd)?,
+            last_trade: self.last_trade,
+            // A venue's clock a little ahead of the capture's is no message from the future.
+            feed_ns: touch.feed_ns.min(now_ns),
+        })
+    }
+
+    fn send_quote(&mut self, driver: &mut Driver, mut quote: Quote, now_ns: u64) -> Result<(), ReplayError> {
+        self.let_orders_trade(driver, &quote, now_ns)?;
+        let is_sample = now_ns - self.sampled_ns >= self.rules.series_every_ns;
+        if is_sample {
+            quote.flags |= code::WANT_RISK;
+        }
+        let answer = Answer::of(driver.send(self.plan.index, now_ns, &quote)?);
+        self.result.quotes += 1;
+        if !answer.is_refused_command {
+            self.quote = Some(quote);
+        }
+        self.take(driver, answer, now_ns, is_sample)
+    }
+
+    fn send_time(&mut self, driver: &mut Driver, now_ns: u64) -> Result<(), ReplayError> {
+        let answer = Answer::of(driver.send(self.plan.index, now_ns, &Time::default())?);
+        self.take(driver, answer, now_ns, false)
+    }
+
+    /// Books a fill of the desk's own quote: the other side of a public trade.
+    pub fn own_fill(
+        &mut self,
+        driver: &mut Driver,
+        at: usize,
+        trade: &PublicTrade<'_>,
+        share: f64,
+        now_ns: u64,
+    ) -> Result<(), ReplayError> {
+        let held = &mut self.held[at];
+        let (Some(amount), Some(price), true) = (trade.amount(), trade.price(), self.active.is_some()) else {
+            return Ok(());
+        };
+        let lots = (amount * share / held.holding.lot_size + 1e-9).floor();
+        let side = match trade.direction() {
+            Direction::Buy => -1.0,
+            Direction::Sell => 1.0,
+            Direction::Unknown(_) => 0.0,
+        };
+        let quantity = f64::from(held.quantity_lots) + side * lots;
+        if lots * side == 0.0 || quantity.abs() > f64::from(held.holding.quantity_max_lots) {
+            self.result.own_fills_passed += 1;
+            return Ok(());
+        }
+        held.quantity_lots = quantity as i32;
+        if matches!(&held.holding.instrument, Instrument::Option(option) if option.payoff == Payoff::Inverse) {
+            self.cash_coin -= side * lots * held.holding.lot_size * price;
+        }
+        let slot = held.holding.slot;
+        let trade = Trade { slot, quantity: quantity as i32, cash: self.cash() };
+        let answer = Answer::of(driver.send(self.plan.index, now_ns, &trade)?);
+        self.result.own_fills += 1;
+        self.take(driver, answer, now_ns, false)
+    }
+
+    /// Coin cash as the kernel is told it.
+    fn cash(&self) -> i64 {
+        to_wire_coin(self.cash_coin + self.settled_coin)
+    }
+
+    // ---- what the kernel says ----------------------------------------------------------------
+
+    /// Notes a decision, and gives its order, if there is one, to the fill model.
+    fn take(&mut self, driver: &mut Driver, answer: Answer, now_ns: u64, is_sample: bool) -> Result<(), ReplayError> {
+        self.evaluated_ns = now_ns;
+        let Some(quote) = self.quote else { return Ok(()) };
+        if answer.is_evaluated && (is_sample || answer.hedge.is_some()) {
+            self.sampled_ns = now_ns;
+            self.result.points.push(self.point(&answer, &quote, now_ns));
+        }
+        let Some(hedge) = answer.hedge else { return Ok(()) };
+        self.result.hedges.push(HedgeRecord {
+            time_ns: now_ns,
+            order_id: hedge.order_id,
+            contracts: hedge.quantity,
+            limit_usd: self.shown_usd(hedge.limit_price),
+            price_usd: self.shown_usd(quote.hedge_price),
+            exposure_contracts: contracts_of(hedge.exposure),
+            band_contracts: contracts_of(hedge.band),
+        });
+        let watch = Stopwatch::start();
+        let update = self.fills.on_hedge(&hedge, &quote, now_ns);
+        driver.latencies.stop(Stage::Fill, watch);
+        match update {
+            Some(update) => driver.carry_out(self.plan.index, now_ns, &update).map(|_| ()).map_err(ReplayError::from),
+            None => Ok(()),
+        }
+    }
+
+    fn let_orders_trade(&mut self, driver: &mut Driver, quote: &Quote, now_ns: u64) -> Result<(), ReplayError> {
+        if self.fills.open_orders() == 0 {
+            return Ok(());
+        }
+        let watch = Stopwatch::start();
+        let mut updates = std::mem::take(&mut self.updates);
+        self.fills.on_quote(quote, now_ns, &mut updates);
+        driver.latencies.stop(Stage::Fill, watch);
+        for update in updates.drain(..) {
+            driver.carry_out(self.plan.index, now_ns, &update)?;
+        }
+        self.updates = updates;
+        Ok(())
+    }
+
+    fn point(&self, answer: &Answer, quote: &Quote, now_ns: u64) -> Point {
+        let price_usd = self.shown_usd(quote.hedge_price);
+        let account = self.fills.account();
+        Point {
+            time_ns: now_ns,
+            price_usd,
+            exposure_contracts: contracts_of(answer.exposure),
+            band_contracts: contracts_of(answer.band),
+            position_contracts: account.position_contracts,
+            cost_coin: account.cost_coin(price_usd),
+            hedge_profit: account.net_profit(price_usd),
+            delta_coin: answer.risk.map(|risk| from_wire_coin(risk.delta)),
+            gamma_coin: answer.risk.map(|risk| from_wire_coin(risk.gamma)),
+            vega_coin: answer.risk.map(|risk| from_wire_coin(risk.vega)),
+        }
+    }
+
+    /// A price as it is shown: without the binary dust beyond a millionth of a USD.
+    fn shown_usd(&self, price: u32) -> f64 {
+        (self.unit.to_usd(price) * 1e6).round() / 1e6
+    }
+
+    // ---- banks -------------------------------------------------------------------------------
+
+    /// Sets the underlying up at its first price.
+    fn activate(&mut self, driver: &mut Driver, quote: &Quote, now_ns: u64) -> Result<(), ReplayError> {
+        let index = self.plan.index;
+        let hedge_usd = self.unit.to_usd(quote.hedge_price);
+        let position = self.plan.setup.reconcile.position;
+        let hedge = &self.plan.compiler.hedge;
+        self.fills.carry(position, hedge_usd);
+        let mut setup = self.plan.setup;
+        if hedge.payoff == Payoff::Inverse {
+            // What a position N adds to the coin constant is N / entry; it is taken over at this price.
+            let hedge_coin = to_wire_coin(position as f64 * hedge.contract_size / hedge_usd);
+            setup.reconcile = Reconcile { hedge_coin, ..setup.reconcile };
+        }
+        driver.set_up(index, now_ns, &setup)?;
+        let cash = self.cash();
+        let quantities = self.held.iter().map(|held| (held.holding.slot, held.quantity_lots));
+        let trades = quantities.map(|(slot, quantity)| Trade { slot, quantity, cash });
+        driver.hold(index, now_ns, trades)?;
+        self.next_bank(driver, quote.price, now_ns)?;
+        driver.arm(index, now_ns)?;
+        self.send_quote(driver, *quote, now_ns)
+    }
+
+    /// Compiles anew when the bank is old, or the price has left the inner half of its ladder.
+    fn keep_bank(&mut self, driver: &mut Driver, price: u32, now_ns: u64) -> Result<(), ReplayError> {
+        let Some(active) = self.active else { return Ok(()) };
+        let is_old = now_ns - active.compiled_ns >= self.rules.recompile_ns;
+        let is_off = price.abs_diff(active.centre) > self.plan.ladder.span() / 4;
+        if is_old || is_off { self.next_bank(driver, price, now_ns) } else { Ok(()) }
+    }
+
+    fn next_bank(&mut self, driver: &mut Driver, price: u32, now_ns: u64) -> Result<(), ReplayError> {
+        let watch = Stopwatch::start();
+        let bank_id = self.active.map_or(0, |active| active.bank_id).checked_add(1).unwrap_or(1);
+        let bank = self.compile(bank_id, price, now_ns)?;
+        let ladder = self.plan.ladder;
+        let build = Build { centre: price, intervals: ladder.intervals, step_shift: ladder.step_shift };
+        let index = self.plan.index;
+        driver.load(index, now_ns, &bank.open, &bank.rows, &build)?;
+        while driver.work() {}
+        let swapped = driver.swap(index, now_ns)?;
+        driver.latencies.stop(Stage::Bank, watch);
+        self.active = Some(Active { bank_id, compiled_ns: now_ns, centre: price });
+        self.result.banks += 1;
+        self.result.error_bound_contracts =
+            self.result.error_bound_contracts.max(swapped.error_bound as f64 / f64::from(1u32 << 16));
+        self.settle(driver, &bank, now_ns)
+    }
+
+    fn compile(&mut self, bank_id: u16, price: u32, now_ns: u64) -> Result<Bank, ReplayError> {
+        let price_usd = self.unit.to_usd(price);
+        let mut options = Vec::new();
+        for held in &mut self.held {
+            if let Instrument::Option(option) = &held.holding.instrument {
+                options.push(MarkedOption { option, top: held.top.as_ref(), vol: &mut held.vol });
+            }
+        }
+        let futures_usd = self.futures.values().filter_map(|&(expiry_ns, mark)| Some((expiry_ns, mark?))).collect();
+        let index_usd = self.index_usd.unwrap_or(price_usd);
+        let market =
+            market::market(&self.plan.coin, now_ns, price_usd, index_usd, self.rules, &mut options, &futures_usd);
+        let holdings: Vec<Holding> = self.held.iter().map(Held::for_compiler).collect();
+        compile(bank_id, self.plan.range, &holdings, &market, &self.plan.compiler)
+            .map_err(|source| ReplayError::Compile { coin: self.plan.coin.clone(), source: Box::new(source) })
+    }
+
+    /// In USD numeraire the coin that settling holdings have earned counts as cash.
+    fn settle(&mut self, driver: &mut Driver, bank: &Bank, now_ns: u64) -> Result<(), ReplayError> {
+        let lots =
+            |slot: u32| self.held.iter().find(|held| held.holding.slot == slot).map_or(0, |held| held.quantity_lots);
+        let settled: f64 = bank.settled.iter().map(|part| f64::from(lots(part.slot)) * part.coin_per_lot).sum();
+        let is_usd = self.plan.compiler.numeraire == Numeraire::Usd;
+        if is_usd && settled != self.settled_coin {
+            self.settled_coin = settled;
+            let target = SetTarget { cash: self.cash(), ..self.plan.setup.target };
+            driver.carry_out(self.plan.index, now_ns, &target)?;
+        }
+        Ok(())
+    }
+
+    /// What came of it all.
+    pub fn finish(mut self) -> UnderlyingResult {
+        self.result.price_usd = self.quote.map_or(0.0, |quote| self.shown_usd(quote.hedge_price));
+        self.result.open_orders = self.fills.open_orders();
+        self.result.account = *self.fills.account();
+        self.result.holdings =
+            self.held.iter().map(|held| (held.holding.instrument.to_string(), held.quantity())).collect();
+        self.result
+    }
+}
+
+impl Held {
+    /// Quantity in the instrument's unit: coin, USD, or ranges.
+    fn quantity(&self) -> f64 {
+        f64::from(self.quantity_lots) * self.holding.lot_size
+    }
+
+    /// As the compiler wants it: a configured vol stands, one from the mark fills in for the smile.
+    fn for_compiler(&self) -> Holding {
+        Holding { vol: self.holding.vol.or(self.vol), ..self.holding.clone() }
+    }
+}
+
+/// What one or two events say of a decision.
+#[derive(Debug, Clone, Copy, Default)]
+struct Answer {
+    exposure: i64,
+    band: i64,
+    hedge: Option<Hedge>,
+    risk: Option<Risk>,
+    /// Exposure and band were worked out.
+    is_evaluated: bool,
+    /// The command itself was no good, and nothing changed.
+    is_refused_command: bool,
+}
+
+impl Answer {
+    fn of(events: &[Event]) -> Self {
+        let mut answer = Self::default();
+        for event in events {
+            match event.kind() {
+                Hedge::KIND => {
+                    let hedge = Hedge::decode(event);
+                    (answer.exposure, answer.band, answer.hedge) = (hedge.exposure, hedge.band, Some(hedge));
+                    answer.is_evaluated = true;
+                }
+                Refused::KIND => {
+                    let (refused, reason) = (Refused::decode(event), event.reason().unwrap_or_default());
+                    (answer.exposure, answer.band) = (refused.exposure, refused.band);
+                    answer.is_refused_command = reason >= Reason::BadVersion;
+                    let is_blind =
+                        matches!(reason, Reason::NoRows | Reason::NoQuote | Reason::RefTooFar | Reason::ExposureRange);
+                    answer.is_evaluated = !is_blind && !answer.is_refused_command;
+                }
+                Risk::KIND => answer.risk = Some(Risk::decode(event)),
+                _ => {}
+            }
+        }
+        answer
+    }
+}
+
+/// An exposure of the records in contracts.
+fn contracts_of(exposure: i64) -> f64 {
+    exposure as f64 / f64::from(1u32 << hedgewire_abi::format::CONTRACT_BITS)
+}
+
+/// Counts public trades, and says which of them were the desk's.
+pub(super) struct OwnFillCounter {
+    rule: OwnFills,
+    trades: u64,
+}
+
+impl OwnFillCounter {
+    pub fn new(rule: OwnFills) -> Self {
+        Self { rule, trades: 0 }
+    }
+
+    /// The desk's share of the next trade, if it has one.
+    pub fn next_share(&mut self) -> Option<f64> {
+        self.trades += 1;
+        self.trades.is_multiple_of(self.rule.every).then_some(self.rule.share)
+    }
+}
+
+// ---- the portfolio at the start ---------------------------------------------------------------
+
+fn portfolio(plan: &UnderlyingPlan, directory: &Directory) -> Result<Vec<Held>, ReplayError> {
+    let mut held: Vec<Held> = Vec::new();
+    for planned in &plan.portfolio.holdings {
+        let id = directory.id_of(&planned.instrument.to_string());
+        held.push(hold(plan, held.len(), id, planned));
+    }
+    if let Some(rule) = plan.portfolio.rule {
+        for (id, listing) in directory.iter() {
+            let Some(instrument) = &listing.instrument else { continue };
+            let is_held = held.iter().any(|held| held.instrument_id == Some(id));
+            let quantity = if is_held { None } else { rule_quantity(rule, &plan.coin, instrument) };
+            if let Some(quantity_lots) = quantity {
+                let planned = PlannedHolding {
+                    instrument: instrument.clone(),
+                    lot_size: plan.portfolio.lot_coin,
+                    quantity_lots,
+                    quantity_max_lots: plan.portfolio.quantity_max_lots,
+                    vol: None,
+                    entry_price_usd: None,
+                };
+                held.push(hold(plan, held.len(), Some(id), &planned));
+            }
+        }
+    }
+    if held.len() > plan.range.slot_count as usize {
+        let (coin, count, slots) = (plan.coin.clone(), held.len(), plan.range.slot_count);
+        return Err(ReplayError::Slots { coin, count, slots });
+    }
+    Ok(held)
+}
+
+fn hold(plan: &UnderlyingPlan, at: usize, instrument_id: Option<u32>, planned: &PlannedHolding) -> Held {
+    Held {
+        holding: Holding {
+            slot: plan.range.first_slot + at as u32,
+            instrument: planned.instrument.clone(),
+            quantity_max_lots: planned.quantity_max_lots,
+            lot_size: planned.lot_size,
+            vol: planned.vol,
+            entry_price_usd: planned.entry_price_usd,
+        },
+        instrument_id,
+        quantity_lots: planned.quantity_lots,
+        top: None,
+        vol: None,
+    }
+}
+
+/// Lots that a rule holds of an instrument; `None` if it does not hold it.
+fn rule_quantity(rule: Rule, coin: &str, instrument: &Instrument) -> Option<i32> {
+    match rule {
+        Rule::EveryOption { quantity_lots, payoff } => is_option_on(instrument, coin, payoff).then_some(quantity_lots),
+        Rule::Seeded { seed, quantity_max_lots } => is_option_on(instrument, coin, None)
+            .then(|| seeded_quantity(seed, &instrument.to_string(), quantity_max_lots)),
+    }
+}
+
+/// A whole number from `-max` to `max`, drawn from seed and name alone: the portfolio does not depend
+/// on what else the capture defines. The mixer is that of G. Steele, D. Lea and C. Flood, "Fast
+/// splittable pseudorandom number generators" (2014).
+fn seeded_quantity(seed: u64, name: &str, max: i32) -> i32 {
+    let mix = |state: u64| {
+        let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    };
+    let drawn = name.bytes().fold(mix(seed), |state, byte| mix(state ^ u64::from(byte)));
+    let width = 2 * i64::from(max) + 1;
+    // The high bits of a product: an even spread without division, up to width / 2^64.
+    ((u128::from(drawn) * width as u128) >> 64) as i32 - max
+}
+
+fn dated_futures(plan: &UnderlyingPlan, directory: &Directory) -> BTreeMap<u32, (u64, Option<f64>)> {
+    let future = |(id, instrument): (u32, &Instrument)| match instrument {
+        Instrument::Future(future) if future.underlying == plan.coin && future.payoff == Payoff::Inverse => {
+            Some((id, (future.expiry_ns?, None)))
+        }
+        _ => None,
+    };
+    directory.iter().filter_map(|(id, listing)| Some((id, listing.instrument.as_ref()?))).filter_map(future).collect()
+}
