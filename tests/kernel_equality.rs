@@ -137,12 +137,15 @@ fn answers(machine: &mut Machine, prices: &[u32]) -> Vec<[u8; 48]> {
 /// A portfolio of all kinds of row, most of which the ladder resolves.
 const MIXED: Mix = Mix { deviation: (0.002, 2.0), spread: 0.03, ranges_per_cent: 3, lots: 200 };
 
+/// Slot and its new quantity.
+type Lots = (u32, i32);
+
 /// A machine with `before` traded ahead of the bank, then built, swapped and given `after`.
 fn traded(
     form: Form,
     holdings: &[(Instrument, i32)],
     grid: Grid,
-    (before, after): (&[(u32, i32)], &[(u32, i32)]),
+    (before, after): (&[Lots], &[Lots]),
     mut work: impl FnMut(&mut Machine),
 ) -> Machine {
     let bits = scale_bits(holdings);
@@ -162,7 +165,7 @@ fn traded(
 }
 
 /// Final quantities as a list of trades.
-fn final_trades(trades: &[(u32, i32)], slots: usize) -> Vec<(u32, i32)> {
+fn final_trades(trades: &[Lots], slots: usize) -> Vec<Lots> {
     let mut last = vec![0; slots];
     trades.iter().for_each(|&(slot, lots)| last[slot as usize] = lots);
     (0..).zip(last).collect()
@@ -175,8 +178,7 @@ fn trades_on_a_built_ladder_equal_a_rebuild_bit_for_bit() {
     for (seed, count) in [(1, 1), (2, 63), (3, 64), (4, 65), (5, 66), (6, 200), (7, 400)] {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let holdings = random_holdings(&mut rng, 90, MIXED);
-        let trades: Vec<(u32, i32)> =
-            (0..count).map(|_| (rng.random_range(0..90), rng.random_range(-200..=200))).collect();
+        let trades: Vec<Lots> = (0..count).map(|_| (rng.random_range(0..90), rng.random_range(-200..=200))).collect();
         let last = final_trades(&trades, 90);
         let expected = answers(&mut traded(Form::Scalar, &holdings, grid, (&last, &[]), |_| ()), &grid.prices());
         for form in [Form::Scalar, Form::best()] {
@@ -234,7 +236,7 @@ fn rows_written_twice_count_once() {
     let mut rng = ChaCha8Rng::seed_from_u64(40);
     let holdings = random_holdings(&mut rng, 64, MIXED);
     let bits = scale_bits(&holdings);
-    let last: Vec<(u32, i32)> = (0..).zip(holdings.iter().map(|held| held.1)).collect();
+    let last: Vec<Lots> = (0..).zip(holdings.iter().map(|held| held.1)).collect();
     let mut machine = Machine::new(sizes_for(64, grid.intervals), Form::best());
     machine.set_up(false);
     last.iter().for_each(|&(slot, lots)| drop(machine.trade(slot, lots)));

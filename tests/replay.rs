@@ -4,12 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hedgewire_abi::Reason;
+use hedgewire_host::capture::CaptureFile;
 use hedgewire_host::config::Plan;
+use hedgewire_host::deribit::legacy::Frame;
 use hedgewire_host::driver::Stage;
 use hedgewire_host::journal::verify;
 use hedgewire_host::replay::{Options, Point, Progress, Replay, ReplayError, replay};
 use hedgewire_kernel::Form;
-use hedgewire_sim::capture::{Fault, MarketCapture};
+use hedgewire_sim::capture::{CaptureFormat, CaptureWriter, Fault, MarketCapture, PacketEncoder, TickerFields};
 use serde_json::Value;
 
 /// Set-up for the generated market: a perpetual at 60,000, a dated future and six options.
@@ -212,6 +214,107 @@ fn damaged_packets_stop_nothing() {
     assert_eq!(replay.summary.packets, 2_500);
     assert!(replay.summary.hedges > 0);
     assert_verifies(&journal);
+}
+
+/// What the feed says next of the generated market's perpetual.
+#[derive(Clone, Copy)]
+enum Say {
+    /// A ticker with this middle.
+    Price(f64),
+    /// A ticker with this middle and a time that far ahead, ms.
+    Ahead(f64, u64),
+    /// A ticker without bids.
+    OneSided(f64),
+    /// The index, and nothing of the perpetual.
+    Nothing,
+}
+
+fn payload_of(say: Say, packet_seq: u32, capture_ns: u64) -> (u16, Vec<u8>) {
+    let (price, lead_ms) = match say {
+        Say::Price(price) | Say::OneSided(price) => (price, 0),
+        Say::Ahead(price, lead_ms) => (price, lead_ms),
+        Say::Nothing => {
+            let mut encoder = PacketEncoder::new(0, packet_seq);
+            encoder.price_index("btc_usd", 60_000.0, capture_ns / 1_000_000);
+            return (0, encoder.finish());
+        }
+    };
+    let none = f64::NAN;
+    let mut encoder = PacketEncoder::new(1, packet_seq);
+    encoder.ticker(&TickerFields {
+        instrument_id: 1,
+        state: 1,
+        timestamp_ms: capture_ns / 1_000_000 + lead_ms,
+        open_interest: 1.0,
+        min_sell_price: none,
+        max_buy_price: none,
+        last_price: none,
+        index_price: 60_000.0,
+        mark_price: price,
+        best_bid: if matches!(say, Say::OneSided(_)) { (0.0, 0.0) } else { (price - 0.5, 50_000.0) },
+        best_ask: (price + 0.5, 50_000.0),
+        funding: (none, none),
+        delivery: (none, none, none),
+    });
+    (1, encoder.finish())
+}
+
+/// Replays a capture in which instruments are defined and then only this is said, every 100 ms.
+fn replay_said(said: &[Say]) -> Replay {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let market = folder.path().join("market");
+    MarketCapture { seed: 7, packets: 60, ..MarketCapture::default() }.write(&market).expect("a disk");
+    let market = CaptureFile::open(&market).expect("a capture");
+    let mut writer = CaptureWriter::new(Vec::new(), CaptureFormat::PcapNg).expect("memory");
+    let mut capture_ns = 0;
+    for datagram in market.datagrams().expect("a capture").map(|datagram| datagram.expect("a datagram")) {
+        capture_ns = datagram.capture_ns;
+        let channel = Frame::new(datagram.payload).expect("a frame").channel;
+        writer.packet(capture_ns, channel, datagram.payload).expect("memory");
+    }
+    for (packet_seq, &say) in (1_000..).zip(said) {
+        capture_ns += 100_000_000;
+        let (channel, payload) = payload_of(say, packet_seq, capture_ns);
+        writer.packet(capture_ns, channel, &payload).expect("memory");
+    }
+    let capture = folder.path().join("said");
+    fs::write(&capture, writer.into_inner()).expect("a disk");
+    let text = GENERATED.replace("warm_up_ms", "quotes = \"ticker\"\nwarm_up_ms");
+    let options = Options { form: Form::best(), journal: None };
+    replay(&capture, &plan(&text), &options, &mut |_| {}).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn absurd_price_costs_a_bank_and_not_the_replay() {
+    let mut said = vec![Say::Price(60_000.0); 40];
+    said[20..24].fill(Say::Price(0.75));
+    let replay = replay_said(&said);
+    let result = &replay.underlyings[0];
+    assert!(result.banks_failed > 0 && result.banks > 5, "{:?}", replay.summary);
+    assert!(result.bank_error.is_some() && replay.summary.refusals["REF_TOO_FAR"] > 0, "{:?}", replay.summary);
+    // The last decisions are taken at the true price again.
+    assert!(result.points.last().is_some_and(|point| point.price_usd == 60_000.0 && point.band_contracts == 40.0));
+}
+
+#[test]
+fn ticker_from_the_future_does_not_keep_the_true_ones_out() {
+    let mut said = vec![Say::Price(60_000.0); 40];
+    said[10] = Say::Ahead(1_000.0, 86_400_000);
+    let replay = replay_said(&said);
+    assert!(replay.underlyings[0].points.iter().all(|point| point.price_usd == 60_000.0));
+    assert_eq!(replay.underlyings[0].banks_failed, 0);
+}
+
+#[test]
+fn quote_is_as_old_as_the_venue_says_and_nothing_is_hedged_on_an_old_one() {
+    let mut said = vec![Say::OneSided(60_000.0); 5];
+    let fresh = replay_said(&said);
+    assert_eq!((fresh.summary.refusals["ONE_SIDED"], fresh.summary.refusals.get("QUOTE_STALE")), (4, None));
+    // A second of silence is allowed. The venue's milliseconds round down, so that the tenth silent packet
+    // comes just after it.
+    said.extend([Say::Nothing; 30]);
+    let silent = replay_said(&said);
+    assert_eq!((silent.summary.refusals["ONE_SIDED"], silent.summary.refusals["QUOTE_STALE"]), (13, 21));
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //!                                             └──► counts by reason, latency of the stage
 //!
 //!   set up:  Configure ─► SetTrigger, SetPriceLimits, SetSizeLimits, SetRateLimits, SetStatus, SetTarget
-//!            ─► Trade x holdings ─► Reconcile ─► Control(arm)
+//!            ─► Reconcile ─► Trade x holdings ─► Control(arm)
 //!   a bank:  OpenBank ─► WriteRow x slots ─► Build ─► (work) ─► Swap
 //! ```
 //!

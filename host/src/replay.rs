@@ -227,11 +227,13 @@ impl<'p> Engine<'p> {
         for desk in &mut self.desks {
             desk.after_packet(&mut self.driver, &self.books, now_ns, is_warm)?;
         }
+        // Between two packets an engine has nothing else to do; no event shows that it did this.
+        while self.driver.work() {}
         Ok(())
     }
 
     fn messages(&mut self, frame: &Frame<'_>, is_new: bool) -> Result<(), ReplayError> {
-        let mut messages = frame.messages();
+        let (mut messages, now_ns) = (frame.messages(), self.now_ns);
         loop {
             let start = Stopwatch::start();
             let Some(message) = messages.next() else { return Ok(()) };
@@ -242,7 +244,7 @@ impl<'p> Engine<'p> {
                 Ok(message) if is_new => {
                     self.books.on_message(frame.channel, &message);
                     let is_event = frame.channel < SNAPSHOT_CHANNEL_OFFSET;
-                    self.desks.iter_mut().for_each(|desk| desk.observe(&message, is_event));
+                    self.desks.iter_mut().for_each(|desk| desk.observe(&message, is_event, now_ns));
                     self.driver.latencies.stop(Stage::Book, decoded);
                     if is_event {
                         self.public_trades(&message)?;

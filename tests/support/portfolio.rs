@@ -75,14 +75,18 @@ pub fn weights(instrument: &Instrument) -> [f64; 3] {
 
 /// Fraction bits of the three weights such that these holdings fit the bank with room for trades.
 pub fn scale_bits(holdings: &[(Instrument, i32)]) -> [i8; 3] {
-    core::array::from_fn(|i| {
+    let mut bits: [i8; 3] = core::array::from_fn(|i| {
         // The gross of a bank stays below 2^34, and ranges count four times in it; one weight stays
         // below 2^31. That leaves at least a factor of two for trades.
         let sizes = || holdings.iter().map(|(held, lots)| weights(held)[i] * f64::from(lots.abs().max(1)));
         let gross = sizes().sum::<f64>().max(1e-6);
         let largest = sizes().fold(1e-6, f64::max);
         (31.0 - gross.log2().ceil()).min(29.0 - largest.log2().ceil()).clamp(-20.0, 40.0) as i8
-    })
+    });
+    // Gamma is in the units of delta, 2^-(kd + 7), and has 47 bits: 46 for what is at the money.
+    let steepest: f64 = holdings.iter().map(|(held, lots)| 0.4 * weights(held)[1] * f64::from(lots.abs())).sum();
+    bits[0] = bits[0].min((46.0 - 7.0 - steepest.max(1e-6).log2().ceil()) as i8);
+    bits
 }
 
 /// A positive real as `omega 2^-(bits + shift)`, with 30 significant bits where the shift allows.

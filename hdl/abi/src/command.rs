@@ -74,10 +74,10 @@ commands! {
     /// Sets the price and time gates.
     SetPriceLimits = 3 {
         4 width_max_bp: u32 "Widest spread, basis points of the bid.";
-        16 quote_age_max_ns: u64 "Oldest quote that may be hedged on, ns.";
+        16 quote_age_max_ns: u64 "Largest difference between `feed_ns` and now that may be hedged on, ns, either way.";
         24 cool_down_ns: u64 "Least time between two hedges, ns; an urgent one does not wait.";
         32 duplicate_window_ns: u64 "Time in which an equal order on an unchanged ledger is a duplicate, ns.";
-        40 collar_bp: u32 "Largest distance of the limit price from the reference price, basis points.";
+        40 collar_bp: u32 "Largest distance of the limit price from the price of the hedge instrument, basis points.";
         44 collar_last_bp: u32 "Largest distance of the limit price from the last trade, basis points.";
         48 size_min: u32 "Least size at the touch on the side that is hit, contracts.";
         52 cross: u32 "How far through the touch the limit price goes, price units.";
@@ -162,7 +162,7 @@ commands! {
     Swap = 19 {}
     /// Market data of the hedge instrument and the reference price: the decision is taken now.
     Quote = 32 {
-        3 flags: u8 "Bit 0: the book is not trusted. Bit 1: also answer with a risk event.";
+        3 flags: u8 "Bit 0: the book is not trusted. Bit 1: also answer with a risk event. Others 0.";
         4 feed_seq: u32 "Free-running sequence of the feed; an older one is refused.";
         16 bid: u32 "Best bid of the hedge instrument, price units; 0 none.";
         20 ask: u32 "Best ask of the hedge instrument, price units; 0 none.";
@@ -189,7 +189,7 @@ commands! {
     }
     /// Time passes: the decision is taken again at the last quote.
     Time = 35 {
-        3 flags: u8 "Bit 1: also answer with a risk event.";
+        3 flags: u8 "Bit 1: also answer with a risk event. Others 0.";
     }
 }
 

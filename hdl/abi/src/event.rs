@@ -148,7 +148,7 @@ events! {
         32 low: u32 "First price of the ladder, price units.";
         36 high: u32 "First price beyond the ladder, price units.";
     }
-    /// Something was booked that should not have happened; `reason` says what, hedging stops until it is cured.
+    /// Something happened that should not have; `reason` says what. Where it leaves position or weights in doubt, hedging stops until they are reconciled or recompiled.
     Fault = 7 {
         16 detail: u64 "Slot or order id.";
         24 value: i64 "The quantity or amount concerned.";

@@ -4,6 +4,8 @@
 //! floored by a right shift ([`floor_shift`]); a value that leaves its format is clamped
 //! symmetrically and raises a flag ([`saturate`]). Nothing wraps.
 
+use core::ops::RangeInclusive;
+
 use crate::record::fnv1a;
 
 /// The one rounding rule: a right shift of the full-width value, towards minus infinity.
@@ -76,6 +78,20 @@ pub const COIN_LADDER_BITS: u32 = 61;
 /// Weights are below 2^31 in size; the sum of their sizes in a bank stays below this (AMM rows and
 /// constants count four and two times), so that a sum over all rows fits 63 bits unrounded.
 pub const GROSS_MAX: i64 = 1 << 34;
+/// Largest edge of a range row, 2^-29: no price that the rows reach gets there.
+pub const EDGE_MAX: i64 = 1 << 31;
+/// Fraction bits that weights may have: kd, kg and kv.
+pub const WEIGHT_BITS: RangeInclusive<i32> = -24..=48;
+/// What `kg + 23 - kd`, the cut from gamma sums to ladder units, may be.
+pub const GAMMA_CUT: RangeInclusive<i32> = 0..=62;
+/// Largest right shift of quantity times per-lot weight.
+pub const WEIGHT_SHIFT_MAX: u8 = 62;
+/// Largest shift of the delta-to-contract factor.
+pub const CONTRACT_SHIFT_MAX: u8 = 120;
+/// Largest shift of the band's factor.
+pub const BAND_SHIFT_MAX: u8 = 60;
+/// log2 of the step of a ladder, price units.
+pub const STEP_SHIFT: RangeInclusive<u8> = 4..=16;
 /// Slots come in blocks of this many.
 pub const SLOT_BLOCK: u32 = 64;
 /// Orders that the ledger of an underlying can hold.
@@ -138,9 +154,59 @@ formats! {
     "coin on the wire" "i64" "2^-32 coin" "size < 2^62" "does not depend on a bank";
 }
 
-/// Hashes the formats' names, units and ranges.
+/// Every number above that two implementations must share; the hash follows them.
+const NUMBERS: &[i128] = &[
+    PRICE_BITS as i128,
+    X_BITS as i128,
+    X_MAX as i128,
+    A_BITS as i128,
+    A_MAX as i128,
+    B_BITS as i128,
+    B_MAX as i128,
+    M_BITS as i128,
+    TABLE_ENTRIES as i128,
+    PHI_BITS as i128,
+    DENSITY_BITS as i128,
+    RATIO_BITS as i128,
+    HALF_RATIO_BITS as i128,
+    STEP_RATIO_BITS as i128,
+    GUARD_BITS as i128,
+    VALUE_BITS as i128,
+    GAMMA_BITS as i128,
+    FRACTION_BITS as i128,
+    CONTRACT_BITS as i128,
+    EXPOSURE_BITS as i128,
+    COIN_BITS as i128,
+    COIN_MAGNITUDE_BITS as i128,
+    COIN_LADDER_BITS as i128,
+    GROSS_MAX as i128,
+    EDGE_MAX as i128,
+    *WEIGHT_BITS.start() as i128,
+    *WEIGHT_BITS.end() as i128,
+    *GAMMA_CUT.end() as i128,
+    WEIGHT_SHIFT_MAX as i128,
+    CONTRACT_SHIFT_MAX as i128,
+    BAND_SHIFT_MAX as i128,
+    *STEP_SHIFT.start() as i128,
+    *STEP_SHIFT.end() as i128,
+    SLOT_BLOCK as i128,
+    ORDER_SLOTS as i128,
+    POSITION_MAX as i128,
+    ORDER_MAX as i128,
+    QUANTITY_MAX as i128,
+    BAND_MAX as i128,
+    BAND_SCALE_MAX as i128,
+    DURATION_MAX_NS as i128,
+];
+
+/// Hashes the numbers, and the formats' names, units and ranges.
 pub(crate) const fn hash_formats(mut hash: u64) -> u64 {
     let mut i = 0;
+    while i < NUMBERS.len() {
+        hash = fnv1a(hash, &NUMBERS[i].to_le_bytes());
+        i += 1;
+    }
+    i = 0;
     while i < FORMATS.len() {
         hash = fnv1a(hash, FORMATS[i].name.as_bytes());
         hash = fnv1a(hash, FORMATS[i].storage.as_bytes());

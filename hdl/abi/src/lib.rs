@@ -1,4 +1,4 @@
-//! The contract between every hedge kernel and whoever drives it: records, formats, reason codes.
+//! What every hedge kernel and whoever drives it agree on: records, formats, reason codes.
 //!
 //! Everything that the CPU kernel, the card, the host, the journal and the simulators must agree on
 //! stands here and nowhere else. The crate is `no_std` and depends on nothing, so that an emitter, a
@@ -13,8 +13,8 @@
 //!
 //! Sequence rules:
 //! * both counters are free-running `u64` and start at 1;
-//! * a command whose `seq` is not the successor of the last accepted one is refused with
-//!   `BAD_SEQUENCE` and does not use the number up;
+//! * a command with another version, or whose `seq` is not the successor of the last one, is refused
+//!   (`BAD_VERSION`, `BAD_SEQUENCE`) and does not use the number up; every other command does;
 //! * every command is answered by at least one and at most [`MAX_EVENTS_PER_COMMAND`] events, in
 //!   command order, each carrying the command's `seq` in `command_seq`;
 //! * a refused command leaves the state untouched, except for the two counters.

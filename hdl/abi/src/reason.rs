@@ -63,14 +63,14 @@ reasons! {
     36 NotReconciled "NOT_RECONCILED" "The position has not been reconciled since the reset or since a fault.";
     37 WeightRange "WEIGHT_RANGE" "A quantity is too large for the bank's scale; recompile.";
     38 CoinRange "COIN_RANGE" "Cash or target do not fit the bank's scale.";
-    39 QuoteStale "QUOTE_STALE" "The quote is too old.";
+    39 QuoteStale "QUOTE_STALE" "The quote is too old, or from the future: clocks disagree.";
     40 RowsStale "ROWS_STALE" "The rows are past their time; recompile.";
     41 BookUntrusted "BOOK_UNTRUSTED" "The book behind the quote has a gap.";
     42 OneSided "ONE_SIDED" "A side of the book is empty.";
     43 Wide "WIDE" "The spread is too wide.";
     44 Thin "THIN" "The size at the touch is too small.";
     45 OracleRejected "ORACLE_REJECTED" "The oracle is rejected.";
-    46 CollarReference "COLLAR_REFERENCE" "The limit price is too far from the reference price.";
+    46 CollarReference "COLLAR_REFERENCE" "The limit price is too far from the price of the hedge instrument.";
     47 CollarLast "COLLAR_LAST" "The limit price is too far from the last trade.";
     48 OrderQuantity "ORDER_QUANTITY" "The order is larger than an order may be.";
     49 OrderNotional "ORDER_NOTIONAL" "The order's notional is larger than an order's may be.";
@@ -105,6 +105,7 @@ reasons! {
     143 StaleUpdate "STALE_UPDATE" "The update takes back a fill that is already booked.";
     144 Overfill "OVERFILL" "More was filled than was ordered.";
     145 LateFill "LATE_FILL" "A fill of an order that was reported done.";
+    146 LedgerRange "LEDGER_RANGE" "An amount of an order update does not fit the ledger and was not booked; reconcile.";
 }
 
 /// Hashes codes and names.

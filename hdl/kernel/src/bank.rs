@@ -20,14 +20,12 @@
 use hedgewire_abi::Reason;
 use hedgewire_abi::command::{OpenBank, WriteRow, code};
 use hedgewire_abi::format::{
-    A_MAX, B_BITS, B_MAX, COIN_BITS, COIN_LADDER_BITS, COIN_MAGNITUDE_BITS, DENSITY_BITS, GROSS_MAX, GUARD_BITS,
-    PHI_BITS, STEP_RATIO_BITS, U_BITS,
+    A_MAX, B_BITS, B_MAX, BAND_SHIFT_MAX, COIN_BITS, COIN_LADDER_BITS, COIN_MAGNITUDE_BITS, CONTRACT_SHIFT_MAX,
+    DENSITY_BITS, EDGE_MAX, GAMMA_CUT, GROSS_MAX, GUARD_BITS, PHI_BITS, STEP_RATIO_BITS, U_BITS, WEIGHT_BITS,
+    WEIGHT_SHIFT_MAX, floor_shift, saturate,
 };
 
 use crate::row::Shape;
-
-/// Largest edge of a range row, 2^-29: no price that the rows reach gets there.
-const EDGE_MAX: i64 = 1 << 31;
 
 /// Packed rows of one bank, for all slots, in the layout that four rows at once are read in. The
 /// packed arrays have one row of padding.
@@ -79,7 +77,7 @@ impl RowSpec {
         };
         let in_range = row.row_kind <= code::RANGE
             && row.group <= code::GROUP_LINEAR
-            && spec.shift.iter().all(|&shift| shift <= 62)
+            && spec.shift.iter().all(|&shift| shift <= WEIGHT_SHIFT_MAX)
             && spec.place_in_range(row.b);
         if in_range { Ok(spec) } else { Err(Reason::ValueRange) }
     }
@@ -124,6 +122,11 @@ impl Rows {
             spec: vec![RowSpec::default(); slots],
             ranges: vec![0; slots],
         }
+    }
+
+    /// Forgets rows whose slots change hands: their epochs count another underlying's openings.
+    pub fn forget(&mut self, first: usize, last: usize) {
+        self.spec[first..last].fill(RowSpec::default());
     }
 
     /// Number of slots.
@@ -179,13 +182,13 @@ impl Scale {
         let in_range = open.bank_id <= u32::from(u16::MAX)
             && open.price_ref > 0
             && open.contract_scale >= 1 << 31
-            && open.contract_shift <= 120
-            && open.band_shift <= 60
+            && open.contract_shift <= CONTRACT_SHIFT_MAX
+            && open.band_shift <= BAND_SHIFT_MAX
             && open.band_kind <= code::BAND_WHALLEY_WILMOTT
             && open.hedge_kind <= code::HEDGE_LINEAR
             && open.numeraire <= code::NUMERAIRE_USD
-            && bits.iter().all(|bits| (-24..=48).contains(bits))
-            && (0..=62).contains(&gamma_cut(bits));
+            && bits.iter().all(|bits| WEIGHT_BITS.contains(bits))
+            && GAMMA_CUT.contains(&gamma_cut(bits));
         if !in_range {
             return Err(Reason::ValueRange);
         }
@@ -240,7 +243,7 @@ impl Scale {
     pub fn coin_of(&self, amount: i64, bits: i32) -> i64 {
         let shift = COIN_BITS as i32 - bits - GUARD_BITS as i32;
         let wide = if shift >= 0 { i128::from(amount) << shift } else { i128::from(amount) >> -shift };
-        hedgewire_abi::format::saturate(wide, COIN_MAGNITUDE_BITS).0
+        saturate(wide, COIN_MAGNITUDE_BITS).0
     }
 
     /// The price factor of `exposure`: contracts per ladder unit of delta, times a power of two.
@@ -252,7 +255,7 @@ impl Scale {
     /// A delta in ladder units as an exposure in 2^-16 contract, floored, at full width.
     #[inline(always)]
     pub fn contracts_of(&self, delta: i64, hedge_price: u32) -> i128 {
-        (i128::from(delta) * i128::from(self.contract_factor(hedge_price))) >> self.contract_shift
+        floor_shift(i128::from(delta) * i128::from(self.contract_factor(hedge_price)), self.contract_shift)
     }
 }
 

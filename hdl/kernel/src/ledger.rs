@@ -55,7 +55,7 @@ enum State {
     Done,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Order {
     id: u32,
     state: State,
@@ -155,48 +155,45 @@ impl Ledger {
     /// Books what the venue said of an order.
     ///
     /// # Errors
-    /// `StaleUpdate` if it is older than what is known, `ValueRange` if an amount does not fit; the
-    /// ledger is then untouched.
+    /// `StaleUpdate` if it is older than what is known, `ValueRange` for a status that does not exist;
+    /// the ledger is then untouched. An amount that cannot be right is a fault, not an error: what it
+    /// stands for may have happened.
     pub fn update(&mut self, update: &OrderUpdate) -> Result<Booked, Reason> {
-        let limit = 1i64 << COIN_MAGNITUDE_BITS;
-        let filled = i64::try_from(update.filled).ok().filter(|&filled| filled <= POSITION_MAX);
-        let Some(filled) = filled else { return Err(Reason::ValueRange) };
-        if update.status > code::ORDER_UNKNOWN
-            || update.coin.abs_diff(0) >= limit as u64
-            || update.cost.abs_diff(0) >= limit as u64
-        {
+        if update.status > code::ORDER_UNKNOWN {
             return Err(Reason::ValueRange);
         }
         let order = self.orders[Self::slot(update.order_id)];
         if order.state == State::Free || order.id != update.order_id {
-            self.is_reconciled = false;
-            return Ok(Booked::Faulty(Reason::UnknownOrder));
+            return Ok(self.lose_track(Reason::UnknownOrder));
         }
-        if filled < order.filled {
-            return Err(Reason::StaleUpdate);
+        let filled = i64::try_from(update.filled).ok().filter(|&filled| filled <= POSITION_MAX);
+        match filled {
+            Some(filled) if filled < order.filled => Err(Reason::StaleUpdate),
+            Some(filled) => {
+                Ok(self.book(order, filled, update).unwrap_or_else(|| self.lose_track(Reason::LedgerRange)))
+            }
+            None => Ok(self.lose_track(Reason::LedgerRange)),
         }
-        self.book(order, filled, update)
     }
 
-    fn book(&mut self, order: Order, filled: i64, update: &OrderUpdate) -> Result<Booked, Reason> {
+    /// The position can no longer be relied on.
+    fn lose_track(&mut self, reason: Reason) -> Booked {
+        self.is_reconciled = false;
+        Booked::Faulty(reason)
+    }
+
+    /// Books an update that is not older than what is known; `None` if an amount does not fit.
+    fn book(&mut self, order: Order, filled: i64, update: &OrderUpdate) -> Option<Booked> {
         let bought = filled - order.filled;
         let signed = if order.side == Side::Buy { bought } else { -bought };
-        let position = self.position + signed;
-        let limit = 1i64 << COIN_MAGNITUDE_BITS;
-        // Both totals and both sums are below 2^62 in size, so the differences fit.
-        let hedge_coin = self.hedge_coin.checked_add(update.coin - order.coin).filter(|coin| coin.abs() < limit);
-        let cost = self.cost.checked_add(update.cost - order.cost).filter(|cost| cost.abs() < limit);
-        let (Some(hedge_coin), Some(cost)) = (hedge_coin, cost) else { return Err(Reason::ValueRange) };
-        if position.abs() > POSITION_MAX {
-            return Err(Reason::ValueRange);
+        let position = Some(self.position + signed).filter(|position| position.abs() <= POSITION_MAX)?;
+        let hedge_coin = add_change(self.hedge_coin, order.coin, update.coin)?;
+        let cost = add_change(self.cost, order.cost, update.cost)?;
+        let state = next_state(&order, filled, update.status);
+        let next = Order { state, filled, coin: update.coin, cost: update.cost, ..order };
+        if next == order {
+            return Some(Booked::Clean);
         }
-        let next = Order {
-            state: next_state(&order, filled, update.status),
-            filled,
-            coin: update.coin,
-            cost: update.cost,
-            ..order
-        };
         self.replace(order, next);
         (self.position, self.hedge_coin, self.cost) = (position, hedge_coin, cost);
         self.ledger_seq = self.ledger_seq.wrapping_add(1);
@@ -204,11 +201,10 @@ impl Ledger {
             self.attempts = 0;
         }
         if filled > order.quantity {
-            self.is_reconciled = false;
-            return Ok(Booked::Faulty(Reason::Overfill));
+            return Some(self.lose_track(Reason::Overfill));
         }
         let late = order.state == State::Done && bought > 0;
-        Ok(if late { Booked::Faulty(Reason::LateFill) } else { Booked::Clean })
+        Some(if late { Booked::Faulty(Reason::LateFill) } else { Booked::Clean })
     }
 
     /// Replaces an order and moves the sums from its old remainder to the new one.
@@ -226,6 +222,15 @@ impl Ledger {
             _ => self.open.of(order.side),
         }
     }
+}
+
+/// A sum after one of its totals moved from `old` to `new`; `None` if either does not fit the format
+/// of coin.
+fn add_change(sum: i64, old: i64, new: i64) -> Option<i64> {
+    let fits = |coin: &i64| coin.unsigned_abs() < 1 << COIN_MAGNITUDE_BITS;
+    // Both totals fit 62 bits, so their difference fits.
+    let change = Some(new).filter(fits)? - old;
+    sum.checked_add(change).filter(fits)
 }
 
 /// An order that is done stays done; one that is filled is done.

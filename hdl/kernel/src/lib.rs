@@ -20,6 +20,8 @@ mod bank;
 mod elementary;
 mod ladder;
 mod ledger;
+#[cfg(test)]
+mod over_hedge;
 mod row;
 mod tables;
 mod trigger;
@@ -31,7 +33,7 @@ use hedgewire_abi::command::{
 use hedgewire_abi::event::{
     Accepted, FLAG_EXACT, FLAG_LAST, FLAG_URGENT, Fault, Header, Hedge, Refused, Risk, Swapped,
 };
-use hedgewire_abi::format::{COIN_MAGNITUDE_BITS, FRACTION_BITS, POSITION_MAX, QUANTITY_MAX, SLOT_BLOCK};
+use hedgewire_abi::format::{COIN_MAGNITUDE_BITS, POSITION_MAX, QUANTITY_MAX, SLOT_BLOCK, STEP_SHIFT};
 use hedgewire_abi::{Command, Event, MAX_EVENTS_PER_COMMAND, Reason, VERSION, event};
 
 use bank::{RowSpec, Rows, Scale, Stage};
@@ -161,8 +163,9 @@ impl Kernel {
         self.command_seq.wrapping_add(1)
     }
 
-    /// Does one small piece of background work (below a microsecond): a part of a build, or a node
-    /// catching up with a trade. False when there is none. Never changes an event.
+    /// Does one small piece of background work (at most 512 rows at a node: below a microsecond with
+    /// AVX2, some three without): a part of a build, or an interval catching up with a trade. False
+    /// when there is none. Never changes an event.
     pub fn work(&mut self) -> bool {
         let Self { shared, rows, underlyings, form, .. } = self;
         underlyings.iter_mut().any(|underlying| underlying.work(shared, rows, *form))
@@ -267,6 +270,9 @@ impl Kernel {
             OrderUpdate::KIND => self.order_update(command, index, &body!(OrderUpdate)),
             command::Time::KIND => {
                 let time = body!(Time);
+                if time.flags & !code::WANT_RISK != 0 {
+                    return Err(Reason::ReservedBits);
+                }
                 self.evaluate(command, index, time.flags & code::WANT_RISK != 0)
             }
             _ => Err(Reason::BadKind),
@@ -279,6 +285,9 @@ impl Kernel {
     fn quote(&mut self, command: &Command, index: usize) -> Handled {
         check_reserved(command, &Quote::RESERVED)?;
         let quote = Quote::decode(command);
+        if quote.flags & !(code::QUOTE_UNTRUSTED | code::WANT_RISK) != 0 {
+            return Err(Reason::ReservedBits);
+        }
         if quote.price == 0 || quote.hedge_price == 0 {
             return Err(Reason::ValueRange);
         }
@@ -298,26 +307,43 @@ impl Kernel {
     /// Takes the decision at the last quote and says it.
     #[inline(always)]
     fn evaluate(&mut self, command: &Command, index: usize, want_risk: bool) -> Handled {
-        let Self { shared, rows, underlyings, form, is_killed, .. } = self;
+        let Self { shared, rows, underlyings, form, .. } = self;
         let underlying = &mut underlyings[index];
-        let refusal = if !underlying.has_rows {
-            Reason::NoRows
-        } else if !underlying.has_quote {
-            Reason::NoQuote
-        } else {
-            let price = underlying.quote.price;
-            if let Some(greeks) = underlying.greeks(shared, rows, *form, price, want_risk) {
-                let decision = underlying.decide(&greeks, command.now_ns(), *is_killed);
-                self.say(command, index, &decision, &greeks, want_risk);
-                if want_risk {
-                    self.say_risk(command, index, &greeks, price);
-                }
-                return Ok(());
-            }
-            Reason::RefTooFar
-        };
-        self.refuse(command, Decision::refused(refusal));
+        if !underlying.has_rows || !underlying.has_quote {
+            let reason = if underlying.has_rows { Reason::NoQuote } else { Reason::NoRows };
+            self.refuse(command, Decision::refused(reason));
+            return Ok(());
+        }
+        let price = underlying.quote.price;
+        match underlying.ladder_greeks(shared, rows, *form, price, want_risk) {
+            Some(greeks) => self.conclude(command, index, &greeks, want_risk),
+            None => self.evaluate_exactly(command, index, want_risk),
+        }
         Ok(())
+    }
+
+    /// Apart from the ladder's path, so that a quote answered from the ladder stays in registers.
+    #[cold]
+    #[inline(never)]
+    fn evaluate_exactly(&mut self, command: &Command, index: usize, want_risk: bool) {
+        let Self { shared, rows, underlyings, form, .. } = self;
+        let underlying = &mut underlyings[index];
+        match underlying.exact_greeks(shared, rows, *form, underlying.quote.price) {
+            Some(greeks) => self.conclude(command, index, &greeks, want_risk),
+            None => self.refuse(command, Decision::refused(Reason::RefTooFar)),
+        }
+    }
+
+    /// Decides on the Greeks at the last quote, and says so.
+    #[inline(always)]
+    fn conclude(&mut self, command: &Command, index: usize, greeks: &Greeks, want_risk: bool) {
+        let underlying = &mut self.underlyings[index];
+        let price = underlying.quote.price;
+        let decision = underlying.decide(greeks, command.now_ns(), self.is_killed);
+        self.say(command, index, &decision, greeks, want_risk);
+        if want_risk {
+            self.say_risk(command, index, greeks, price);
+        }
     }
 
     fn trade(&mut self, command: &Command, index: usize, trade: &Trade) -> Handled {
@@ -369,6 +395,7 @@ impl Kernel {
             return Err(Reason::BadSlot);
         }
         self.quantities[first..last].fill(0);
+        self.rows.iter_mut().for_each(|rows| rows.forget(first, last));
         self.underlyings[index].configure(first, last - first, set.exact_mode == 1);
         self.accepted(command)
     }
@@ -437,7 +464,7 @@ impl Kernel {
     fn build(&mut self, command: &Command, index: usize, build: &Build) -> Handled {
         let intervals = build.intervals as usize;
         let is_sized = (2..=self.sizes.intervals).contains(&intervals);
-        if !is_sized || !(4..=FRACTION_BITS).contains(&u32::from(build.step_shift)) {
+        if !is_sized || !STEP_SHIFT.contains(&build.step_shift) {
             return Err(Reason::ValueRange);
         }
         let underlying = &mut self.underlyings[index];

@@ -112,7 +112,7 @@ impl Shape {
     }
 
     /// A range adds `w (clamp(z, low, high) - low)`, with z falling as e^(-x/2) in the linear group
-    /// and rising as e^(x/2) in the inverse one (`domain.md` 2.6: token amounts of a v2 or v3
+    /// and rising as e^(x/2) in the inverse one (the token amounts of a v2 or v3
     /// position). Its slope per unit of log price is -+ w z / 2 strictly inside, 0 elsewhere; the
     /// half is in the format of gamma.
     #[inline]

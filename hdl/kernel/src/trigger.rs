@@ -9,7 +9,8 @@
 //! All quantities are exact integers: exposure and bands in 2^-16 contract, orders in contracts. The
 //! real exposure lies in `[exposure, exposure + 1)` units, and each side is tested with the end that
 //! is worse for it, so no subset of fills of open and unknown orders can carry the hedge across the
-//! target (`domain.md` 3.2, proof in `numerics.md` 8).
+//! target: for a buy, exposure < high and high + open + unknown + quantity <= -theta band <= 0, all
+//! in integers; sells only lower it; a sell is the mirror image.
 
 use hedgewire_abi::Reason;
 use hedgewire_abi::command::{Quote, SetPriceLimits, SetRateLimits, SetSizeLimits, SetStatus, SetTrigger, code};
@@ -298,7 +299,7 @@ impl Room {
     }
 }
 
-/// The gates, in the order of `domain.md` 3.2; the first that fails is the reason.
+/// The gates, in the order of their reason codes; the first that fails is the reason.
 #[inline]
 #[allow(clippy::too_many_arguments)]
 fn first_refusal(
@@ -324,7 +325,7 @@ fn first_refusal(
     if blocked.bank != Reason::None {
         return blocked.bank;
     }
-    if situation.now_ns.saturating_sub(quote.feed_ns) > set.price.quote_age_max_ns {
+    if situation.now_ns.abs_diff(quote.feed_ns) > set.price.quote_age_max_ns {
         return Reason::QuoteStale;
     }
     if blocked.rows_stale {

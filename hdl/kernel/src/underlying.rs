@@ -222,9 +222,9 @@ impl Underlying {
         }
     }
 
-    /// Greeks at a price; `None` where the rows do not reach.
+    /// Greeks at a price from the ladder; `None` where an exact pass must answer.
     #[inline(always)]
-    pub fn greeks(
+    pub fn ladder_greeks(
         &mut self,
         shared: &Shared,
         rows: &[Rows; 2],
@@ -232,21 +232,21 @@ impl Underlying {
         price: u32,
         want_all: bool,
     ) -> Option<Greeks> {
-        if !self.exact_mode
-            && let Place::Inside { index, t } = self.ladders[self.active].place(price)
-        {
-            if !self.ladders[self.active].is_fresh(index) {
-                self.refresh(shared, rows, form, index);
-            }
-            let ladder = &self.ladders[self.active];
-            let interval = ladder.interval(index);
-            if interval.error != EXACT {
-                let (gamma, vega) = if want_all { (ladder.gamma(index, t, price), interval.vega(t)) } else { (0, 0) };
-                let (delta, band, error) = (interval.delta(t), interval.band, interval.error);
-                return Some(Greeks { delta, gamma, vega, band, error, is_exact: false });
-            }
+        if self.exact_mode {
+            return None;
         }
-        self.exact_greeks(shared, rows, form, price)
+        let Place::Inside { index, t } = self.ladders[self.active].place(price) else { return None };
+        if !self.ladders[self.active].is_fresh(index) {
+            self.refresh(shared, rows, form, index);
+        }
+        let ladder = &self.ladders[self.active];
+        let interval = ladder.interval(index);
+        if interval.error == EXACT {
+            return None;
+        }
+        let (gamma, vega) = if want_all { (ladder.gamma(index, t, price), interval.vega(t)) } else { (0, 0) };
+        let (delta, band, error) = (interval.delta(t), interval.band, interval.error);
+        Some(Greeks { delta, gamma, vega, band, error, is_exact: false })
     }
 
     /// Brings an interval of the active ladder up to date: after a trade, or after the target moved.
@@ -256,9 +256,8 @@ impl Underlying {
         ladder.refresh(&source, index);
     }
 
-    #[cold]
-    #[inline(never)]
-    fn exact_greeks(&mut self, shared: &Shared, rows: &[Rows; 2], form: Form, price: u32) -> Option<Greeks> {
+    /// Greeks at a price by one pass over all rows; `None` where the rows do not reach.
+    pub fn exact_greeks(&mut self, shared: &Shared, rows: &[Rows; 2], form: Form, price: u32) -> Option<Greeks> {
         let (_, source) = self.parts(self.active, shared, rows, form);
         let value = source.exact(price)?;
         let band = source.exact_band(&value, price);

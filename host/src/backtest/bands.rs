@@ -83,10 +83,13 @@ pub struct BandResult {
 }
 
 /// The rule whose first portfolio is recorded.
-const RECORDED: Rule = Rule::WhalleyWilmott(1e-4);
+const RECORDED: Rule = Rule::WhalleyWilmott(AVERSION_FIRST * 1024.0);
+/// Smallest risk aversion tried, per USD, and the factor from one to the next.
+const AVERSION_FIRST: f64 = 1e-7;
+const AVERSION_RATIO: f64 = 4.0;
 
 /// Names of the rules, in the order of reports.
-pub const RULES: [&str; 4] = ["time", "fixed", "gamma", "whalley_wilmott"];
+const RULES: [&str; 4] = ["time", "fixed", "gamma", "whalley_wilmott"];
 
 fn grid(name: &str) -> Vec<Rule> {
     let geometric = |first: f64, ratio: f64, count: i32| (0..count).map(move |i| first * ratio.powi(i));
@@ -94,7 +97,7 @@ fn grid(name: &str) -> Vec<Rule> {
         "time" => [1, 2, 3, 4, 6, 8, 12, 18].map(Rule::Time).to_vec(),
         "fixed" => geometric(0.02, 1.8, 9).map(Rule::Fixed).collect(),
         "gamma" => geometric(0.05, 1.8, 9).map(Rule::Gamma).collect(),
-        _ => geometric(1e-7, 4.0, 11).map(Rule::WhalleyWilmott).collect(),
+        _ => geometric(AVERSION_FIRST, AVERSION_RATIO, 11).map(Rule::WhalleyWilmott).collect(),
     }
 }
 
@@ -292,13 +295,13 @@ fn setup(rule: Rule) -> Setup {
 }
 
 /// The compiler's band of a rule. The widest fixed band is the hedge of a tenth of the gross.
-fn band(rule: Rule, portfolio: &Portfolio, price_usd: f64, contract_size: f64) -> Band {
+fn band(rule: Rule, portfolio: &Portfolio, price_usd: f64, contract_size: f64, cost: f64) -> Band {
     let gross_coin: f64 = portfolio.lots.iter().map(|lots| f64::from(lots.abs()) * LOT_COIN).sum();
     match rule {
         Rule::Time(_) => Band::Fixed { contracts: 0.0 },
         Rule::Fixed(part) => Band::Fixed { contracts: (part * 0.1 * gross_coin * price_usd / contract_size).round() },
         Rule::Gamma(k) => Band::Gamma { k, vol: 0.6, window_years: 6.0 / 8760.0 },
-        Rule::WhalleyWilmott(risk_aversion_per_usd) => Band::WhalleyWilmott { lambda: 5e-4, risk_aversion_per_usd },
+        Rule::WhalleyWilmott(risk_aversion_per_usd) => Band::WhalleyWilmott { lambda: cost, risk_aversion_per_usd },
     }
 }
 
@@ -333,7 +336,12 @@ fn run(
         };
         let fees_before = fills.account().fees;
         if is_asked {
-            load(&mut driver, portfolio, &moment.market, settings_of(rule, portfolio, price_usd, course.hedge))?;
+            load(
+                &mut driver,
+                portfolio,
+                &moment.market,
+                settings_of(rule, portfolio, price_usd, course.hedge, settings.cost),
+            )?;
             hedge_once(&mut driver, &mut fills, unit.to_units(price_usd)?, moment.market.now_ns, at + 1)?;
         }
         run.cost += (fills.account().fees - fees_before) * price_usd;
@@ -344,12 +352,18 @@ fn run(
     Ok(run)
 }
 
-fn settings_of(rule: Rule, portfolio: &Portfolio, price_usd: f64, hedge: HedgeInstrument) -> compiler::Settings {
+fn settings_of(
+    rule: Rule,
+    portfolio: &Portfolio,
+    price_usd: f64,
+    hedge: HedgeInstrument,
+    cost: f64,
+) -> compiler::Settings {
     compiler::Settings {
         numeraire: Numeraire::Coin,
         skew: SkewRule::StickyStrike,
         hedge,
-        band: band(rule, portfolio, price_usd, hedge.contract_size),
+        band: band(rule, portfolio, price_usd, hedge.contract_size, cost),
         age_max_ns: DURATION_MAX_NS / 2,
         coin_max: 1.0,
     }

@@ -10,7 +10,8 @@
 
 use hedgewire_abi::command::{WriteRow, code};
 use hedgewire_abi::format::{
-    A_BITS, A_MAX, B_BITS, B_MAX, COIN_LADDER_BITS, CONTRACT_BITS, DENSITY_BITS, GUARD_BITS, HALF_RATIO_BITS,
+    self, A_BITS, A_MAX, B_BITS, B_MAX, BAND_SHIFT_MAX, COIN_LADDER_BITS, CONTRACT_BITS, CONTRACT_SHIFT_MAX,
+    DENSITY_BITS, EDGE_MAX, GUARD_BITS, HALF_RATIO_BITS,
 };
 
 use crate::compiler::row::{RealRow, Shape};
@@ -22,15 +23,13 @@ const GROSS_BITS: f64 = 33.0;
 /// log2 of the largest weight, half of the kernel's limit.
 const WEIGHT_BITS: f64 = 30.0;
 /// Fewest and most fraction bits of a weight that the kernel accepts.
-const BITS_MIN: i32 = -24;
-const BITS_MAX: i32 = 48;
+const BITS_MIN: i32 = *format::WEIGHT_BITS.start();
+const BITS_MAX: i32 = *format::WEIGHT_BITS.end();
 /// The kernel shifts a gamma sum by `kg + GAMMA_CUT - kd`, which must be within 0 .. GAMMA_CUT_MAX.
 const GAMMA_CUT: i32 = DENSITY_BITS as i32 - GUARD_BITS as i32;
-const GAMMA_CUT_MAX: i32 = 62;
+const GAMMA_CUT_MAX: i32 = *format::GAMMA_CUT.end();
 /// Largest right shift of a weight.
-const SHIFT_MAX: i32 = 62;
-/// Largest edge of a range row, 4.0: beyond every price that the rows reach.
-const EDGE_MAX: f64 = 4.0;
+const SHIFT_MAX: i32 = format::WEIGHT_SHIFT_MAX as i32;
 
 /// Fraction bits kd, kg, kv of the weights of a bank.
 pub(super) fn choose_bits<'a>(
@@ -108,7 +107,7 @@ fn intercept(b: f64) -> i64 {
 }
 
 fn edge(z: f64) -> u32 {
-    libm::ldexp(z.min(EDGE_MAX), HALF_RATIO_BITS as i32).round() as u32
+    libm::ldexp(z, HALF_RATIO_BITS as i32).round().min(EDGE_MAX as f64) as u32
 }
 
 /// `omega` and `shift` of a weight in coin per lot: the largest shift with `|omega| < 2^31`.
@@ -139,7 +138,7 @@ pub(super) fn contract_scale(hedge: &HedgeInstrument, unit: PriceUnit, kd: i32) 
     };
     let (fraction, exponent) = libm::frexp(factor);
     let shift = 32 - exponent;
-    if !(0..=120).contains(&shift) {
+    if !(0..=i32::from(CONTRACT_SHIFT_MAX)).contains(&shift) {
         return Err(CompileError::Setting {
             name: "hedge.contract_size",
             value: hedge.contract_size,
@@ -176,7 +175,7 @@ pub(super) fn band(band: &Band, hedge: &HedgeInstrument, price_ref_usd: f64) -> 
 /// `value` as `factor 2^(-step shift)` with as many bits as a u32 and a shift of at most 60 allow.
 fn mantissa(value: f64, step: i32) -> Option<(u32, u8)> {
     let (_, exponent) = libm::frexp(value);
-    let widest = if value == 0.0 { 0 } else { (32 - exponent).div_euclid(step).min(60) };
+    let widest = if value == 0.0 { 0 } else { (32 - exponent).div_euclid(step).min(i32::from(BAND_SHIFT_MAX)) };
     // Rounding up can need one bit more than the value has.
     [widest, widest - 1].into_iter().filter(|&shift| shift >= 0).find_map(|shift| {
         let factor = libm::ldexp(value, step * shift).round();

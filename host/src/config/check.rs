@@ -5,7 +5,7 @@
 
 use std::fmt::Display;
 
-use hedgewire_abi::format::{COIN_BITS, COIN_MAGNITUDE_BITS, CONTRACT_BITS, DURATION_MAX_NS};
+use hedgewire_abi::format::{BAND_MAX, COIN_BITS, COIN_MAGNITUDE_BITS, CONTRACT_BITS, DURATION_MAX_NS};
 
 use super::Problem;
 
@@ -105,9 +105,9 @@ impl<'a> Checks<'a> {
         (value * (1u64 << COIN_BITS) as f64).round() as i64
     }
 
-    /// Contracts and parts of contracts, up to 2^30, as 2^-16 contract.
+    /// Contracts and parts of contracts, up to the kernel's widest band, as 2^-16 contract.
     pub fn exposure(&mut self, name: &str, value: f64) -> u64 {
-        let contracts = self.real(name, value, 0.0, (1u64 << 30) as f64);
+        let contracts = self.real(name, value, 0.0, (BAND_MAX >> CONTRACT_BITS) as f64);
         (contracts * f64::from(1u32 << CONTRACT_BITS)).round() as u64
     }
 

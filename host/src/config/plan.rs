@@ -13,7 +13,8 @@ use hedgewire_abi::command::{
     Configure, Reconcile, SetPriceLimits, SetRateLimits, SetSizeLimits, SetStatus, SetTarget, SetTrigger,
 };
 use hedgewire_abi::format::{
-    DURATION_MAX_NS, ORDER_MAX, ORDER_SLOTS, POSITION_MAX, PRICE_BITS, QUANTITY_MAX, SLOT_BLOCK,
+    BAND_SCALE_MAX, CONTRACT_BITS, DURATION_MAX_NS, ORDER_MAX, ORDER_SLOTS, POSITION_MAX, PRICE_BITS, QUANTITY_MAX,
+    SLOT_BLOCK, STEP_SHIFT,
 };
 use hedgewire_kernel::Sizes;
 
@@ -422,8 +423,8 @@ fn trigger(checks: &mut Checks<'_>, config: &UnderlyingConfig) -> SetTrigger {
     let mut at_band = checks.at("band");
     let trigger = SetTrigger {
         theta: at_band.factor("theta", band.theta, 0.0, 1.0),
-        band_scale_buy: at_band.factor("scale_buy", band.scale_buy, 1.0 / 256.0, 256.0),
-        band_scale_sell: at_band.factor("scale_sell", band.scale_sell, 1.0 / 256.0, 256.0),
+        band_scale_buy: at_band.factor("scale_buy", band.scale_buy, 1.0 / 256.0, SCALE_MAX),
+        band_scale_sell: at_band.factor("scale_sell", band.scale_sell, 1.0 / 256.0, SCALE_MAX),
         clip_min,
         clip_max,
         band_min: at_band.exposure("min_contracts", band.min_contracts),
@@ -433,7 +434,10 @@ fn trigger(checks: &mut Checks<'_>, config: &UnderlyingConfig) -> SetTrigger {
     trigger
 }
 
-/// The rules of `domain.md` 3.2: a band narrower than a lot trades to and fro, and so does one whose
+/// Largest factor on the band of a side.
+const SCALE_MAX: f64 = (BAND_SCALE_MAX >> CONTRACT_BITS) as f64;
+
+/// The rules of a sound trigger: a band narrower than a lot trades to and fro, and so does one whose
 /// exit is less than half a lot inside its edge.
 fn check_band(checks: &mut Checks<'_>, band: &BandConfig) {
     let (min, max) = (band.min_contracts, band.max_contracts);
@@ -497,7 +501,8 @@ fn price_limits(
         collar_bp: at_gates.whole_u32("collar_bp", gates.collar_bp, 1, 10_000),
         collar_last_bp: at_gates.whole_u32("collar_last_bp", gates.collar_last_bp, 1, 10_000),
         size_min: at_gates.whole_u32("size_min_contracts", gates.size_min_contracts, 0, u32::MAX),
-        cross: (cross_usd / tick).round() as u32 * (1 << PRICE_BITS),
+        // Saturating: what is too large has been refused above.
+        cross: (cross_usd / tick * f64::from(1u32 << PRICE_BITS)).round() as u32,
     };
     for (name, value) in [("collar_bp", gates.collar_bp), ("collar_last_bp", gates.collar_last_bp)] {
         let collar_usd = value / BP * price;
@@ -594,7 +599,7 @@ fn check_together(
     }
 }
 
-/// `clip_max * rate >= worst gamma * expected move` (`domain.md` 3.2).
+/// `clip_max * rate >= worst gamma * expected move`: hedging must be able to keep up.
 fn check_stress(checks: &mut Checks<'_>, stress: &StressConfig, config: &UnderlyingConfig, scene: &Scene) {
     let gamma = checks.positive("gamma_coin", stress.gamma_coin);
     let move_bp = checks.positive("move_bp_per_minute", stress.move_bp_per_minute);
@@ -621,7 +626,9 @@ fn status(checks: &mut Checks<'_>, gates: &GatesConfig, size: &SetSizeLimits) ->
 
 fn ladder(checks: &mut Checks<'_>, config: &LadderConfig, sizes: Sizes, scene: &Scene) -> Ladder {
     let intervals = checks.whole_u32("intervals", config.intervals, 2, sizes.intervals as u32);
-    let shift = (4..=16u8).find(|&shift| config.step_ticks == libm::ldexp(1.0, i32::from(shift) - PRICE_BITS as i32));
+    let shift = STEP_SHIFT
+        .into_iter()
+        .find(|&shift| config.step_ticks == libm::ldexp(1.0, i32::from(shift) - PRICE_BITS as i32));
     let Some(step_shift) = shift else {
         checks.refuse("step_ticks", config.step_ticks, "must be a power of two from 1/16 to 256");
         return Ladder { step_shift: 8, intervals };

@@ -8,6 +8,9 @@
 //!   packet ─► dirty? ─► fills at the new quote ─► quote ─► hedge? ─► fill model ─► order update
 //! ```
 //!
+//! A next bank that cannot be had, because a price on the feed is absurd, is counted, and tried again
+//! a cadence later; the old one stays in use until its time is over. Only the first must succeed.
+//!
 //! Invariants:
 //! * every price, size and quantity that goes into a command is worked out from the feed and the
 //!   plan; nothing measured is;
@@ -26,7 +29,7 @@ use super::summary::{HedgeRecord, Point, UnderlyingResult};
 use crate::compiler::{Bank, Holding, Numeraire, PriceUnit, compile};
 use crate::config::{MarketRules, OwnFills, PlannedHolding, Reference, Rule, UnderlyingPlan};
 use crate::deribit::legacy::{Books, Direction, Message, PriceIndex, Trade as PublicTrade};
-use crate::driver::{Driver, Stage, Stopwatch};
+use crate::driver::{Driver, DriverError, Stage, Stopwatch};
 use crate::fills::{Fills, from_wire_coin, to_wire_coin};
 use crate::instrument::{Instrument, Payoff};
 
@@ -66,6 +69,8 @@ pub(super) struct Desk<'p> {
     /// Dated futures of the coin, with their expiries and marks.
     futures: BTreeMap<u32, (u64, Option<f64>)>,
     active: Option<Active>,
+    /// After a bank that failed, when to try again, ns.
+    retry_ns: u64,
     fills: Fills,
     cash_coin: f64,
     settled_coin: f64,
@@ -103,6 +108,7 @@ impl<'p> Desk<'p> {
             by_instrument,
             futures: dated_futures(plan, directory),
             active: None,
+            retry_ns: 0,
             fills,
             cash_coin: plan.cash_coin,
             settled_coin: 0.0,
@@ -120,18 +126,18 @@ impl<'p> Desk<'p> {
 
     /// Takes note of a message. Books are kept elsewhere; only `is_event` messages, not the repeats of
     /// the snapshot channels, make a new quote due.
-    pub fn observe(&mut self, message: &Message<'_>, is_event: bool) {
+    pub fn observe(&mut self, message: &Message<'_>, is_event: bool, now_ns: u64) {
         match message {
             Message::Ticker(ticker) => {
                 let id = ticker.instrument_id();
                 if id == self.hedge_id {
                     let top = self.hedge_top.get_or_insert_default();
-                    top.observe(ticker);
+                    top.observe(ticker, now_ns);
                     self.index_usd = top.index.or(self.index_usd);
                     self.is_dirty |= is_event;
                 }
                 if let Some(&at) = self.by_instrument.get(&id) {
-                    self.held[at].top.get_or_insert_default().observe(ticker);
+                    self.held[at].top.get_or_insert_default().observe(ticker, now_ns);
                 }
                 if let Some((_, mark)) = self.futures.get_mut(&id) {
                     *mark = ticker.mark_price().filter(|&price| price > 0.0).or(*mark);
@@ -377,7 +383,18 @@ impl<'p> Desk<'p> {
         let Some(active) = self.active else { return Ok(()) };
         let is_old = now_ns - active.compiled_ns >= self.rules.recompile_ns;
         let is_off = price.abs_diff(active.centre) > self.plan.ladder.span() / 4;
-        if is_old || is_off { self.next_bank(driver, price, now_ns) } else { Ok(()) }
+        if now_ns < self.retry_ns || !(is_old || is_off) {
+            return Ok(());
+        }
+        match self.next_bank(driver, price, now_ns) {
+            Err(error @ (ReplayError::Compile { .. } | ReplayError::Driver(DriverError::Refused { .. }))) => {
+                self.retry_ns = now_ns.saturating_add(self.rules.recompile_ns);
+                self.result.banks_failed += 1;
+                self.result.bank_error.get_or_insert_with(|| error.to_string());
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     fn next_bank(&mut self, driver: &mut Driver, price: u32, now_ns: u64) -> Result<(), ReplayError> {

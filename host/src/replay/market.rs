@@ -6,7 +6,8 @@
 //!   hedge instrument: book, ticker, last trade ──► touch, reference ┘
 //! ```
 //!
-//! Invariant: a ticker never replaces a newer one; snapshot channels repeat old ones.
+//! Invariant: a ticker never replaces a newer one (snapshot channels repeat old ones), and one from the
+//! future is not believed: it would keep the true ones out, and pass for fresh when it is not.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,9 @@ use crate::instrument::{EuropeanOption, Payoff};
 
 /// Nanoseconds in a millisecond.
 const MS_NS: u64 = 1_000_000;
+/// How far the venue's clock may be ahead of the capture's, ns: a minute, for captures taken on
+/// machines that nobody has set right.
+const CLOCK_LEAD_MAX_NS: u64 = 60_000_000_000;
 
 /// What a ticker said last. Prices and amounts are above zero: the venue's 0 stands for none.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -37,14 +41,16 @@ pub(super) struct Top {
 }
 
 impl Top {
-    /// Takes a ticker over, unless it is older.
-    pub fn observe(&mut self, ticker: &Ticker<'_>) {
-        if ticker.timestamp_ms() < self.timestamp_ms {
+    /// Takes a ticker over, unless it is older, or from the future.
+    pub fn observe(&mut self, ticker: &Ticker<'_>, now_ns: u64) {
+        let timestamp_ms = ticker.timestamp_ms();
+        let is_ahead = timestamp_ms.saturating_mul(MS_NS) > now_ns.saturating_add(CLOCK_LEAD_MAX_NS);
+        if timestamp_ms < self.timestamp_ms || is_ahead {
             return;
         }
         let some = |value: Option<f64>| value.filter(|&value| value > 0.0 && value.is_finite());
         *self = Self {
-            timestamp_ms: ticker.timestamp_ms(),
+            timestamp_ms,
             bid: some(ticker.best_bid_price()).zip(some(ticker.best_bid_amount())),
             ask: some(ticker.best_ask_price()).zip(some(ticker.best_ask_amount())),
             mark: some(ticker.mark_price()),

@@ -165,6 +165,10 @@ pub struct UnderlyingSummary {
     pub own_fills_passed: u64,
     /// Banks compiled and swapped in.
     pub banks: u64,
+    /// Banks that could not be had; the one before stayed in use.
+    pub banks_failed: u64,
+    /// Why, of the first of them.
+    pub bank_error: Option<String>,
     /// Largest error bound of a ladder's intervals, contracts.
     pub error_bound_contracts: f64,
     /// Hedge orders.
@@ -258,6 +262,10 @@ pub struct UnderlyingResult {
     pub own_fills_passed: u64,
     /// Banks compiled and swapped in.
     pub banks: u64,
+    /// Banks that could not be had; the one before stayed in use.
+    pub banks_failed: u64,
+    /// Why, of the first of them.
+    pub bank_error: Option<String>,
     /// Largest error bound of a ladder's intervals, contracts.
     pub error_bound_contracts: f64,
     /// Orders still working at the end.
@@ -280,6 +288,8 @@ impl UnderlyingResult {
             own_fills: 0,
             own_fills_passed: 0,
             banks: 0,
+            banks_failed: 0,
+            bank_error: None,
             error_bound_contracts: 0.0,
             open_orders: 0,
         }
@@ -301,6 +311,8 @@ impl UnderlyingResult {
             own_fills: self.own_fills,
             own_fills_passed: self.own_fills_passed,
             banks: self.banks,
+            banks_failed: self.banks_failed,
+            bank_error: self.bank_error.clone(),
             error_bound_contracts: self.error_bound_contracts,
             hedges: self.hedges.len() as u64,
             traded_contracts: self.account.traded_contracts,

@@ -40,10 +40,10 @@ pub struct Arguments {
     #[arg(long, default_value_t = 0.6)]
     vol: f64,
     /// Interest rate per year.
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     rate: f64,
     /// Drift per year.
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     drift: f64,
     /// Checks until expiry.
     #[arg(long, default_value_t = 720)]
