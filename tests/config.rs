@@ -189,11 +189,11 @@ fn emergency_inside_the_band_is_refused() {
 
 #[test]
 fn scaled_band_counts_in_the_emergency_check() {
-    let scale = ("theta", "theta = 0.5\nscale_sell = 100.0");
+    let scale = ("theta", "theta = 0.5\nscale_sell = 10.0");
     refuses(
-        &[scale, ("emergency_contracts", "emergency_contracts = 9_000.0")],
+        &[scale, ("emergency_contracts", "emergency_contracts = 2_900.0")],
         "underlying[0].band.emergency_contracts",
-        "10000",
+        "3000",
     );
 }
 

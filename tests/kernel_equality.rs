@@ -175,7 +175,7 @@ fn final_trades(trades: &[Lots], slots: usize) -> Vec<Lots> {
 fn trades_on_a_built_ladder_equal_a_rebuild_bit_for_bit() {
     let grid = Grid { centre: PRICE_REF, intervals: 24, step_shift: 12 };
     // Below, at and above what can be pending before the oldest is applied to every node.
-    for (seed, count) in [(1, 1), (2, 63), (3, 64), (4, 65), (5, 66), (6, 200), (7, 400)] {
+    for (seed, count) in [(1, 1), (2, 63), (3, 64), (4, 65), (5, 66), (6, 200), (7, 400), (8, 1_000)] {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let holdings = random_holdings(&mut rng, 90, MIXED);
         let trades: Vec<Lots> = (0..count).map(|_| (rng.random_range(0..90), rng.random_range(-200..=200))).collect();
@@ -184,8 +184,17 @@ fn trades_on_a_built_ladder_equal_a_rebuild_bit_for_bit() {
         for form in [Form::Scalar, Form::best()] {
             let lazy = answers(&mut traded(form, &holdings, grid, (&[], &trades), |_| ()), &grid.prices());
             assert!(lazy == expected, "seed={seed} {count} trades, {}, never worked", form.name());
+            // Long stretches without work, then any part of what there is to do.
             let mut units = ChaCha8Rng::seed_from_u64(seed);
-            let work = |machine: &mut Machine| (0..units.random_range(0..8)).for_each(|_| _ = machine.kernel.work());
+            let mut idle_trades = 0;
+            let work = |machine: &mut Machine| {
+                if idle_trades > 0 {
+                    idle_trades -= 1;
+                    return;
+                }
+                (0..units.random_range(0..=grid.intervals + 2)).for_each(|_| _ = machine.kernel.work());
+                idle_trades = units.random_range(0..90);
+            };
             let worked = answers(&mut traded(form, &holdings, grid, (&[], &trades), work), &grid.prices());
             assert!(worked == expected, "seed={seed} {count} trades, {}, worked at random", form.name());
         }
@@ -209,6 +218,12 @@ fn trades_while_a_bank_is_written_and_built_equal_a_rebuild() {
                 machine.trade(slot, lots);
             }
         };
+        if seed % 2 == 1 {
+            // Another bank is in use meanwhile: fills go to both.
+            let others: Vec<Instrument> = holdings.iter().rev().map(|held| held.0).collect();
+            machine.write_bank(bank(bits, false), &others);
+            machine.build_and_swap(grid);
+        }
         machine.must(|h| bank(bits, false).encode(h));
         for slot in 0..slots {
             let empty = WriteRow { slot, ..WriteRow::default() };
@@ -231,10 +246,42 @@ fn trades_while_a_bank_is_written_and_built_equal_a_rebuild() {
 }
 
 #[test]
+fn trades_while_a_node_is_half_summed_equal_a_rebuild() {
+    // More rows than one piece of work takes, so that a trade can come in the middle of a node.
+    let (grid, count) = (Grid { centre: PRICE_REF, intervals: 3, step_shift: 12 }, 1_280);
+    for seed in 32..36 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let holdings = random_holdings(&mut rng, count, MIXED);
+        let instruments: Vec<Instrument> = holdings.iter().map(|held| held.0).collect();
+        let mut machine = Machine::new(sizes_for(count, grid.intervals), Form::best());
+        machine.set_up(false);
+        machine.write_bank(bank(scale_bits(&holdings), false), &instruments);
+        machine.must(|h| grid.build().encode(h));
+        let mut trades = Vec::new();
+        for _ in 0..11 {
+            machine.kernel.work();
+            for _ in 0..rng.random_range(0..3) {
+                let (slot, lots) = (rng.random_range(0..count as u32), rng.random_range(-200..=200));
+                trades.push((slot, lots));
+                machine.trade(slot, lots);
+            }
+        }
+        machine.must(|h| Swap {}.encode(h));
+        let last = final_trades(&trades, count);
+        let mut fresh = traded(Form::Scalar, &holdings, grid, (&last, &[]), |_| ());
+        assert!(answers(&mut machine, &grid.prices()) == answers(&mut fresh, &grid.prices()), "seed={seed}");
+    }
+}
+
+#[test]
 fn rows_written_twice_count_once() {
     let grid = Grid { centre: PRICE_REF, intervals: 16, step_shift: 12 };
     let mut rng = ChaCha8Rng::seed_from_u64(40);
-    let holdings = random_holdings(&mut rng, 64, MIXED);
+    // Some of them so near expiry that `a` is at its limit.
+    let holdings = random_holdings(&mut rng, 64, Mix { deviation: (0.000_05, 2.0), ..MIXED });
+    let is_saturated =
+        |held: &Instrument| matches!(held, Instrument::Option { deviation, .. } if *deviation < 0.000_122);
+    let saturated = holdings.iter().filter(|held| is_saturated(&held.0)).count();
     let bits = scale_bits(&holdings);
     let last: Vec<Lots> = (0..).zip(holdings.iter().map(|held| held.1)).collect();
     let mut machine = Machine::new(sizes_for(64, grid.intervals), Form::best());
@@ -250,7 +297,9 @@ fn rows_written_twice_count_once() {
         let written = row(slot, if is_last { &holdings[slot as usize].0 } else { other }, bits);
         machine.must(|h| written.encode(h));
     }
-    machine.build_and_swap(grid);
+    let swapped = Swapped::decode(&machine.build_and_swap(grid)[0]);
+    assert!(saturated > 0);
+    assert_eq!(swapped.saturated_rows as usize, saturated);
     let mut fresh = traded(Form::Scalar, &holdings, grid, (&last, &[]), |_| ());
     assert!(answers(&mut machine, &grid.prices()) == answers(&mut fresh, &grid.prices()));
 }

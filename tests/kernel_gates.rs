@@ -388,8 +388,12 @@ fn quote_may_be_as_old_as_its_limit_and_no_older() {
     };
     assert_eq!(aged(501), Reason::QuoteStale);
     assert_eq!(aged(500), Reason::None);
-    let ahead = Scenario::selling().with(|s| (s.price.quote_age_max_ns, s.quote.feed_ns) = (0, START_NS + 5));
-    assert_eq!(ahead.reason(), Reason::None, "a venue's clock may run ahead");
+    // Nor as far in the future: then the clocks disagree, and age means nothing.
+    let ahead = |ns: u64| {
+        Scenario::selling().with(|s| (s.price.quote_age_max_ns, s.quote.feed_ns) = (500, START_NS + ns)).reason()
+    };
+    assert_eq!(ahead(501), Reason::QuoteStale);
+    assert_eq!(ahead(500), Reason::None);
 }
 
 #[test]
@@ -593,6 +597,17 @@ fn second_clip_of_the_same_size_is_no_duplicate_once_the_first_is_acknowledged()
     update(&mut machine, code::ORDER_OPEN, 0, 0);
     assert_eq!(sent(&later(&mut machine, 1)), -4);
     assert_eq!(reason(&later(&mut machine, 1)), Reason::Duplicate, "the second is not acknowledged yet");
+}
+
+#[test]
+fn what_is_said_twice_does_not_open_the_gate_for_duplicates() {
+    let mut machine = after_first_clip(|s| s.price.duplicate_window_ns = 1_000);
+    assert_eq!(sent(&machine.trade(0, 101)), -4, "a fill of ours is news");
+    assert_eq!(reason(&machine.trade(0, 101)), Reason::Duplicate, "the same fill again is not");
+    update(&mut machine, code::ORDER_OPEN, 1, 0);
+    assert_eq!(sent(&later(&mut machine, 1)), -4);
+    update(&mut machine, code::ORDER_OPEN, 1, 0);
+    assert_eq!(reason(&later(&mut machine, 1)), Reason::Duplicate);
 }
 
 #[test]
@@ -913,7 +928,7 @@ fn reconciliation_takes_the_venues_word_and_closes_every_order() {
 }
 
 #[test]
-fn coin_total_that_sums_up_to_the_smallest_integer_is_refused() {
+fn coin_total_that_sums_up_to_the_smallest_integer_is_not_booked() {
     // Found by reading: the sum passes the checked addition, and its absolute value does not exist.
     let limit = (1i64 << COIN_MAGNITUDE_BITS) - 1;
     let mut machine = after_first_clip(|_| ());
@@ -925,9 +940,11 @@ fn coin_total_that_sums_up_to_the_smallest_integer_is_refused() {
     let book = |machine: &mut Machine, order_id, coin, cost| {
         machine.send(|h| OrderUpdate { status: code::ORDER_OPEN, order_id, filled: 0, coin, cost }.encode(h))
     };
-    assert_ne!(reason(&book(&mut machine, 2, limit, 0)), Reason::ValueRange);
-    assert_ne!(reason(&book(&mut machine, 3, -limit, 0)), Reason::ValueRange);
-    assert_eq!(reason(&book(&mut machine, 2, -2, 0)), Reason::ValueRange);
+    assert_eq!(ledger(&book(&mut machine, 2, limit, 0)).coin, 0);
+    assert_eq!(ledger(&book(&mut machine, 3, -limit, 0)).coin, -limit);
+    let events = book(&mut machine, 2, -2, 0);
+    assert_eq!((events[0].kind(), reason(&events)), (Fault::KIND, Reason::LedgerRange));
+    assert_eq!(ledger(&events).coin, -limit);
 }
 
 #[test]
@@ -1369,22 +1386,43 @@ fn trade_must_name_its_own_slot_and_a_quantity_within_range() {
 }
 
 #[test]
-fn order_update_is_refused_outside_its_range() {
-    let updated = |change: fn(&mut OrderUpdate)| {
+fn order_update_of_a_status_that_does_not_exist_is_refused() {
+    let updated = |status| reason(&update(&mut after_first_clip(|_| ()), status, 0, 0));
+    assert_eq!(updated(2), Reason::None);
+    assert_eq!(updated(3), Reason::ValueRange);
+}
+
+#[test]
+fn amounts_that_do_not_fit_the_ledger_are_not_booked_and_end_the_reconciliation() {
+    let limit = (1i64 << COIN_MAGNITUDE_BITS) - 1;
+    let updated = |filled: u64, coin, cost| {
         let mut machine = after_first_clip(|_| ());
-        let mut update = OrderUpdate { status: code::ORDER_OPEN, order_id: 0, filled: 0, coin: 0, cost: 0 };
-        change(&mut update);
-        reason(&machine.send(|h| update.encode(h)))
+        let update = OrderUpdate { status: code::ORDER_OPEN, order_id: 0, filled, coin, cost };
+        let events = machine.must(|h| update.encode(h));
+        let after = (ledger(&events).position, ledger(&events).open_sell);
+        let is_doubtful = reason(&later(&mut machine, 1)) == Reason::NotReconciled;
+        (reason(&events), after, is_doubtful)
     };
-    assert_eq!(updated(|u| u.status = 2), Reason::None);
-    assert_eq!(updated(|u| u.status = 3), Reason::ValueRange);
-    assert_eq!(updated(|u| u.filled = POSITION_MAX as u64 + 1), Reason::ValueRange);
-    assert_eq!(updated(|u| u.filled = u64::MAX), Reason::ValueRange);
-    assert_eq!(updated(|u| u.filled = POSITION_MAX as u64), Reason::Overfill);
-    assert_eq!(updated(|u| u.coin = 1 << COIN_MAGNITUDE_BITS), Reason::ValueRange);
-    assert_eq!(updated(|u| u.coin = i64::MIN), Reason::ValueRange);
-    assert_eq!(updated(|u| u.cost = i64::MIN), Reason::ValueRange);
-    assert_eq!(updated(|u| u.cost = (1 << COIN_MAGNITUDE_BITS) - 1), Reason::None);
+    let out_of_range = (Reason::LedgerRange, (0, 4), true);
+    assert_eq!(updated(POSITION_MAX as u64 + 1, 0, 0), out_of_range);
+    assert_eq!(updated(u64::MAX, 0, 0), out_of_range);
+    assert_eq!(updated(1, limit + 1, 0), out_of_range);
+    assert_eq!(updated(1, i64::MIN, 0), out_of_range);
+    assert_eq!(updated(1, 0, limit + 1), out_of_range);
+    assert_eq!(updated(1, 0, i64::MIN), out_of_range);
+    assert_eq!(updated(1, limit, -limit), (Reason::None, (-1, 3), false));
+    assert_eq!(updated(POSITION_MAX as u64, 0, 0), (Reason::Overfill, (-POSITION_MAX, 0), true));
+}
+
+#[test]
+fn flags_that_mean_nothing_are_reserved() {
+    for bit in 0..8 {
+        let expected = |known: u8| if known >> bit & 1 == 1 { Reason::None } else { Reason::ReservedBits };
+        let quote = Quote { flags: 1 << bit, ..Scenario::selling().quote };
+        let refusal = |reason: Reason| if reason == Reason::ReservedBits { reason } else { Reason::None };
+        assert_eq!(refusal(tried(|h| quote.encode(h))), expected(code::QUOTE_UNTRUSTED | code::WANT_RISK));
+        assert_eq!(refusal(tried(|h| Time { flags: 1 << bit }.encode(h))), expected(code::WANT_RISK));
+    }
 }
 
 #[test]

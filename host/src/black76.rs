@@ -41,7 +41,7 @@ pub fn normal_cdf(u: f64) -> f64 {
 /// Density of the standard normal; 0 at infinity.
 pub fn normal_density(u: f64) -> f64 {
     const INVERSE_SQRT_TWO_PI: f64 = 0.398_942_280_401_432_7;
-    INVERSE_SQRT_TWO_PI * (-0.5 * u * u).exp()
+    INVERSE_SQRT_TWO_PI * libm::exp(-0.5 * u * u)
 }
 
 /// An input that no option has.
@@ -92,7 +92,7 @@ impl Black76 {
     /// [`InputError`] if the rate is not finite.
     pub fn with_rate(self, rate: f64) -> Result<Self, InputError> {
         finite("rate", rate)?;
-        Ok(Self { discount: (-rate * self.root_tau * self.root_tau).exp(), ..self })
+        Ok(Self { discount: libm::exp(-rate * self.root_tau * self.root_tau), ..self })
     }
 
     /// `(ln(F/K) + s^2/2) / s` with `s = vol sqrt(tau)`; infinite or 0 in the limit `s = 0`.
@@ -165,7 +165,7 @@ fn signed_cdf(d: f64, right: Right) -> f64 {
 }
 
 fn d1_d2(forward: f64, strike: f64, total_vol: f64) -> (f64, f64) {
-    let log_moneyness = (forward / strike).ln();
+    let log_moneyness = libm::log(forward / strike);
     if total_vol > 0.0 {
         // A quotient too large for f64 is an infinity of the right sign, as in the limit below.
         let centre = log_moneyness / total_vol;

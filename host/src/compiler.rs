@@ -37,7 +37,8 @@
 //!   past expiry, have an empty row;
 //! * at quantities up to each holding's `quantity_max_lots`, weights stay a factor of two inside the
 //!   kernel's limits;
-//! * the same inputs give the same bytes.
+//! * the same inputs give the same bytes, on every machine: logarithms and exponentials are `libm`'s,
+//!   in Rust, not the platform's.
 
 mod forward;
 mod market;

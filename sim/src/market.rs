@@ -174,7 +174,7 @@ pub struct Surface {
 impl Surface {
     /// Vol of a strike on a forward, both USD, `tau_years` before expiry.
     pub fn vol(&self, strike_usd: f64, forward_usd: f64, tau_years: f64) -> f64 {
-        let z = ((strike_usd / forward_usd).ln() / tau_years.sqrt()).clamp(-2.0, 2.0);
+        let z = (libm::log(strike_usd / forward_usd) / tau_years.sqrt()).clamp(-2.0, 2.0);
         self.level * (1.0 + self.skew * z + self.curvature * z * z)
     }
 }
@@ -231,7 +231,7 @@ impl Chain {
 
     /// The forward of an expiry at a price of the perpetual: a carry of 3 % a year.
     pub fn forward_usd(price_usd: f64, now_ns: u64, expiry_ns: u64) -> f64 {
-        price_usd * (0.03 * years_between(now_ns, expiry_ns)).exp()
+        price_usd * libm::exp(0.03 * years_between(now_ns, expiry_ns))
     }
 
     /// Black-76 of an option at a price of the perpetual.
@@ -310,15 +310,15 @@ impl Coin {
 
     /// Lets `years` pass, with a standard normal for the price.
     fn advance(&mut self, years: f64, shock: f64) {
-        let vol = self.settings.vol * (self.log_vol - 0.5 * LOG_VOL_DEVIATION * LOG_VOL_DEVIATION).exp();
-        self.price_usd *= (vol * years.sqrt() * shock - 0.5 * vol * vol * years).exp();
+        let vol = self.settings.vol * libm::exp(self.log_vol - 0.5 * LOG_VOL_DEVIATION * LOG_VOL_DEVIATION);
+        self.price_usd *= libm::exp(vol * years.sqrt() * shock - 0.5 * vol * vol * years);
         self.log_vol = self.revert(self.log_vol, VOL_REVERSION_PER_YEAR, LOG_VOL_DEVIATION, years);
         self.sentiment = self.revert(self.sentiment, SENTIMENT_REVERSION_PER_YEAR, 1.0, years);
     }
 
     /// One step of an Ornstein-Uhlenbeck process around 0 with a given stationary deviation.
     fn revert(&mut self, value: f64, rate: f64, deviation: f64, years: f64) -> f64 {
-        let kept = (-rate * years).exp();
+        let kept = libm::exp(-rate * years);
         kept * value + deviation * (1.0 - kept * kept).sqrt() * self.random.normal()
     }
 
@@ -330,7 +330,7 @@ impl Coin {
         }
         let bid_ticks = (self.price_usd / self.settings.tick_usd - 0.5 * f64::from(width - 1)).floor() as u32;
         let contracts = self.settings.depth_usd / self.settings.contract_usd;
-        let mut size = || (contracts * (0.8 * self.random.normal()).exp()).max(1.0) as u32;
+        let mut size = || (contracts * libm::exp(0.8 * self.random.normal())).max(1.0) as u32;
         let (bid_size, ask_size) = (size(), size());
         TopOfBook { bid_ticks, ask_ticks: bid_ticks + width, bid_size, ask_size }
     }
@@ -353,7 +353,7 @@ impl Coin {
     }
 
     fn fit_vols(&mut self) -> Surface {
-        self.surface.level = self.settings.vol * (IMPLIED_PART * self.log_vol).exp();
+        self.surface.level = self.settings.vol * libm::exp(IMPLIED_PART * self.log_vol);
         self.surface
     }
 }
@@ -361,13 +361,13 @@ impl Coin {
 /// Options near the money and out of it are traded most, and of the near expiries.
 fn popularity(option: &EuropeanOption, coin: &CoinSettings) -> f64 {
     let tau_years = years_between(START_NS, option.expiry_ns);
-    let moves = (option.strike_usd / coin.price_usd).ln() / (coin.vol * tau_years.sqrt());
+    let moves = libm::log(option.strike_usd / coin.price_usd) / (coin.vol * tau_years.sqrt());
     let out_of_the_money = match option.right {
         Right::Call => moves,
         Right::Put => -moves,
     };
     let preference = if out_of_the_money < -0.5 { 0.2 } else { 1.0 };
-    preference * (-0.5 * moves * moves).exp() / (0.02 + tau_years).sqrt()
+    preference * libm::exp(-0.5 * moves * moves) / (0.02 + tau_years).sqrt()
 }
 
 /// The market as a stream of events.
@@ -436,7 +436,7 @@ impl Market {
         let shocks = self.shocks();
         for (i, (coin, shock)) in self.coins.iter_mut().zip(shocks).enumerate() {
             if is_common || i == index {
-                coin.price_usd *= (coin.settings.jump_deviation * shock).exp();
+                coin.price_usd *= libm::exp(coin.settings.jump_deviation * shock);
             }
         }
     }
@@ -542,7 +542,7 @@ mod tests {
             // Returns over 10 seconds, where a tick does not matter.
             let sampled = [0, 1].map(|coin| sample(&mids(&events, coin), 10_000_000_000));
             for (a, b) in sampled[0].windows(2).zip(sampled[1].windows(2)) {
-                let returns = [(a[1] / a[0]).ln(), (b[1] / b[0]).ln()];
+                let returns = [libm::log(a[1] / a[0]), libm::log(b[1] / b[0])];
                 squares[0] += returns[0] * returns[0];
                 squares[1] += returns[1] * returns[1];
                 products += returns[0] * returns[1];

@@ -43,7 +43,7 @@ impl Random {
             return spare;
         }
         // 1 - u is in (0, 1], so the logarithm is finite.
-        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
+        let radius = (-2.0 * libm::log(1.0 - self.uniform())).sqrt();
         let (sine, cosine) = (std::f64::consts::TAU * self.uniform()).sin_cos();
         self.spare = Some(radius * sine);
         radius * cosine
@@ -51,7 +51,7 @@ impl Random {
 
     /// Exponential with the given mean.
     pub fn exponential(&mut self, mean: f64) -> f64 {
-        -mean * (1.0 - self.uniform()).ln()
+        -mean * libm::log(1.0 - self.uniform())
     }
 
     /// One of several with the given weights, which must not all be zero.

@@ -1,10 +1,11 @@
 //! The ledger: position of the hedge instrument, and every order that may still change it.
 //!
 //! ```text
-//!             reserve (before it is sent)
-//!   free ------------------------------> open <-----> unknown      open and unknown quantity both
-//!    ^                                     |             |         count in full on their side
-//!    +------ slot reused by a later id --- done <--------+
+//!         reserve (before it is sent)
+//!   free ---------------> sent ---> open <-----> unknown      sent, open and unknown quantity all
+//!    ^                      |         |             |         count in full on their side
+//!    +- slot reused by a    +-------> done <--------+
+//!       later id -------------------- done
 //! ```
 //!
 //! Invariants:
@@ -50,6 +51,8 @@ impl Sides {
 enum State {
     #[default]
     Free,
+    /// Counted and sent, not yet acknowledged.
+    Sent,
     Open,
     Unknown,
     Done,
@@ -70,7 +73,7 @@ impl Order {
     /// What may still fill.
     fn remaining(&self) -> i64 {
         match self.state {
-            State::Open | State::Unknown => (self.quantity - self.filled).max(0),
+            State::Sent | State::Open | State::Unknown => (self.quantity - self.filled).max(0),
             State::Free | State::Done => 0,
         }
     }
@@ -132,7 +135,7 @@ impl Ledger {
     pub fn reserve(&mut self, side: Side, quantity: i64) -> u32 {
         let id = self.next_id;
         self.next_id = id.wrapping_add(1);
-        self.orders[Self::slot(id)] = Order { id, state: State::Open, side, quantity, ..Order::default() };
+        self.orders[Self::slot(id)] = Order { id, state: State::Sent, side, quantity, ..Order::default() };
         *self.open.of(side) += quantity;
         self.open_count += 1;
         self.attempts = self.attempts.saturating_add(1);

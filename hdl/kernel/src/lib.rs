@@ -356,10 +356,12 @@ impl Kernel {
         let slot = trade.slot as usize;
         let Self { shared, rows, underlyings, form, quantities, .. } = self;
         let underlying = &mut underlyings[index];
+        // The same fill told twice is no news, and opens no gate for duplicates.
+        let is_news = quantities[slot] != trade.quantity || underlying.cash != trade.cash;
         quantities[slot] = trade.quantity;
         underlying.trade(shared, rows, *form, slot, trade.quantity);
         underlying.cash = trade.cash;
-        underlying.ledger.ledger_seq = underlying.ledger.ledger_seq.wrapping_add(1);
+        underlying.ledger.ledger_seq = underlying.ledger.ledger_seq.wrapping_add(u32::from(is_news));
         underlying.update_offset();
         if underlying.banks[underlying.active].out_of_range && underlying.has_rows {
             let fault = Fault { detail: u64::from(trade.slot), value: i64::from(trade.quantity) };

@@ -89,7 +89,7 @@ impl Smile {
             return Some(last.1);
         }
         let (left, right) = (self.points[above - 1], self.points[above]);
-        let part = (strike_usd / left.0).ln() / (right.0 / left.0).ln();
+        let part = libm::log(strike_usd / left.0) / libm::log(right.0 / left.0);
         Some(left.1 + part * (right.1 - left.1))
     }
 
@@ -110,13 +110,13 @@ impl Smile {
     /// Slope between point `at` and the next one; 0 if there is none.
     fn segment_slope(&self, at: usize) -> f64 {
         match self.points.get(at..at + 2) {
-            Some([left, right]) => (right.1 - left.1) / (right.0 / left.0).ln(),
+            Some([left, right]) => (right.1 - left.1) / libm::log(right.0 / left.0),
             _ => 0.0,
         }
     }
 
     fn point_slope(&self, at: usize) -> f64 {
-        let width = |left: usize| (self.points[left + 1].0 / self.points[left].0).ln();
+        let width = |left: usize| libm::log(self.points[left + 1].0 / self.points[left].0);
         let (below, above) = (width(at - 1), width(at));
         (self.segment_slope(at - 1) * above + self.segment_slope(at) * below) / (below + above)
     }

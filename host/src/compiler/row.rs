@@ -119,7 +119,7 @@ fn option_row(context: &Context<'_>, holding: &Holding, option: &EuropeanOption)
     }
     let root_tau = years_between(context.market.now_ns, option.expiry_ns).sqrt();
     let a = (1.0 / (vol * root_tau)).min(A_LIMIT);
-    let log_moneyness = (expiry.forward_usd / option.strike_usd).ln();
+    let log_moneyness = libm::log(expiry.forward_usd / option.strike_usd);
     let (d1, d2) = (log_moneyness * a + 0.5 / a, log_moneyness * a - 0.5 / a);
 
     let is_coin = context.settings.numeraire == Numeraire::Coin && option.payoff == Payoff::Inverse;
@@ -197,7 +197,7 @@ fn moved_by_skew(u: f64, other: f64, skew: f64) -> Moved {
         return Moved { u: u + skew, slope_factor: 1.0, vega_factor: 1.0 };
     }
     let moved = if u > 0.0 { -solve_lower(-u, -skew) } else { solve_lower(u, skew) };
-    let density_ratio = (0.5 * (moved - u) * (moved + u)).exp();
+    let density_ratio = libm::exp(0.5 * (moved - u) * (moved + u));
     Moved {
         u: moved,
         slope_factor: density_ratio * (1.0 - skew * u) * (1.0 - skew * other),

@@ -42,14 +42,11 @@ impl CommandStream {
     pub(super) fn market_action(&mut self, desk: usize) -> Planned {
         let has_open = self.desks[desk].orders.iter().any(|order| !order.is_done);
         match self.rng.random_range(0..20) {
-            0..9 if self.desks[desk].quotes_held_back > 0 => {
-                self.desks[desk].quotes_held_back -= 1;
-                self.time(desk)
-            }
+            0..9 if self.desks[desk].holds_quotes_back => self.time(desk),
             0..9 => self.quote(desk),
             9..13 => self.trade(desk),
             13..18 if has_open || self.chance(10) => self.order_update(desk),
-            13..16 => self.quote(desk),
+            13..16 if !self.desks[desk].holds_quotes_back => self.quote(desk),
             _ => self.time(desk),
         }
     }
@@ -235,7 +232,7 @@ impl CommandStream {
         let first_slot = place * share * SLOT_BLOCK;
         let exact_mode = u8::from(self.chance(10));
         self.push(desk, |h| Configure { first_slot, slot_count, exact_mode }.encode(h));
-        self.desks[desk].quotes_held_back = if self.chance(30) { 40 } else { 0 };
+        self.desks[desk].holds_quotes_back = self.chance(40);
         // The mirror follows the event; until then the plan needs the range.
         let before = self.desks[desk].slots.replace((first_slot, slot_count));
         self.plan_loose_settings(desk);
@@ -248,6 +245,8 @@ impl CommandStream {
             }
         }
         self.plan_compile(desk);
+        let time = self.time(desk);
+        self.plan.push_back(time);
         self.desks[desk].slots = before;
     }
 
@@ -321,6 +320,8 @@ impl CommandStream {
     pub(super) fn recover(&mut self, events: &[Event]) {
         let desk = usize::from(self.last.underlying());
         let Some(reason) = events.iter().find_map(Event::reason).filter(|_| desk < self.desks.len()) else { return };
+        // Seen without a quote, or given up waiting for that.
+        self.desks[desk].holds_quotes_back &= reason != Reason::NoQuote && self.rng.random_range(0..400) > 0;
         if self.last.kind() == Configure::KIND && reason != Reason::None {
             // The rest of the set-up would go to a desk that is not there.
             self.plan.clear();

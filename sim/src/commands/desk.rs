@@ -51,8 +51,8 @@ pub struct Desk {
     pub slots: Option<(u32, u32)>,
     /// Around which its prices move.
     pub base_price: u32,
-    /// Quotes that are held back, so that a desk is also seen without one.
-    pub quotes_held_back: u32,
+    /// Quotes are held back for now, so that a desk is also seen without one.
+    pub holds_quotes_back: bool,
     /// The ladder that answers.
     pub active: Option<Grid>,
     /// The ladder that was asked for last.
@@ -92,7 +92,7 @@ impl Desk {
             index: index as u8,
             slots: None,
             base_price,
-            quotes_held_back: 0,
+            holds_quotes_back: false,
             active: None,
             shadow: Grid::default(),
             trigger: SetTrigger::default(),

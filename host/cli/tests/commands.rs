@@ -1,0 +1,215 @@
+//! The commands as a user runs them: what they print, and with which code they end.
+//!
+//! Tests of real captures and chains look for them in `HEDGEWIRE_SHARED`, else `../shared` beside the
+//! checkout, and skip loudly where they are absent.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use hedgewire_sim::capture::MarketCapture;
+use serde_json::Value;
+
+fn hedgewire(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_hedgewire")).args(arguments).output().expect("the binary runs")
+}
+
+/// Runs a command that must end with code 0 and print one JSON object.
+fn json(arguments: &[&str]) -> Value {
+    let output = hedgewire(arguments);
+    let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {errors}");
+    assert_eq!(text.trim().lines().count(), 1, "one object, on one line: {text}");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+fn assert_fails(arguments: &[&str], code: i32, says: &str) {
+    let output = hedgewire(arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
+    assert!(errors.contains(says), "{arguments:?} says {errors:?}, not {says:?}");
+}
+
+fn workspace(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+}
+
+fn shared(path: &str) -> Option<String> {
+    let folder = std::env::var_os("HEDGEWIRE_SHARED").map_or_else(|| workspace("../shared"), PathBuf::from);
+    let path = folder.join("data").join(path);
+    if path.exists() {
+        return path.to_str().map(str::to_owned);
+    }
+    eprintln!("SKIPPED: {} is absent; set HEDGEWIRE_SHARED to the folder that has data/", path.display());
+    None
+}
+
+fn at(folder: &tempfile::TempDir, name: &str) -> PathBuf {
+    folder.path().join(name)
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path in UTF-8")
+}
+
+#[test]
+fn demo_writes_a_report_and_a_journal_that_verifies() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (report, journal) = (at(&folder, "new/demo.html"), at(&folder, "demo.journal"));
+    let told = json(&["demo", "--minutes", "2", "--json", "--report", text(&report), "--journal", text(&journal)]);
+    for key in ["quotes", "decisions", "hedges", "refusals", "latency_ns", "pnl_hedged_usd", "pnl_unhedged_usd"] {
+        assert!(told.get(key).is_some(), "{key} in {told}");
+    }
+    assert_eq!(told["over_hedges"], 0);
+    let page = std::fs::read_to_string(&report).expect("the report");
+    assert!(page.matches("<svg").count() >= 5);
+    assert!(["src=", "href=\"http", "url(http", "<script"].iter().all(|outside| !page.contains(outside)));
+    let verified = json(&["journal", "verify", text(&journal), "--json"]);
+    assert_eq!(verified["differences"], 0);
+    assert!(verified["commands"].as_u64() > Some(1_000));
+    let shown = hedgewire(&["journal", "show", text(&journal), "--notable", "--most", "3"]);
+    assert_eq!(String::from_utf8_lossy(&shown.stdout).lines().count(), 3);
+}
+
+#[test]
+fn journal_that_was_cut_is_verified_up_to_the_cut_and_ends_with_code_3() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (report, journal) = (at(&folder, "demo.html"), at(&folder, "demo.journal"));
+    json(&["demo", "--minutes", "1", "--json", "--report", text(&report), "--journal", text(&journal)]);
+    let bytes = std::fs::read(&journal).expect("the journal");
+    std::fs::write(&journal, &bytes[..bytes.len() * 2 / 3]).expect("a disk");
+    let output = hedgewire(&["journal", "verify", text(&journal), "--json"]);
+    assert_eq!(output.status.code(), Some(3));
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(told["differences"], 0);
+    assert!(told["damage"].as_str().is_some_and(|damage| !damage.is_empty()));
+}
+
+#[test]
+fn journal_is_never_overwritten() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (report, journal) = (at(&folder, "demo.html"), at(&folder, "demo.journal"));
+    std::fs::write(&journal, "something dear").expect("a disk");
+    assert_fails(
+        &["demo", "--minutes", "1", "--report", text(&report), "--journal", text(&journal)],
+        1,
+        "demo.journal",
+    );
+    assert_eq!(std::fs::read_to_string(&journal).expect("it is still there"), "something dear");
+}
+
+#[test]
+fn replay_of_a_generated_capture_counts_what_was_written() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let capture = at(&folder, "day.pcapng");
+    let expected = MarketCapture { seed: 3, packets: 400, ..MarketCapture::default() }.write(&capture).expect("a disk");
+    // The smallest example, but holding whatever options the generated market lists.
+    let sample = std::fs::read_to_string(workspace("host/examples/minimal.toml")).expect("the sample");
+    let (head, rest) = sample.split_once("[[underlying.portfolio.holding]]").expect("a holding");
+    let (_, tail) = rest.split_once("[underlying.band]").expect("a band");
+    let rule = "rule = { kind = \"every_option\", quantity_coin = -10 }";
+    let config = at(&folder, "every-option.toml");
+    std::fs::write(&config, format!("[market]\nwarm_up_ms = 200\n{head}{rule}\n\n[underlying.band]{tail}"))
+        .expect("a disk");
+    let told = json(&["replay", text(&capture), "--config", text(&config), "--json"]);
+    assert_eq!(told["packets"], expected.packets);
+    assert_eq!(told["framing_errors"], 0);
+    assert!(told["quotes"].as_u64() > Some(0), "{told}");
+}
+
+#[test]
+fn nonsense_is_refused_with_what_to_do() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = at(&folder, "nonsense.toml");
+    let sample = std::fs::read_to_string(workspace("host/examples/minimal.toml")).expect("the sample");
+    std::fs::write(&config, sample.replace("min_contracts = 1.0", "min_contracts = 0.25")).expect("a disk");
+    let capture = at(&folder, "day.pcapng");
+    MarketCapture { seed: 3, packets: 10, ..MarketCapture::default() }.write(&capture).expect("a disk");
+    assert_fails(&["replay", text(&capture), "--config", text(&config)], 1, "min_contracts");
+    assert_fails(
+        &["replay", "no-such-capture", "--config", text(&workspace("host/examples/minimal.toml"))],
+        1,
+        "no-such-capture",
+    );
+    assert_fails(&["greeks", "no-such-chain.csv"], 1, "no-such-chain.csv");
+    assert_fails(&["backtest", text(folder.path())], 1, "snapshots");
+    assert_fails(&["journal", "verify", text(&config)], 1, "nonsense.toml");
+    assert_fails(&["replay"], 2, "Usage");
+    assert_fails(&["no-such-command"], 2, "Usage");
+}
+
+#[test]
+fn simulate_prints_every_strategy() {
+    let told = json(&["simulate", "--paths", "50", "--steps", "60", "--json"]);
+    let strategies = told["strategies"].as_array().expect("strategies");
+    assert_eq!(strategies.len(), 8);
+    assert!(strategies.iter().all(|s| s["pnl_sd"].as_f64().is_some_and(|sd| sd > 0.0)));
+}
+
+#[test]
+fn every_command_has_help() {
+    for command in ["demo", "replay", "greeks", "backtest", "journal", "simulate"] {
+        let output = hedgewire(&[command, "--help"]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("Usage: hedgewire"), "{command}");
+    }
+}
+
+#[test]
+fn real_capture_gives_the_same_journal_for_every_form() {
+    let Some(capture) = shared("deribit-legacy/sample_capture_v1_6.pcapng") else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = workspace("host/examples/deribit-legacy.toml");
+    let mut journals = Vec::new();
+    for form in ["scalar", "auto"] {
+        let journal = at(&folder, form);
+        let told = json(&[
+            "replay",
+            &capture,
+            "--config",
+            text(&config),
+            "--journal",
+            text(&journal),
+            "--kernel",
+            form,
+            "--json",
+        ]);
+        assert_eq!((&told["packets"], &told["framing_errors"]), (&5_066.into(), &0.into()));
+        assert_eq!((&told["messages"]["ticker"], &told["messages"]["book"]), (&4_211.into(), &1_064.into()));
+        assert_eq!(told["messages"]["trades"], 421);
+        assert!(told["hedges"].as_u64() > Some(0));
+        assert_eq!(json(&["journal", "verify", text(&journal), "--json"])["differences"], 0);
+        journals.push(std::fs::read(&journal).expect("the journal"));
+    }
+    assert!(journals[0] == journals[1]);
+}
+
+#[test]
+fn kernel_greeks_of_every_real_snapshot_are_the_venues_and_those_of_float64() {
+    let Some(folder) = shared("deribit-chains") else { return };
+    let files = std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path());
+    let snapshots: Vec<PathBuf> = files.filter(|path| text(path).ends_with(".csv.gz")).collect();
+    assert!(!snapshots.is_empty());
+    for snapshot in &snapshots {
+        let told = json(&["greeks", text(snapshot), "--json"]);
+        let figure = |name: &str, of: &str| told[name][of].as_f64().unwrap_or(f64::INFINITY);
+        assert!(told["options"].as_u64() > Some(1_000), "{told}");
+        assert!(figure("delta_abs_diff", "median") <= 2e-3, "{told}");
+        assert!(figure("mark_abs_diff", "median") <= 1e-4, "{told}");
+        assert!(figure("delta_f64_abs_diff", "max") <= 1e-6, "{told}");
+        assert!(figure("mark_f64_abs_diff", "max") <= 1e-6, "{told}");
+    }
+    eprintln!("{} snapshots compared", snapshots.len());
+}
+
+#[test]
+fn backtest_prefers_the_net_transaction_delta_and_the_whalley_wilmott_band() {
+    let Some(folder) = shared("deribit-chains") else { return };
+    let told = json(&["backtest", &folder, "--portfolios", "8", "--json"]);
+    for kind in ["BTC_call", "BTC_put", "ETH_call", "ETH_put"] {
+        let sd = |of: &str| told["residual_sd"][kind][of].as_f64().expect("a number");
+        assert!(sd("ntd") < sd("bs") && sd("bs") < sd("unhedged"), "{kind} in {told}");
+    }
+    let band = |rule: &str, of: &str| told["bands"][rule][of].as_f64().expect("a number");
+    assert_eq!(band("whalley_wilmott", "cost"), band("time", "cost"));
+    assert!(band("whalley_wilmott", "sd") < band("time", "sd"), "{told}");
+}
