@@ -1,7 +1,7 @@
 //! The figures of the kernel: what a quote, a trade, a row and a build cost, next to the float64 bar.
 //!
 //! ```text
-//!   scripts/bench [--quick] [--json FILE] [--core N] [--instructions]
+//!   scripts/bench [--quick] [--only TEXT] [--json FILE] [--core N] [--instructions]
 //!
 //!   plan (entries of one to three bodies) --> sweeps over all entries, bodies of an entry alternating
 //!        --> samples --> table, each figure also in rows of the float64 bar; JSON
@@ -58,6 +58,8 @@ struct Arguments {
     instructions: bool,
     /// Set by the process that counts instructions: run this body and nothing else.
     instruction_loop: Option<String>,
+    /// Measure only entries with this in a key.
+    only: Option<String>,
     json: Option<PathBuf>,
     core: Option<usize>,
 }
@@ -71,6 +73,7 @@ impl Arguments {
                 "--bench" => arguments.is_bench = true,
                 "--instructions" => arguments.instructions = true,
                 "--instruction-loop" => arguments.instruction_loop = words.next(),
+                "--only" => arguments.only = words.next(),
                 "--json" => arguments.json = words.next().map(PathBuf::from),
                 "--core" => arguments.core = words.next().and_then(|core| core.parse().ok()),
                 other => eprintln!("figures: {other:?} is not an option and is ignored"),
@@ -103,7 +106,7 @@ fn main() {
         return write_json(&arguments, &report::instructions_json(&header, &counts));
     }
     let clock = Clock::new();
-    let results = plan::measure(form, arguments.effort(), &clock);
+    let results = plan::measure(form, arguments.effort(), arguments.only.as_deref().unwrap_or(""), &clock);
     let memory = memory::of_kernels(form);
     report::print(&results, &memory, &clock);
     write_json(&arguments, &report::json(&header, &results, &memory, &clock));

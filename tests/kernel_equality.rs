@@ -32,7 +32,7 @@ use support::{
 };
 
 /// Commands per seed in the long streams.
-const STREAM_COMMANDS: u64 = 60_000;
+const STREAM_COMMANDS: u64 = 200_000;
 
 /// Sizes for a seed: mostly small ladders, sometimes medium ones.
 fn sizes_of(seed: u64) -> Sizes {

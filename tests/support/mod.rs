@@ -6,7 +6,6 @@
 // Each test binary uses its own part of this module.
 #![allow(dead_code)]
 
-pub mod golden_greeks;
 pub mod portfolio;
 
 use hedgewire_abi::command::Header;

@@ -147,9 +147,9 @@ commands! {
         24 omega_gamma: i32 "Gamma weight of one lot, 2^-(kg + shift_gamma) coin.";
         28 omega_vega: i32 "Vega weight of one lot, 2^-(kv + shift_vega) coin.";
         32 b: i64 "Option: intercept of u = a x + b, 2^-34. Range: upper edge, 2^-29.";
-        40 shift_delta: u8 "Right shift of quantity times omega_delta.";
-        41 shift_gamma: u8 "Right shift of quantity times omega_gamma.";
-        42 shift_vega: u8 "Right shift of quantity times omega_vega.";
+        40 shift_delta: u8 "Right shift of quantity times omega_delta, to the nearest.";
+        41 shift_gamma: u8 "Right shift of quantity times omega_gamma, to the nearest.";
+        42 shift_vega: u8 "Right shift of quantity times omega_vega, to the nearest.";
         43 group: u8 "0 inverse (scaled by e^-x), 1 linear.";
     }
     /// Starts the build of the shadow ladder from the shadow bank.

@@ -1,7 +1,7 @@
 //! Number formats of the hedge kernel, its one rounding rule and its one saturation rule.
 //!
 //! All arithmetic is on two's-complement integers. A product is formed at full width and then
-//! floored by a right shift ([`floor_shift`]); a value that leaves its format is clamped
+//! floored by a right shift ([`floor_shift`]), weights alone with half a unit added before; a value that leaves its format is clamped
 //! symmetrically and raises a flag ([`saturate`]). Nothing wraps.
 
 use core::ops::RangeInclusive;
@@ -140,7 +140,7 @@ formats! {
     "Phi(u) - 1/2" "i32" "2^-29" "size <= 2^28" "odd by construction: put-call parity is exact in node sums";
     "phi(u)" "i32" "2^-30" "0 .. 428345379" "shares a 64-bit table word with Phi";
     "weights" "i32" "2^-kd, 2^-kg, 2^-kv coin" "size < 2^31, sum of sizes < 2^34" "sums over rows are exact in 63 bits";
-    "per-lot weights omega" "i32" "2^-(k + shift)" "size < 2^31" "weight = (quantity omega) >> shift";
+    "per-lot weights omega" "i32" "2^-(k + shift)" "size < 2^31" "weight = (quantity omega + half) >> shift: to the nearest";
     "node sums" "i64" "2^-(kd+29), 2^-(kg+30), 2^-(kv+30) coin" "size < 2^63" "never rounded, so their order does not matter";
     "r = price_ref / price" "u32" "2^-31" "0.613 .. 1.632" "is e^-x: no exponential unit";
     "e^(-x/2), e^(x/2)" "u32" "2^-29" "0.78 .. 1.28" "AMM rows are a clamp of these";

@@ -96,7 +96,10 @@ impl RowSpec {
     fn weights(&self, quantity: i32) -> Option<[i32; 3]> {
         let mut weights = [0; 3];
         for (i, weight) in weights.iter_mut().enumerate() {
-            let wide = (i64::from(quantity) * i64::from(self.omega[i])) >> self.shift[i];
+            // To the nearest: floored weights would lean all one way, and so would the portfolio. Below
+            // 2^30 2^31 + 2^61.
+            let half = (1i64 << self.shift[i]) >> 1;
+            let wide = (i64::from(quantity) * i64::from(self.omega[i]) + half) >> self.shift[i];
             *weight = i32::try_from(wide).ok().filter(|&w| w != i32::MIN)?;
         }
         Some(weights)

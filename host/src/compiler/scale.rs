@@ -1,7 +1,7 @@
 //! Scales and quantisation: real rows, contract size and band as the integers of the wire.
 //!
 //! ```text
-//!   weight of q lots = (q * omega) >> shift, in 2^-k coin      |omega| < 2^31, k one per Greek and bank
+//!   weight of q lots = (q * omega + half) >> shift, in 2^-k coin      |omega| < 2^31, k one per Greek and bank
 //! ```
 //!
 //! `k` is as large as the largest quantities allow: gross at most 2^33 and each weight at most 2^30,
@@ -11,7 +11,7 @@
 use hedgewire_abi::command::{WriteRow, code};
 use hedgewire_abi::format::{
     self, A_BITS, A_MAX, B_BITS, B_MAX, BAND_SHIFT_MAX, COIN_LADDER_BITS, CONTRACT_BITS, CONTRACT_SHIFT_MAX,
-    DENSITY_BITS, EDGE_MAX, GUARD_BITS, HALF_RATIO_BITS,
+    DENSITY_BITS, EDGE_MAX, GAMMA_BITS, GUARD_BITS, HALF_RATIO_BITS,
 };
 
 use crate::compiler::row::{RealRow, Shape};
@@ -50,7 +50,11 @@ pub(super) fn choose_bits<'a>(
     // A coin amount must fit COIN_LADDER_BITS in 2^-(kd + 7), with one bit to spare.
     let coin_bits = COIN_LADDER_BITS as i32 - 1 - GUARD_BITS as i32 - coin_max.log2().ceil() as i32;
     let gamma = widest(1);
-    let delta = widest(0).min(coin_bits).min(gamma.saturating_add(GAMMA_CUT));
+    // Gamma, in 2^-(kd + 7) coin, must fit GAMMA_BITS: densities are below 0.4, the drift below 1, both
+    // times an e^-x of at most 1.64.
+    let gamma_size = 1.64 * (0.4 * gross[1] + gross[0]);
+    let gamma_room = (f64::from(GAMMA_BITS - GUARD_BITS) - libm::log2(gamma_size)).floor() as i32;
+    let delta = widest(0).min(coin_bits).min(gamma_room).min(gamma.saturating_add(GAMMA_CUT));
     let gamma = gamma.min(delta.saturating_add(GAMMA_CUT_MAX - GAMMA_CUT));
     let bits = [delta, gamma, widest(2)];
     for (greek, bits) in ["delta", "gamma", "vega"].into_iter().zip(bits) {
