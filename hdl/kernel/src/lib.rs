@@ -39,7 +39,7 @@ use hedgewire_abi::{Command, Event, MAX_EVENTS_PER_COMMAND, Reason, VERSION, eve
 use bank::{RowSpec, Rows, Scale, Stage};
 use ledger::Booked;
 use tables::{LogTable, NormalTable};
-use trigger::{Decision, check_price, check_rate, check_size, check_status, check_trigger};
+use trigger::{Decision, Outcome, Wish, check_price, check_rate, check_size, check_status, check_trigger};
 use underlying::{Greeks, Mode, Underlying};
 
 /// Which form of the row kernel sums options. All give the same bits.
@@ -339,11 +339,20 @@ impl Kernel {
     fn conclude(&mut self, command: &Command, index: usize, greeks: &Greeks, want_risk: bool) {
         let underlying = &mut self.underlyings[index];
         let price = underlying.quote.price;
-        let decision = underlying.decide(greeks, command.now_ns(), self.is_killed);
-        self.say(command, index, &decision, greeks, want_risk);
+        match underlying.decide(greeks, command.now_ns(), self.is_killed) {
+            Outcome::Quiet(decision) => self.say(command, index, &decision, greeks, want_risk),
+            Outcome::Wanted(wish) => self.fulfil(command, index, &wish, greeks, want_risk),
+        }
         if want_risk {
             self.say_risk(command, index, greeks, price);
         }
+    }
+
+    /// Apart from the quiet path, so that the decision of a quote inside the band stays in registers.
+    #[inline(never)]
+    fn fulfil(&mut self, command: &Command, index: usize, wish: &Wish, greeks: &Greeks, want_risk: bool) {
+        let decision = self.underlyings[index].fulfil(wish);
+        self.say(command, index, &decision, greeks, want_risk);
     }
 
     fn trade(&mut self, command: &Command, index: usize, trade: &Trade) -> Handled {

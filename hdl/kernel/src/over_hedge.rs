@@ -21,7 +21,7 @@ use hedgewire_abi::format::{BAND_MAX, CONTRACT_BITS, DURATION_MAX_NS, EXPOSURE_B
 
 use crate::bank::Scale;
 use crate::ledger::{Ledger, Side, Sides};
-use crate::trigger::{Blocked, Decision, Pace, Settings, Situation, decide};
+use crate::trigger::{Blocked, Decision, Outcome, Pace, Settings, Situation, decide, size_and_send};
 
 /// States per run of the checker.
 const STATES: u64 = 300_000;
@@ -239,7 +239,10 @@ fn open_gates(trigger: SetTrigger) -> Settings {
 fn decide_on(situation: &Situation, trigger: SetTrigger, ledger: &mut Ledger) -> Decision {
     let quote = Quote { bid: 999, ask: 1_001, price: 1_000, hedge_price: 1_000, ..Quote::default() };
     let settings = open_gates(trigger);
-    decide(situation, &quote, &settings, ledger, &mut Pace::default(), Blocked::default)
+    match decide(situation, &settings, ledger, Blocked::default) {
+        Outcome::Quiet(decision) => decision,
+        Outcome::Wanted(wish) => size_and_send(&wish, &quote, &settings, ledger, &mut Pace::default()),
+    }
 }
 
 /// The kernel's decision: contracts to send, positive to buy, 0 for none.

@@ -164,19 +164,15 @@ fn half_band(situation: &Situation, scale: u32, set: &SetTrigger) -> i64 {
     scaled.max(floor).min(set.band_max) as i64
 }
 
-/// Takes the decision and, if it is to hedge, counts the order in the ledger.
-///
-/// `blocked` is asked only when the trigger fires, so that a quote inside the band costs no more
-/// than the comparison.
+/// Compares the exposure with the band. `blocked` is asked only when the trigger fires, so that a
+/// quote inside the band costs no more than the comparison.
 #[inline(always)]
 pub fn decide(
     situation: &Situation,
-    quote: &Quote,
     set: &Settings,
     ledger: &mut Ledger,
-    pace: &mut Pace,
     blocked: impl FnOnce() -> Blocked,
-) -> Decision {
+) -> Outcome {
     let trigger = &set.trigger;
     let low = situation.exposure + if situation.counts_contracts { ledger.position << CONTRACT_BITS } else { 0 };
     let high = low + 1;
@@ -197,7 +193,7 @@ pub fn decide(
             ledger.attempts = 0;
         }
         let reason = if is_outside { Reason::Covered } else { Reason::InBand };
-        return Decision { exposure: low, band, ..Decision::refused(reason) };
+        return Outcome::Quiet(Decision { exposure: low, band, ..Decision::refused(reason) });
     };
     let decision = Decision {
         exposure: low,
@@ -205,7 +201,26 @@ pub fn decide(
         is_urgent: fired.worst > set.size.band_emergency as i64,
         ..Decision::refused(Reason::None)
     };
-    size_and_send(situation, &blocked(), quote, set, ledger, pace, &fired, decision)
+    Outcome::Wanted(Wish { situation: *situation, blocked: blocked(), fired, decision })
+}
+
+/// What the trigger says before any gate is asked.
+pub enum Outcome {
+    /// No trade.
+    Quiet(Decision),
+    /// It has fired.
+    Wanted(Wish),
+}
+
+/// A trigger that has fired, with all that the gates want to know.
+///
+/// Handed on as a whole, so that the decision of a quote inside the band is never put together in
+/// memory with that of one outside: it stays in registers from the ladder to the event.
+pub struct Wish {
+    situation: Situation,
+    blocked: Blocked,
+    fired: Fired,
+    decision: Decision,
 }
 
 /// The trigger has fired.
@@ -221,18 +236,10 @@ struct Fired {
 }
 
 /// Clips to what the gap, position, mode and margin allow, asks the gates, and reserves.
-#[inline(never)]
-#[allow(clippy::too_many_arguments)]
-fn size_and_send(
-    situation: &Situation,
-    blocked: &Blocked,
-    quote: &Quote,
-    set: &Settings,
-    ledger: &mut Ledger,
-    pace: &mut Pace,
-    fired: &Fired,
-    mut decision: Decision,
-) -> Decision {
+#[inline]
+pub fn size_and_send(wish: &Wish, quote: &Quote, set: &Settings, ledger: &mut Ledger, pace: &mut Pace) -> Decision {
+    let Wish { situation, blocked, fired, decision } = wish;
+    let mut decision = *decision;
     let side = fired.side;
     let quantity = (fired.gap >> CONTRACT_BITS).min(i64::from(set.trigger.clip_max));
     decision.quantity = signed(side, quantity);

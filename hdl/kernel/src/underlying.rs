@@ -13,7 +13,7 @@ use hedgewire_abi::format::{EXPOSURE_BITS, X_MAX, saturate};
 use crate::bank::{Bank, Rows, Scale};
 use crate::ladder::{EXACT, Ladder, Place, Source};
 use crate::ledger::Ledger;
-use crate::trigger::{Blocked, Decision, Pace, Settings, Situation, decide};
+use crate::trigger::{Blocked, Decision, Outcome, Pace, Settings, Situation, Wish, decide, size_and_send};
 use crate::{Form, Shared};
 
 // The reach of the rows is a property of the format; the ladder and the exact pass both ask for it.
@@ -266,14 +266,14 @@ impl Underlying {
 
     /// Takes the decision at the last quote, with the Greeks there.
     #[inline(always)]
-    pub fn decide(&mut self, greeks: &Greeks, now_ns: u64, is_killed: bool) -> Decision {
+    pub fn decide(&mut self, greeks: &Greeks, now_ns: u64, is_killed: bool) -> Outcome {
         let bank = &self.banks[self.active];
         let scale = &bank.scale;
         let offset = self.offset.unwrap_or(0);
         let (exposure, is_too_large) =
             saturate(scale.contracts_of(greeks.delta + offset, self.quote.hedge_price), EXPOSURE_BITS);
         if is_too_large {
-            return Decision { exposure, ..Decision::refused(Reason::ExposureRange) };
+            return Outcome::Quiet(Decision { exposure, ..Decision::refused(Reason::ExposureRange) });
         }
         let situation = Situation {
             exposure,
@@ -292,7 +292,12 @@ impl Underlying {
             rows_stale: now_ns > valid_until_ns,
             reduce_only: mode == Mode::ReduceOnly || oracle == code::ORACLE_DEGRADED,
         };
-        decide(&situation, &self.quote, &self.settings, &mut self.ledger, &mut self.pace, blocked)
+        decide(&situation, &self.settings, &mut self.ledger, blocked)
+    }
+
+    /// Sizes, gates and books what the trigger wants.
+    pub fn fulfil(&mut self, wish: &Wish) -> Decision {
+        size_and_send(wish, &self.quote, &self.settings, &mut self.ledger, &mut self.pace)
     }
 }
 
