@@ -4,8 +4,13 @@
 //! generated captures compare a whole reading with what was put in; damaged ones must cost what the
 //! damage covers and nothing else. The venue's own sample capture is read where it is available.
 
+#[path = "support/real_data.rs"]
+mod real_data;
+
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use real_data::real_data;
 
 use hedgewire_host::book::{
     Action, Book, Break, ChangeHeader, ChangeOutcome, HELD_LEVELS_MAX, Level, LevelChange, Shape, Side, SnapshotHeader,
@@ -1867,13 +1872,8 @@ mod real_capture {
 
     /// The venue's sample capture, outside the project; `None` after saying so if it is absent.
     fn sample(name: &str) -> Option<CaptureFile> {
-        let shared = std::env::var_os("HEDGEWIRE_SHARED")
-            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-        let path = shared.join("data/deribit-legacy").join(name);
-        if !path.exists() {
-            eprintln!("SKIPPED: {} is absent; set HEDGEWIRE_SHARED to the folder that has data/", path.display());
-            return None;
-        }
+        let name = format!("deribit-legacy/{name}");
+        let path = real_data(Path::new(env!("CARGO_MANIFEST_DIR")), &name)?;
         Some(CaptureFile::open(&path).expect("the sample capture opens"))
     }
 

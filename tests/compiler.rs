@@ -11,10 +11,15 @@
 //! must accept them and report the same risk. Random tests run from a fixed seed (`SEED`, or
 //! the environment variable `HEDGEWIRE_SEED`), which is printed.
 
+#[path = "support/real_data.rs"]
+mod real_data;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+
+use real_data::real_data;
 
 use hedgewire_abi::command::{Build, Configure, Header, Quote, Swap, Trade, WriteRow, code};
 use hedgewire_abi::event::{self, Risk};
@@ -1314,15 +1319,8 @@ fn a_forward_comes_from_the_future_then_parity_then_the_perpetual() {
 // ---- real chains ----
 
 /// Folder of the real chains, or `None` after saying loudly that they are absent.
-fn real_chains(test: &str) -> Option<PathBuf> {
-    let shared = std::env::var_os("HEDGEWIRE_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let folder = shared.join("data/deribit-chains");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!("SKIPPED: {test}: no real option chains at {}; set HEDGEWIRE_SHARED", folder.display());
-    None
+fn real_chains() -> Option<PathBuf> {
+    real_data(Path::new(env!("CARGO_MANIFEST_DIR")), "deribit-chains")
 }
 
 struct RealMarket {
@@ -1355,7 +1353,7 @@ fn quantile(values: &mut [f64], part: f64) -> f64 {
 
 #[test]
 fn real_chains_read_without_a_bad_row_and_black_76_gives_their_marks() {
-    let Some(folder) = real_chains("real chains") else { return };
+    let Some(folder) = real_chains() else { return };
     let (mut rows, mut mark_errors, mut delta_errors) = (0, vec![], vec![]);
     let files = each_real_market(&folder, |market| {
         let snapshot = &market.snapshot;
@@ -1383,7 +1381,7 @@ fn real_chains_read_without_a_bad_row_and_black_76_gives_their_marks() {
 
 #[test]
 fn forwards_from_real_quotes_agree_with_the_venues_forward_price() {
-    let Some(folder) = real_chains("real forwards") else { return };
+    let Some(folder) = real_chains() else { return };
     let mut errors: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     let mut sources = [0usize; 3];
     each_real_market(&folder, |market| {
@@ -1424,7 +1422,7 @@ fn forwards_from_real_quotes_agree_with_the_venues_forward_price() {
 
 #[test]
 fn real_chains_compile_into_rows_that_reproduce_black_76() {
-    let Some(folder) = real_chains("real portfolios") else { return };
+    let Some(folder) = real_chains() else { return };
     let (mut worst, mut options, mut saturated) = (0.0f64, 0, 0);
     each_real_market(&folder, |market| {
         let snapshot = &market.snapshot;

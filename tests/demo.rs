@@ -115,7 +115,7 @@ fn forms_of_the_kernel_give_the_same_demo_and_the_same_journal() {
     assert!(verified.is_clean(), "{:?}", verified.first_difference);
     assert_eq!(verified.commands, scalar.counts.commands);
     if !Form::Avx2.is_supported() {
-        println!("skipped the second half: this CPU has no AVX2");
+        eprintln!("SKIPPED: the second half; this CPU has no AVX2");
         return;
     }
     let avx2_path = folder.path().join("avx2.journal");

@@ -56,7 +56,7 @@ fn gross(rows: &[FloatRow], x: f64) -> [f64; 3] {
 fn sums_or_skip(rows: &Float64Rows, x: f64) -> Option<[f64; 3]> {
     let sums = rows.sums(x);
     if sums.is_none() {
-        eprintln!("skipped: this CPU has no AVX2 and FMA");
+        eprintln!("SKIPPED: this CPU has no AVX2 and FMA");
     }
     sums
 }

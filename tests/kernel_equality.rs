@@ -471,7 +471,7 @@ fn call_minus_put_of_a_strike_is_a_constant_bit_for_bit() {
         let pair = [(option(true), lots), (option(false), -lots)];
         let grid = Grid { centre: PRICE_REF, intervals: 24, step_shift: rng.random_range(8..=15) };
         // w Phi(u) - w (Phi(u) - 1) = w: a constant row of the same weight is the same portfolio.
-        // Weights without a shift: a floor of a negative one would be a unit below.
+        // Weights without a shift: nothing is rounded, so those of the two signs are alike.
         let bits = scale_bits(&pair).map(|bits| bits - 8);
         let unshifted = |row: WriteRow| WriteRow {
             omega_delta: row.omega_delta >> row.shift_delta,

@@ -1,7 +1,12 @@
 //! Replay of whole captures: generated ones with faults, and a real one.
 
+#[path = "support/real_data.rs"]
+mod real_data;
+
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use real_data::real_data;
 
 use hedgewire_abi::Reason;
 use hedgewire_host::capture::CaptureFile;
@@ -411,14 +416,7 @@ fn journal_that_exists_is_not_written_over() {
 // ---- the real capture --------------------------------------------------------------------------
 
 fn real_capture() -> Option<PathBuf> {
-    let shared = std::env::var_os("HEDGEWIRE_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let path = shared.join("data/deribit-legacy/sample_capture_v1_6.pcapng");
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: {} is absent; set HEDGEWIRE_SHARED to the folder that has data/", path.display());
-    None
+    real_data(Path::new(env!("CARGO_MANIFEST_DIR")), "deribit-legacy/sample_capture_v1_6.pcapng")
 }
 
 const LEGACY: &str = include_str!("../host/examples/deribit-legacy.toml");

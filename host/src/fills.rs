@@ -118,11 +118,6 @@ impl HedgeAccount {
             Payoff::Linear => cost / price_usd,
         }
     }
-
-    /// What the position's currency is.
-    pub fn payoff(&self) -> Payoff {
-        self.payoff
-    }
 }
 
 /// A hedge order that may still fill.

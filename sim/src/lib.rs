@@ -1,4 +1,5 @@
-//! Simulation.
+//! Seeded simulations: captures to read, markets to trade, paths to hedge, commands to check kernels
+//! with. Everything follows from a seed that is given; nothing reads a clock.
 
 pub mod capture;
 pub mod commands;

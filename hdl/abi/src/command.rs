@@ -4,18 +4,8 @@
 //! Prices are in price units (tick / 256), quantities of the hedge instrument in contracts (its
 //! smallest order increment), exposures and bands in 2^-16 contract, coin amounts in 2^-32 coin.
 
-use crate::record::record;
+use crate::record::{describe, header_field as field, record};
 use crate::{Command, Field, RecordLayout, VERSION};
-
-const fn field(
-    offset: usize,
-    bytes: usize,
-    name: &'static str,
-    type_name: &'static str,
-    description: &'static str,
-) -> Field {
-    Field { offset, bytes, name, type_name, description }
-}
 
 const HEADER: &[Field] = &[
     field(0, 1, "kind", "u8", "Kind of the command."),
@@ -261,4 +251,11 @@ pub mod code {
     pub const ORDER_DONE: u8 = 1;
     /// `OrderUpdate.status`: nobody knows; whatever is open of it may still fill.
     pub const ORDER_UNKNOWN: u8 = 2;
+}
+
+impl core::fmt::Debug for Command {
+    /// Field by field, by the table of its kind.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        describe(f, &self.0, LAYOUTS, "Command")
+    }
 }

@@ -3,18 +3,8 @@
 //! The header is the same for all of them. `now_ns` repeats the command's, so the stream of events
 //! holds no other time than that of the commands.
 
-use crate::record::record;
+use crate::record::{describe, header_field as field, record};
 use crate::{Event, Field, Reason, RecordLayout, VERSION};
-
-const fn field(
-    offset: usize,
-    bytes: usize,
-    name: &'static str,
-    type_name: &'static str,
-    description: &'static str,
-) -> Field {
-    Field { offset, bytes, name, type_name, description }
-}
 
 const HEADER: &[Field] = &[
     field(0, 1, "kind", "u8", "Kind of the event."),
@@ -129,7 +119,7 @@ events! {
         24 gamma: i64 "Change of that delta per unit of log price, 2^-32 coin, saturating.";
         32 vega: i64 "Vega of the rows per 1.00 of vol, 2^-32 coin, saturating.";
         40 price: u32 "Reference price, price units.";
-        44 error_bound: u32 "Error bound of the interval, 2^-16 contract, saturating; 0 for an exact pass.";
+        44 error_bound: u32 "Error bound of the interval, estimated from its neighbours, 2^-16 contract; 0 for an exact pass.";
     }
     /// The ledger of an underlying after an order update or a reconciliation.
     Ledger = 5 {
@@ -152,5 +142,12 @@ events! {
     Fault = 7 {
         16 detail: u64 "Slot or order id.";
         24 value: i64 "The quantity or amount concerned.";
+    }
+}
+
+impl core::fmt::Debug for Event {
+    /// Field by field, by the table of its kind.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        describe(f, &self.0, LAYOUTS, "Event")
     }
 }

@@ -141,12 +141,6 @@ macro_rules! raw_record {
                 Self::ZERO
             }
         }
-
-        impl core::fmt::Debug for $name {
-            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                self.describe(f)
-            }
-        }
     };
 }
 
@@ -167,9 +161,6 @@ impl Command {
         words[7] = seq;
         Self::from_words(words)
     }
-    fn describe(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        describe(f, &self.0, crate::command::LAYOUTS, "Command")
-    }
 }
 
 impl Event {
@@ -178,13 +169,10 @@ impl Event {
     pub fn command_seq(&self) -> u64 {
         <u64 as Wire>::get(&self.0, 48)
     }
-    fn describe(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        describe(f, &self.0, crate::event::LAYOUTS, "Event")
-    }
 }
 
 /// Writes a record field by field, by the table of its kind.
-fn describe(
+pub(crate) fn describe(
     f: &mut core::fmt::Formatter<'_>,
     bytes: &[u8; RECORD_BYTES],
     layouts: &[RecordLayout],
@@ -211,6 +199,17 @@ fn value(bytes: &[u8; RECORD_BYTES], field: &Field) -> i128 {
         "i64" => i64::get(bytes, field.offset).into(),
         _ => u64::get(bytes, field.offset).into(),
     }
+}
+
+/// A field of the header, which every table of its direction shares.
+pub(crate) const fn header_field(
+    offset: usize,
+    bytes: usize,
+    name: &'static str,
+    type_name: &'static str,
+    description: &'static str,
+) -> Field {
+    Field { offset, bytes, name, type_name, description }
 }
 
 /// A little-endian integer at a byte offset.

@@ -1,11 +1,10 @@
 //! The ledger: position of the hedge instrument, and every order that may still change it.
 //!
 //! ```text
-//!         reserve (before it is sent)
-//!   free ---------------> sent ---> open <-----> unknown      sent, open and unknown quantity all
-//!    ^                      |         |             |         count in full on their side
-//!    +- slot reused by a    +-------> done <--------+
-//!       later id -------------------- done
+//!         reserve, before it is sent
+//!   free ---------------------------> sent ----> open <----> unknown     all three count in full
+//!    ^                                  |          |            |        on their side
+//!    +--- slot reused by a later id --- done <-----+------------+
 //! ```
 //!
 //! Invariants:

@@ -16,7 +16,7 @@ use crate::ledger::Ledger;
 use crate::trigger::{Blocked, Decision, Outcome, Pace, Settings, Situation, Wish, decide, size_and_send};
 use crate::{Form, Shared};
 
-// The reach of the rows is a property of the format; the ladder and the exact pass both ask for it.
+// The x of a node is kept in 32 bits.
 const _: () = assert!(X_MAX < 1 << 31);
 
 /// How orders may be sent.

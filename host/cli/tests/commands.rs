@@ -3,7 +3,12 @@
 //! Tests of real captures and chains look for them in `HEDGEWIRE_SHARED`, else `../shared` beside the
 //! checkout, and skip loudly where they are absent.
 
+#[path = "../../../tests/support/real_data.rs"]
+mod real_data;
+
 use std::path::{Path, PathBuf};
+
+use real_data::real_data;
 use std::process::{Command, Output};
 
 use hedgewire_sim::capture::MarketCapture;
@@ -34,13 +39,7 @@ fn workspace(path: &str) -> PathBuf {
 }
 
 fn shared(path: &str) -> Option<String> {
-    let folder = std::env::var_os("HEDGEWIRE_SHARED").map_or_else(|| workspace("../shared"), PathBuf::from);
-    let path = folder.join("data").join(path);
-    if path.exists() {
-        return path.to_str().map(str::to_owned);
-    }
-    eprintln!("SKIPPED: {} is absent; set HEDGEWIRE_SHARED to the folder that has data/", path.display());
-    None
+    real_data(&workspace(""), path).map(|path| text(&path).to_owned())
 }
 
 fn at(folder: &tempfile::TempDir, name: &str) -> PathBuf {

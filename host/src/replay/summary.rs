@@ -295,12 +295,6 @@ impl UnderlyingResult {
         }
     }
 
-    /// Whether the underlying was ever set up: the capture had a price of its hedge instrument after
-    /// the warm-up.
-    pub fn is_active(&self) -> bool {
-        self.banks > 0
-    }
-
     fn summary(&self) -> UnderlyingSummary {
         let profit = if self.price_usd > 0.0 { self.account.profit(self.price_usd) } else { 0.0 };
         UnderlyingSummary {
