@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use real_data::real_data;
 
-use hedgewire_abi::command::{Build, Configure, Header, Quote, Swap, Trade, WriteRow, code};
+use hedgewire_abi::command::{Configure, Header, Quote, Swap, Trade, WriteRow, code};
 use hedgewire_abi::event::{self, Risk};
 use hedgewire_abi::{Command, Event};
 use hedgewire_host::black76::{Black76, ImpliedVolError, YEAR_NS, implied_vol, normal_cdf, normal_density};
@@ -29,8 +29,9 @@ use hedgewire_host::chain::{
     ChainError, FuturesPrices, Snapshot, read_perpetuals, read_snapshot, read_term_futures, snapshots,
 };
 use hedgewire_host::compiler::{
-    Band, Bank, CompileError, ExpiryMarket, ForwardSource, HedgeInstrument, Holding, HoldingError, Market, Numeraire,
-    PriceError, PriceUnit, Settings, SkewRule, SlotRange, Smile, compile, forwards, parity_forward, unsettled_part,
+    Band, Bank, CompileError, ExpiryMarket, FittedLadder, ForwardSource, HedgeInstrument, Holding, HoldingError,
+    Ladder, Market, Numeraire, PriceError, PriceUnit, Settings, SkewRule, SlotRange, Smile, compile, forwards,
+    parity_forward, unsettled_part,
 };
 use hedgewire_host::instrument::{AmmRange, EuropeanOption, Future, Instrument, Payoff, Right};
 use hedgewire_kernel::{Form, Kernel, Sizes};
@@ -345,6 +346,10 @@ struct Loaded {
 
 impl Loaded {
     fn new(bank: &Bank, quantity: i32) -> Self {
+        Self::on(Ladder { step_shift: 13, intervals: 64 }, bank, quantity)
+    }
+
+    fn on(ladder: Ladder, bank: &Bank, quantity: i32) -> Self {
         let sizes = Sizes { underlyings: 1, rows: 128, intervals: 64 };
         let mut loaded = Self { kernel: Kernel::new(sizes, Form::Scalar), feed_seq: 0 };
         let SlotRange { first_slot, slot_count } = RANGE;
@@ -353,8 +358,7 @@ impl Loaded {
         for row in &bank.rows {
             loaded.accepted(|header| row.encode(header));
         }
-        let centre = bank.open.price_ref;
-        loaded.accepted(|header| Build { centre, intervals: 64, step_shift: 13 }.encode(header));
+        loaded.accepted(|header| ladder.build(bank.open.price_ref).encode(header));
         let swapped = loaded.apply(|header| Swap {}.encode(header));
         assert_eq!(swapped[0].kind(), event::Swapped::KIND, "{swapped:?}");
         for row in bank.rows.iter().filter(|row| row.row_kind != code::EMPTY) {
@@ -374,14 +378,23 @@ impl Loaded {
         assert_eq!(events[0].kind(), event::Accepted::KIND, "{events:?}");
     }
 
-    /// Delta, gamma and vega of the rows at a price.
-    fn risk(&mut self, price: u32) -> Sums {
+    /// The risk event of a quote.
+    fn quote(&mut self, price: u32) -> Event {
         self.feed_seq += 1;
         let quote =
             Quote { flags: code::WANT_RISK, feed_seq: self.feed_seq, price, hedge_price: price, ..Quote::default() };
         let events = self.apply(|header| quote.encode(header));
-        let risk = events.iter().find(|event| event.kind() == Risk::KIND).expect("a risk event");
-        let risk = Risk::decode(risk);
+        *events.iter().find(|event| event.kind() == Risk::KIND).expect("a risk event")
+    }
+
+    /// Whether a quote at a price needs an exact pass.
+    fn is_exact_at(&mut self, price: u32) -> bool {
+        self.quote(price).flags() & event::FLAG_EXACT != 0
+    }
+
+    /// Delta, gamma and vega of the rows at a price.
+    fn risk(&mut self, price: u32) -> Sums {
+        let risk = Risk::decode(&self.quote(price));
         let [delta, gamma, vega] = [risk.delta, risk.gamma, risk.vega].map(|coin| libm::ldexp(coin as f64, -32));
         Sums { delta, gamma, vega }
     }
@@ -423,6 +436,30 @@ fn the_kernel_accepts_compiled_banks_and_reports_the_same_risk() {
         Ok(())
     });
     println!("kernel against the same rows in f64: delta off by at most {:.1e} of gross", worst.get());
+}
+
+#[test]
+fn the_ladder_follows_an_option_a_minute_before_expiry() {
+    let expiry_ns = NOW_NS + 60 * SECOND_NS;
+    let held = hold(64, option(expiry_ns, 78_950.0, Right::Call, Payoff::Inverse));
+    let bank = compiled(&[held], &market(expiry_ns, 78_926.0, Smile::flat(0.5)), &settings(Numeraire::Coin));
+    let coarse = Ladder { step_shift: 16, intervals: 64 };
+    let FittedLadder { ladder, steep_rows } = coarse.fitted(bank.open.price_ref, &bank);
+    // `vol sqrt(tau)` is 6.9e-4; the coarse step is 1.6e-3 of the price.
+    assert_eq!((ladder.step_shift, steep_rows), (14, 0));
+    let prices = || (-200_000..200_000).step_by(1_777).map(|offset| bank.open.price_ref.saturating_add_signed(offset));
+    let mut unfitted = Loaded::on(coarse, &bank, 1);
+    assert!(prices().any(|price| unfitted.is_exact_at(price)), "the configured step does not resolve the strike");
+    let mut fitted = Loaded::on(ladder, &bank, 1);
+    let mut worst = 0.0f64;
+    for price in prices() {
+        assert!(!fitted.is_exact_at(price));
+        let exact = Sums::at(&bank, |_| 1, log_ratio(price, &bank));
+        worst = worst.max((fitted.risk(price).delta - exact.delta).abs() / bank.gross_coin);
+    }
+    println!("a minute before expiry: {worst:.1e} of the weight off");
+    // A cubic errs by 0.55 (h a)^4 / 384.
+    assert!(worst < 0.55 * 0.6f64.powi(4) / 384.0, "{worst:e}");
 }
 
 fn v2_position() -> Instrument {

@@ -485,3 +485,28 @@ fn own_fills_are_checked() {
         assert_eq!((found.len(), found[0].path.as_str()), (1, path));
     }
 }
+
+#[test]
+fn instrument_ids_are_taken_by_name() {
+    let plan = Plan::parse(&format!("{MINIMAL}\n[instrument_ids]\nBTC-PERPETUAL = 124972\nBTC-25SEP26-60000-C = 7\n"));
+    let ids = plan.expect("it makes sense").instrument_ids;
+    assert_eq!(ids, [("BTC-25SEP26-60000-C".to_owned(), 7), ("BTC-PERPETUAL".to_owned(), 124_972)]);
+    assert!(Plan::parse(MINIMAL).expect("the minimal example").instrument_ids.is_empty());
+}
+
+#[test]
+fn instrument_ids_that_cannot_be_are_refused() {
+    let text = |lines: &str| format!("{MINIMAL}\n[instrument_ids]\n{lines}\n");
+    for (lines, path, reason) in [
+        ("BTC-PERP = 1", "instrument_ids.BTC-PERP", "no instrument"),
+        ("BTC-PERPETUAL = 7\nBTC-25SEP26-60000-C = 7", "instrument_ids.BTC-PERPETUAL", "is the number of"),
+    ] {
+        let found = problems(&text(lines));
+        assert_eq!((found.len(), found[0].path.as_str()), (1, path), "{found:?}");
+        assert!(found[0].reason.contains(reason), "{found:?}");
+    }
+    for value in ["-1", "4294967296", "1.5", "\"7\""] {
+        let error = Plan::parse(&text(&format!("BTC-PERPETUAL = {value}"))).expect_err("no number of the venue");
+        assert!(error.to_string().contains("line"), "{value}: {error}");
+    }
+}

@@ -68,6 +68,7 @@ fn hour_is_hedged_to_a_fraction_of_its_deviation() {
         let demo = play(&DemoSettings::new(seed, Form::best()));
         let text = describe(seed, &demo);
         println!("{text}");
+        assert!(demo.coins.iter().all(|coin| coin.steep_rows == 0), "{text}");
         let summary = &demo.summary;
         assert!(summary.quotes > 100_000 && summary.option_fills > 300 && summary.hedges > 50, "{text}");
         assert!(summary.hedged_deviation_usd < 0.5 * summary.unhedged_deviation_usd, "{text}");

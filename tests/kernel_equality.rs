@@ -28,7 +28,7 @@ use support::portfolio::{
     weights,
 };
 use support::{
-    Driver, MEDIUM, Machine, SMALL, assert_same, exposure, has_avx2, is_command_refusal, reason, risk, said,
+    MEDIUM, Machine, SMALL, StreamRun, assert_same, exposure, has_avx2, is_command_refusal, reason, risk, said,
 };
 
 /// Commands per seed in the long streams.
@@ -43,11 +43,11 @@ fn sizes_of(seed: u64) -> Sizes {
 fn streams_reach_every_reason_and_every_event() {
     let mut reached = Statistics::default();
     for seed in 0..6 {
-        let mut driver = Driver::new(seed, sizes_of(seed), Form::best());
+        let mut run = StreamRun::new(seed, sizes_of(seed), Form::best());
         for _ in 0..STREAM_COMMANDS {
-            driver.step();
+            run.step();
         }
-        reached.merge(driver.stream.statistics());
+        reached.merge(run.stream.statistics());
     }
     println!("{reached}");
     for &reason in Reason::ALL {
@@ -62,8 +62,8 @@ fn streams_reach_every_reason_and_every_event() {
 #[test]
 fn the_same_seed_gives_the_same_stream() {
     let bytes = |seed| {
-        let mut driver = Driver::new(seed, SMALL, Form::Scalar);
-        (0..5_000).map(|_| driver.step()).collect::<Vec<Command>>()
+        let mut run = StreamRun::new(seed, SMALL, Form::Scalar);
+        (0..5_000).map(|_| run.step()).collect::<Vec<Command>>()
     };
     assert!(bytes(1) == bytes(1));
     assert!(bytes(1) != bytes(2));
@@ -77,11 +77,11 @@ fn scalar_and_avx2_answer_with_the_same_bytes() {
         return;
     }
     for seed in 100..108 {
-        let mut driver = Driver::new(seed, sizes_of(seed), Form::Scalar);
+        let mut run = StreamRun::new(seed, sizes_of(seed), Form::Scalar);
         let mut other = Kernel::new(sizes_of(seed), Form::Avx2);
         for step in 0..STREAM_COMMANDS {
-            let command = driver.step();
-            assert_same("AVX2 against scalar", seed, step, &command, &driver.events, other.apply(&command));
+            let command = run.step();
+            assert_same("AVX2 against scalar", seed, step, &command, &run.events, other.apply(&command));
         }
     }
 }
@@ -90,7 +90,7 @@ fn scalar_and_avx2_answer_with_the_same_bytes() {
 fn background_work_is_never_seen_in_the_events() {
     for seed in 200..205 {
         let sizes = sizes_of(seed);
-        let mut idle = Driver::new(seed, sizes, Form::best());
+        let mut idle = StreamRun::new(seed, sizes, Form::best());
         let mut busy = Kernel::new(sizes, Form::best());
         let mut erratic = Kernel::new(sizes, Form::Scalar);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -572,19 +572,19 @@ fn a_recentred_ladder_agrees_at_every_node_that_both_have() {
 fn refused_commands_leave_the_state_untouched() {
     for seed in 300..304 {
         let sizes = sizes_of(seed);
-        let mut driver = Driver::new(seed, sizes, Form::best());
+        let mut run = StreamRun::new(seed, sizes, Form::best());
         let mut spared = Kernel::new(sizes, Form::best());
         let mut refused = 0;
         for step in 0..STREAM_COMMANDS {
-            let command = driver.step();
-            if is_command_refusal(&driver.events) {
+            let command = run.step();
+            if is_command_refusal(&run.events) {
                 refused += 1;
                 continue;
             }
             let renumbered = command.with_seq(spared.next_command_seq());
             let got: Vec<_> = spared.apply(&renumbered).iter().map(said).collect();
-            let expected: Vec<_> = driver.events.iter().map(said).collect();
-            assert!(expected == got, "seed={seed} step={step} {command:?}\nwith refusals {:#?}", driver.events);
+            let expected: Vec<_> = run.events.iter().map(said).collect();
+            assert!(expected == got, "seed={seed} step={step} {command:?}\nwith refusals {:#?}", run.events);
         }
         assert!(refused > STREAM_COMMANDS / 50, "seed={seed}: only {refused} refusals");
     }
@@ -592,17 +592,17 @@ fn refused_commands_leave_the_state_untouched() {
 
 #[test]
 fn every_event_repeats_its_command_and_counts_by_one() {
-    let mut driver = Driver::new(310, SMALL, Form::best());
+    let mut run = StreamRun::new(310, SMALL, Form::best());
     let mut seq = 0;
     for _ in 0..STREAM_COMMANDS / 2 {
-        let command = driver.step();
-        assert!((1..=hedgewire_abi::MAX_EVENTS_PER_COMMAND).contains(&driver.events.len()));
-        for (i, event) in driver.events.iter().enumerate() {
+        let command = run.step();
+        assert!((1..=hedgewire_abi::MAX_EVENTS_PER_COMMAND).contains(&run.events.len()));
+        for (i, event) in run.events.iter().enumerate() {
             seq += 1;
             assert_eq!(event.seq(), seq);
             assert_eq!(event.command_seq(), command.seq());
             assert_eq!((event.now_ns(), event.underlying()), (command.now_ns(), command.underlying()));
-            assert_eq!(event.flags() & FLAG_LAST != 0, i + 1 == driver.events.len(), "{:?}", driver.events);
+            assert_eq!(event.flags() & FLAG_LAST != 0, i + 1 == run.events.len(), "{:?}", run.events);
         }
     }
 }

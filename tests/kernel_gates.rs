@@ -19,6 +19,7 @@ use hedgewire_abi::format::{
     A_MAX, B_MAX, BAND_MAX, BAND_SCALE_MAX, COIN_MAGNITUDE_BITS, DURATION_MAX_NS, ORDER_MAX, POSITION_MAX, QUANTITY_MAX,
 };
 use hedgewire_abi::{Command, Event, Reason, VERSION};
+use hedgewire_host::driver::Setup;
 use hedgewire_kernel::{Form, Sizes};
 
 use support::portfolio::{PRICE_REF, loose_limits, quote};
@@ -49,7 +50,7 @@ struct Scenario {
 
 impl Scenario {
     fn selling() -> Self {
-        let (trigger, price, size, rate, status) = loose_limits();
+        let Setup { trigger, price, size, rate, status, .. } = loose_limits();
         let bank = OpenBank {
             bank_id: 9,
             price_ref: PRICE_REF,

@@ -18,7 +18,7 @@ use hedgewire_host::compiler::{
 use hedgewire_host::instrument::{AmmRange, EuropeanOption, Future, Instrument, Payoff, Right};
 use hedgewire_kernel::Form;
 use hedgewire_sim::monte_carlo::{
-    CONTRACT_COIN, Desk, HeldOption, Moments, Outcome, Rows, Rule, Strategy, Study, premium_usd, simulate,
+    CONTRACT_COIN, HeldOption, Laboratory, Moments, Outcome, Rows, Rule, Strategy, Study, premium_usd, simulate,
 };
 use hedgewire_sim::random::Random;
 
@@ -162,14 +162,14 @@ fn hull_study(steps: u32) -> Study {
 fn hull_deltas(study: &Study, path: &HullPath) -> Vec<i64> {
     let strategy = every_check(study);
     let rows = Rows::new(study, &strategy).expect("the price fits");
-    let mut desk = Desk::new(1, Form::best());
-    desk.configure(0, 0.0, &[-1]).expect("the settings are legal");
+    let mut laboratory = Laboratory::new(1, Form::best(), None);
+    laboratory.configure(0, 0.0, &[-1]).expect("the settings are legal");
     let mut deltas = Vec::new();
     for (week, &price_usd) in (0..study.steps).zip(&path.prices_usd) {
-        desk.set_time(rows.time_ns(week));
-        desk.load(0, &rows.compile(0, week, study.price_usd).expect("it compiles")).expect("the rows are legal");
+        laboratory.set_time(rows.time_ns(week));
+        laboratory.load(0, &rows.compile(0, week, study.price_usd).expect("it compiles")).expect("the rows are legal");
         let price = rows.unit().to_units(price_usd).expect("the price fits");
-        let greeks = desk.greeks(0, price).expect("the rows reach");
+        let greeks = laboratory.greeks(0, price).expect("the rows reach");
         deltas.push((-greeks.delta_coin * 1000.0).round() as i64);
     }
     let is_exercised = path.prices_usd[study.steps as usize] > study.options[0].strike_usd;
@@ -270,12 +270,12 @@ fn d_whalley_wilmott_band_and_exit_are_those_of_pfhedge() {
 /// The hedge ratio that a strategy holds after the first check, starting from `ratio`.
 fn hedge_ratio_after(study: &Study, strategy: &Strategy, ratio: f64) -> f64 {
     let rows = Rows::new(study, strategy).expect("the price fits");
-    let mut desk = Desk::new(1, Form::best());
-    desk.configure(0, strategy.exit, &[-1]).expect("the settings are legal");
-    desk.load(0, &rows.compile(0, 0, study.price_usd).expect("it compiles")).expect("the rows are legal");
+    let mut laboratory = Laboratory::new(1, Form::best(), None);
+    laboratory.configure(0, strategy.exit, &[-1]).expect("the settings are legal");
+    laboratory.load(0, &rows.compile(0, 0, study.price_usd).expect("it compiles")).expect("the rows are legal");
     let price = rows.unit().to_units(study.price_usd).expect("the price fits");
     let position = (ratio / CONTRACT_COIN).round() as i64;
-    let traded = desk.hedge(0, price, position).expect("the rows reach");
+    let traded = laboratory.hedge(0, price, position).expect("the rows reach");
     (position + traded) as f64 * CONTRACT_COIN
 }
 
@@ -357,13 +357,13 @@ fn delta_of(
         coin_max: 1.0,
     };
     let holding = Holding { slot: 0, instrument, quantity_max_lots: 1, lot_size, vol: None, entry_price_usd: None };
-    let bank = compile(0, Desk::slots(0), &[holding], &market, &settings).expect("it compiles");
-    let mut desk = Desk::new(1, Form::best());
-    desk.set_time(now_ns);
-    desk.configure(0, 0.0, &[1]).expect("the settings are legal");
-    desk.load(0, &bank).expect("the rows are legal");
+    let bank = compile(0, Laboratory::slots(0), &[holding], &market, &settings).expect("it compiles");
+    let mut laboratory = Laboratory::new(1, Form::best(), None);
+    laboratory.set_time(now_ns);
+    laboratory.configure(0, 0.0, &[1]).expect("the settings are legal");
+    laboratory.load(0, &bank).expect("the rows are legal");
     let price = (price_usd / 0.01 * 256.0).round() as u32;
-    desk.greeks(0, price).expect("the rows reach").delta_coin
+    laboratory.greeks(0, price).expect("the rows reach").delta_coin
 }
 
 /// Coin and USD in a range of liquidity at a price, from the kernel: its delta in USD numeraire is
@@ -450,11 +450,11 @@ fn k_one_hedged_step_has_the_law_of_boyle_and_emanuel() {
     };
     let strategy = every_check(&study);
     let rows = Rows::new(&study, &strategy).expect("the price fits");
-    let mut desk = Desk::new(1, Form::best());
-    desk.configure(0, 0.0, &[1]).expect("the settings are legal");
-    desk.load(0, &rows.compile(0, 0, study.price_usd).expect("it compiles")).expect("the rows are legal");
+    let mut laboratory = Laboratory::new(1, Form::best(), None);
+    laboratory.configure(0, 0.0, &[1]).expect("the settings are legal");
+    laboratory.load(0, &rows.compile(0, 0, study.price_usd).expect("it compiles")).expect("the rows are legal");
     let price = rows.unit().to_units(study.price_usd).expect("the price fits");
-    let greeks = desk.greeks(0, price).expect("the rows reach");
+    let greeks = laboratory.greeks(0, price).expect("the rows reach");
     let errors = one_step_errors(&study, greeks.delta_coin);
     let losses = errors.iter().filter(|&&error| error < 0.0).count() as f64 / errors.len() as f64;
     let step_years = study.tau_years / f64::from(study.steps);

@@ -155,6 +155,22 @@ fn generated_day_is_hedged_and_counted() {
 }
 
 #[test]
+fn steep_option_gets_a_finer_ladder_than_the_configured_one() {
+    let day = day(2_000, Vec::new());
+    let coarse = GENERATED.replace("step_ticks = 32", "step_ticks = 128");
+    let (plain, _) = day.replay(&plan(&coarse), Form::best(), "plain");
+    let ladders = |replay: &Replay| (replay.summary.underlyings[0].ladder_step_ticks, replay.underlyings[0].steep_rows);
+    assert_eq!(ladders(&plain), (128.0, 0));
+    // At 109 days to expiry `vol sqrt(tau)` is then 6.6e-4 of the price; a step of 64 USD is 1.1e-3 of it.
+    let holding =
+        "[[underlying.portfolio.holding]]\ninstrument = \"BTC-27SEP24-60000-C\"\nquantity = -20\nvol = 0.0012\n";
+    let text = coarse.replace("[underlying.band]", &format!("{holding}[underlying.band]"));
+    let (steep, journal) = day.replay(&plan(&text), Form::best(), "steep");
+    assert_eq!(ladders(&steep), (64.0, 0));
+    assert_verifies(&journal);
+}
+
+#[test]
 fn hedges_bring_the_exposure_back_into_its_band() {
     let day = day(6_000, Vec::new());
     let without_own_fills = GENERATED.replace("[own_fills]\nevery = 2\nshare = 0.5\n", "");
@@ -221,6 +237,72 @@ fn damaged_packets_stop_nothing() {
     assert_verifies(&journal);
 }
 
+/// A capture without the packets that define an instrument.
+fn without_definition(capture: &Path, instrument_id: u32) -> Vec<u8> {
+    let capture = CaptureFile::open(capture).expect("a capture");
+    let mut writer = CaptureWriter::new(Vec::new(), CaptureFormat::PcapNg).expect("memory");
+    for datagram in capture.datagrams().expect("a capture").map(|datagram| datagram.expect("a datagram")) {
+        let frame = Frame::new(datagram.payload).expect("a frame");
+        let mut messages = frame.messages().map(|message| message.expect("a good message"));
+        if !messages.any(|message| message.definition().is_some_and(|d| d.instrument_id == instrument_id)) {
+            writer.packet(datagram.capture_ns, frame.channel, datagram.payload).expect("memory");
+        }
+    }
+    writer.into_inner()
+}
+
+fn refusal(capture: &Path, text: &str) -> ReplayError {
+    let options = Options { form: Form::best(), journal: None };
+    replay(capture, &plan(text), &options, &mut |_| {}).expect_err("it cannot be replayed")
+}
+
+#[test]
+fn hedge_instrument_that_the_capture_does_not_define_is_known_by_its_configured_number() {
+    let day = day(3_000, Vec::new());
+    fs::write(&day.capture, without_definition(&day.capture, 1)).expect("a disk");
+    let with_id = |id: u32| format!("{GENERATED}\n[instrument_ids]\nBTC-PERPETUAL = {id}\n");
+    let (replay, journal) = day.replay(&plan(&with_id(1)), Form::best(), "journal");
+    assert!(replay.summary.hedges > 10, "{:?}", replay.summary);
+    assert_verifies(&journal);
+    let unknown = refusal(&day.capture, GENERATED).to_string();
+    assert!(unknown.contains("defines no BTC-PERPETUAL") && unknown.contains("[instrument_ids]"), "{unknown}");
+    match refusal(&day.capture, &with_id(2)) {
+        ReplayError::InstrumentNumber { name, id: 2, found } => assert!(name == "BTC-PERPETUAL" && found != name),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn configured_number_of_an_instrument_that_the_capture_defines_is_not_needed() {
+    let day = day(1_500, Vec::new());
+    let (plain, _) = day.replay(&plan(GENERATED), Form::best(), "plain");
+    let text = format!("{GENERATED}\n[instrument_ids]\nBTC-PERPETUAL = 999\n");
+    let (numbered, _) = day.replay(&plan(&text), Form::best(), "numbered");
+    assert_eq!(figures(&plain), figures(&numbered));
+}
+
+#[test]
+fn damage_is_named_before_the_instruments_whose_definitions_it_cost() {
+    let flipped = day(600, (0..600).map(|at| Fault::BitFlip { at, bit: 3 }).collect());
+    let told = refusal(&flipped.capture, GENERATED).to_string();
+    assert!(told.starts_with("the capture is damaged: 600 packets cannot be decoded"), "{told}");
+    assert!(told.contains("BTC-PERPETUAL"), "{told}");
+
+    let broken = day(600, Vec::new());
+    let mut bytes = fs::read(&broken.capture).expect("a capture");
+    let word = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+    // Blocks are type, length, .. up to the first packet's (type 6), whose length loses its meaning.
+    let mut at = 0;
+    while word(&bytes, at) != 6 {
+        at += word(&bytes, at + 4) as usize;
+    }
+    bytes[at + 4] ^= 1;
+    fs::write(&broken.capture, bytes).expect("a disk");
+    let error = refusal(&broken.capture, GENERATED);
+    assert!(matches!(&error, ReplayError::DamagedDefinitions { damage, .. } if damage.error.is_some()), "{error}");
+    assert!(error.to_string().starts_with("the capture is damaged: "), "{error}");
+}
+
 /// What the feed says next of the generated market's perpetual.
 #[derive(Clone, Copy)]
 enum Say {
@@ -228,6 +310,8 @@ enum Say {
     Price(f64),
     /// A ticker with this middle and a time that far ahead, ms.
     Ahead(f64, u64),
+    /// A ticker with this middle and a time that far behind, ms.
+    Behind(f64, u64),
     /// A ticker without bids.
     OneSided(f64),
     /// The index, and nothing of the perpetual.
@@ -235,12 +319,14 @@ enum Say {
 }
 
 fn payload_of(say: Say, packet_seq: u32, capture_ns: u64) -> (u16, Vec<u8>) {
-    let (price, lead_ms) = match say {
-        Say::Price(price) | Say::OneSided(price) => (price, 0),
-        Say::Ahead(price, lead_ms) => (price, lead_ms),
+    let now_ms = capture_ns / 1_000_000;
+    let (price, timestamp_ms) = match say {
+        Say::Price(price) | Say::OneSided(price) => (price, now_ms),
+        Say::Ahead(price, lead_ms) => (price, now_ms + lead_ms),
+        Say::Behind(price, lag_ms) => (price, now_ms - lag_ms),
         Say::Nothing => {
             let mut encoder = PacketEncoder::new(0, packet_seq);
-            encoder.price_index("btc_usd", 60_000.0, capture_ns / 1_000_000);
+            encoder.price_index("btc_usd", 60_000.0, now_ms);
             return (0, encoder.finish());
         }
     };
@@ -249,7 +335,7 @@ fn payload_of(say: Say, packet_seq: u32, capture_ns: u64) -> (u16, Vec<u8>) {
     encoder.ticker(&TickerFields {
         instrument_id: 1,
         state: 1,
-        timestamp_ms: capture_ns / 1_000_000 + lead_ms,
+        timestamp_ms,
         open_interest: 1.0,
         min_sell_price: none,
         max_buy_price: none,
@@ -305,6 +391,15 @@ fn absurd_price_costs_a_bank_and_not_the_replay() {
 fn ticker_from_the_future_does_not_keep_the_true_ones_out() {
     let mut said = vec![Say::Price(60_000.0); 40];
     said[10] = Say::Ahead(1_000.0, 86_400_000);
+    let replay = replay_said(&said);
+    assert!(replay.underlyings[0].points.iter().all(|point| point.price_usd == 60_000.0));
+    assert_eq!(replay.underlyings[0].banks_failed, 0);
+}
+
+#[test]
+fn ticker_older_than_the_last_changes_nothing() {
+    let mut said = vec![Say::Price(60_000.0); 40];
+    said[10] = Say::Behind(1_000.0, 150);
     let replay = replay_said(&said);
     assert!(replay.underlyings[0].points.iter().all(|point| point.price_usd == 60_000.0));
     assert_eq!(replay.underlyings[0].banks_failed, 0);

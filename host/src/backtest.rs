@@ -28,7 +28,7 @@ use crate::driver::DriverError;
 use crate::greeks::GreeksError;
 use crate::journal::JournalError;
 
-pub use bands::{BandResult, Frontier, Rule, RulePoint};
+pub use bands::{BandResult, Frontier, HedgeRule, RulePoint};
 pub use residuals::{ResidualSd, Residuals};
 
 /// File of perpetual prices beside the snapshots.
@@ -120,7 +120,7 @@ impl History {
 
 /// Settings of a backtest.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Settings {
+pub struct BacktestSettings {
     /// Seeded portfolios per coin.
     pub portfolios: usize,
     /// Seed of the portfolios.
@@ -133,7 +133,7 @@ pub struct Settings {
 
 /// What `hedgewire backtest` reports.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
+pub struct BacktestReport {
     /// Snapshots read.
     pub snapshots: usize,
     /// Option intervals behind the residuals.
@@ -153,13 +153,13 @@ pub struct Report {
 /// [`BacktestError`].
 pub fn run(
     history: &History,
-    settings: &Settings,
+    settings: &BacktestSettings,
     journal: Option<&Path>,
     mut progress: impl FnMut(usize, usize),
-) -> Result<Report, BacktestError> {
+) -> Result<BacktestReport, BacktestError> {
     let residuals = residuals::measure(history, settings.form)?;
     let frontiers = bands::measure(history, settings, journal, &mut progress)?;
-    Ok(Report {
+    Ok(BacktestReport {
         snapshots: history.snapshots.len(),
         option_intervals: residuals.intervals,
         residual_sd: residuals.sd,

@@ -41,6 +41,7 @@
 //!   in Rust, not the platform's.
 
 mod forward;
+mod ladder;
 mod market;
 mod price;
 mod row;
@@ -53,6 +54,7 @@ use hedgewire_abi::format::{DURATION_MAX_NS, QUANTITY_MAX, SLOT_BLOCK};
 use thiserror::Error;
 
 pub use forward::{Forward, ForwardSource, forwards, parity_forward};
+pub use ladder::{FittedLadder, Ladder};
 pub use market::{ExpiryMarket, Market, Smile};
 pub use price::{PriceError, PriceUnit};
 

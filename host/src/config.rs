@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
-pub use plan::{Ladder, MarketRules, OwnFills, Plan, PlannedHolding, Portfolio, Rule, UnderlyingPlan};
+pub use plan::{MarketRules, OwnFills, Plan, PlannedHolding, Portfolio, PortfolioRule, UnderlyingPlan};
 
 /// What is wrong with one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -468,7 +468,8 @@ pub struct GatesConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LadderConfig {
-    /// Step, ticks of the hedge instrument: a power of two from 1/16 to 256.
+    /// Largest step, ticks of the hedge instrument: a power of two from 1/16 to 256. Banks with options
+    /// too steep for it get a finer one.
     pub step_ticks: f64,
     /// Number of steps.
     pub intervals: f64,

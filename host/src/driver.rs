@@ -22,6 +22,7 @@ use std::time::Instant;
 use hdrhistogram::Histogram;
 use hedgewire_abi::command::{self, Build, Control, Header, OpenBank, Trade, WriteRow, code};
 use hedgewire_abi::event::{Hedge, Refused, Swapped};
+use hedgewire_abi::format::{BAND_MAX, CONTRACT_BITS, DURATION_MAX_NS, ORDER_MAX, ORDER_SLOTS, POSITION_MAX};
 use hedgewire_abi::{Command, Event, Reason};
 use hedgewire_kernel::Kernel;
 use thiserror::Error;
@@ -233,10 +234,59 @@ pub struct Setup {
     pub reconcile: command::Reconcile,
 }
 
+impl Setup {
+    /// Every gate as wide open as the kernel lets it be, hedging to the target from any distance: for
+    /// backtests, simulations and tests, which ask what rows and band want. Never for a venue.
+    pub fn wide_open(configure: command::Configure) -> Self {
+        let contracts_max = POSITION_MAX as u64;
+        Self {
+            configure,
+            trigger: command::SetTrigger {
+                theta: 0,
+                band_scale_buy: 1 << CONTRACT_BITS,
+                band_scale_sell: 1 << CONTRACT_BITS,
+                clip_min: 1,
+                clip_max: ORDER_MAX,
+                band_min: 0,
+                band_max: BAND_MAX,
+            },
+            price: command::SetPriceLimits {
+                width_max_bp: u32::MAX,
+                quote_age_max_ns: DURATION_MAX_NS,
+                collar_bp: 10_000,
+                collar_last_bp: 10_000,
+                ..command::SetPriceLimits::default()
+            },
+            size: command::SetSizeLimits {
+                order_max: ORDER_MAX,
+                band_emergency: BAND_MAX,
+                position_max: contracts_max,
+                gross_max: contracts_max,
+                notional_max: u64::MAX,
+            },
+            rate: command::SetRateLimits {
+                order_burst_ns: DURATION_MAX_NS,
+                loss_max: i64::MAX,
+                hedges_per_minute: u32::MAX,
+                attempts_max: u32::MAX,
+                open_orders_max: ORDER_SLOTS as u32,
+                ..command::SetRateLimits::default()
+            },
+            status: command::SetStatus {
+                margin_buy: contracts_max,
+                margin_sell: contracts_max,
+                ..command::SetStatus::default()
+            },
+            ..Self::default()
+        }
+    }
+}
+
 /// A kernel, its journal, and what was measured.
 pub struct Driver {
     kernel: Kernel,
     journal: Option<journal::Writer<File>>,
+    is_measured: bool,
     now_ns: u64,
     counts: Counts,
     /// Latencies by stage; the kernel's own stage is measured here, the others by whoever does them.
@@ -246,7 +296,15 @@ pub struct Driver {
 impl Driver {
     /// Drives a fresh kernel; `journal`, if there is one, must have been made for its sizes.
     pub fn new(kernel: Kernel, journal: Option<journal::Writer<File>>) -> Self {
-        Self { kernel, journal, now_ns: 0, counts: Counts::default(), latencies: Latencies::default() }
+        let (counts, latencies) = (Counts::default(), Latencies::default());
+        Self { kernel, journal, is_measured: true, now_ns: 0, counts, latencies }
+    }
+
+    /// Without latencies of the kernel: where nobody waits for an answer, reading the clock twice for each is
+    /// a good part of the work and tells nothing.
+    #[must_use]
+    pub fn unmeasured(self) -> Self {
+        Self { is_measured: false, ..self }
     }
 
     /// The kernel.
@@ -287,7 +345,7 @@ impl Driver {
         let command = body.encode(Header { underlying, now_ns: self.now_ns, seq: self.kernel.next_command_seq() });
         self.counts.commands += 1;
         let is_decision = COUNTS && is_decision(B::KIND);
-        let watch = is_decision.then(Stopwatch::start);
+        let watch = (is_decision && self.is_measured).then(Stopwatch::start);
         let events = self.kernel.apply(&command);
         if let Some(watch) = watch {
             self.latencies.stop(Stage::Kernel, watch);
@@ -397,13 +455,13 @@ impl Driver {
         Ok(swapped.map(Swapped::decode).unwrap_or_default())
     }
 
-    /// Ends the journal, if there is one.
+    /// Ends the journal, if there is one, and waits until the disk has it.
     ///
     /// # Errors
     /// [`JournalError::Write`].
     pub fn finish(self) -> Result<(Counts, Latencies), JournalError> {
         if let Some(journal) = self.journal {
-            journal.finish()?;
+            journal.close()?;
         }
         Ok((self.counts, self.latencies))
     }

@@ -10,6 +10,7 @@
 //! per cent away from the price that is quoted, so that logarithm and ratios do their part.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use hedgewire_abi::command::{Build, Configure, Quote, Trade, code};
 use hedgewire_abi::event::Risk;
@@ -26,7 +27,7 @@ use crate::compiler::{
 };
 use crate::driver::{Driver, DriverError};
 use crate::instrument::{Instrument, Payoff};
-use crate::journal::JournalError;
+use crate::journal::{JournalError, Writer};
 
 /// Most options of one bank here.
 const SLOTS: u32 = 8 * SLOT_BLOCK;
@@ -170,21 +171,23 @@ impl Summary {
 }
 
 /// Compares every inverse option of a snapshot that has a forward, a vol, a mark and time left.
+/// `journal` records the kernel that is asked; the file must not exist.
 ///
 /// # Errors
-/// [`GreeksError`] if a group of options cannot be compiled or evaluated.
-pub fn compare(snapshot: &Snapshot, form: Form) -> Result<Vec<Compared>, GreeksError> {
+/// [`GreeksError`] if a group of options cannot be compiled or evaluated, or the journal not written.
+pub fn compare(snapshot: &Snapshot, form: Form, journal: Option<&Path>) -> Result<Vec<Compared>, GreeksError> {
     let mut groups: BTreeMap<(&str, u64, u64, u64), Vec<&ChainRow>> = BTreeMap::new();
     for row in snapshot.rows.iter().filter(|row| is_comparable(row)) {
         let forward_bits = row.forward_usd.unwrap_or_default().to_bits();
         let key = (row.option.underlying.as_str(), row.option.expiry_ns, row.time_ns, forward_bits);
         groups.entry(key).or_default().push(row);
     }
-    let mut probe = Probe::new(form)?;
+    let mut probe = Probe::new(form, journal)?;
     let mut compared = Vec::new();
     for rows in groups.values().flat_map(|rows| rows.chunks(SLOTS as usize)) {
         compared.extend(probe.compare_group(rows)?);
     }
+    probe.driver.finish()?;
     Ok(compared)
 }
 
@@ -206,10 +209,12 @@ struct Probe {
 }
 
 impl Probe {
-    fn new(form: Form) -> Result<Self, GreeksError> {
+    fn new(form: Form, journal: Option<&Path>) -> Result<Self, GreeksError> {
         let sizes = Sizes { underlyings: 2, rows: 2 * SLOTS as usize, intervals: 2 };
         let unit = PriceUnit::of_tick(TICK_USD)?;
-        let mut probe = Self { driver: Driver::new(Kernel::new(sizes, form), None), unit, now_ns: 0, feed_seq: 0 };
+        let journal = journal.map(|path| Writer::create(path, sizes)).transpose()?;
+        let driver = Driver::new(Kernel::new(sizes, form), journal).unmeasured();
+        let mut probe = Self { driver, unit, now_ns: 0, feed_seq: 0 };
         for underlying in [COIN, USD] {
             let first_slot = u32::from(underlying) * SLOTS;
             let configure = Configure { first_slot, slot_count: SLOTS, exact_mode: 1 };

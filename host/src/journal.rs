@@ -306,8 +306,8 @@ fn chained_checksum(previous: u32, tag: [u8; 4], record: &[u8; RECORD_BYTES]) ->
 ///
 /// What was appended goes to the system a block at a time. When the process is killed, at most the
 /// last block ([`BLOCK_ENTRIES`] entries) is lost; nothing is lost when it returns or panics, because
-/// dropping the writer hands the block over, nor after [`Writer::flush`]. Against a loss of power
-/// there is [`Writer::sync`], on journals that are files.
+/// dropping the writer hands the block over, nor after [`Writer::flush`]. A loss of power can take
+/// what the system has not written yet, up to [`Writer::close`], which waits for the disk.
 #[derive(Debug)]
 pub struct Writer<W: Write> {
     output: W,
@@ -333,12 +333,13 @@ impl Writer<File> {
         Self::new(file, sizes)
     }
 
-    /// Hands everything to the disk: what was appended until now survives a loss of power.
+    /// As [`Writer::finish`], and waits until the disk has it all: the journal then survives a loss of
+    /// power.
     ///
     /// # Errors
     /// [`JournalError::Write`].
-    pub fn sync(&mut self) -> Result<(), JournalError> {
-        self.flush()?;
+    pub fn close(mut self) -> Result<(), JournalError> {
+        self.end()?;
         self.output.sync_data().map_err(|source| JournalError::Write { entries: self.entries(), source })
     }
 }
@@ -403,6 +404,10 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// [`JournalError::Write`].
     pub fn finish(mut self) -> Result<(), JournalError> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), JournalError> {
         let mut totals = [0; RECORD_BYTES];
         totals[..8].copy_from_slice(&self.commands.to_le_bytes());
         totals[8..16].copy_from_slice(&self.events.to_le_bytes());

@@ -44,6 +44,8 @@ use crate::journal::{self, JournalError};
 use desk::{Desk, OwnFillCounter};
 use directory::Directory;
 
+pub use directory::DefinitionDamage;
+
 pub use summary::{HedgeRecord, LatencySummary, Point, ReplaySummary, UnderlyingResult, UnderlyingSummary};
 
 /// Packets between two calls of a progress callback.
@@ -85,6 +87,28 @@ pub enum ReplayError {
     UnknownInstruments {
         /// The names.
         names: Vec<String>,
+    },
+    /// As [`ReplayError::UnknownInstruments`], of a capture that cannot be read whole: the definitions
+    /// may be what was damaged.
+    #[error(
+        "the capture is damaged: {damage}; no definition of {} is left in it: copy it again, or give the venue's \
+         numbers in [instrument_ids]", names.join(", ")
+    )]
+    DamagedDefinitions {
+        /// What is wrong with the capture.
+        damage: DefinitionDamage,
+        /// The names.
+        names: Vec<String>,
+    },
+    /// The capture gives a configured number to another instrument.
+    #[error("{id} is the number of {found} in the capture; correct instrument_ids.{name}")]
+    InstrumentNumber {
+        /// The configured name.
+        name: String,
+        /// Its configured number.
+        id: u32,
+        /// The instrument of that number in the capture.
+        found: String,
     },
     /// The capture defines the hedge instrument otherwise.
     #[error(

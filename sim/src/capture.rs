@@ -1,8 +1,8 @@
 //! Generated captures of the Deribit legacy feed, with faults on request and the counts to expect.
 //!
 //! ```text
-//!   seed ─► Market ─► packets ─► faults ─► CaptureWriter ─► pcapng or pcap
-//!                        └──────────┴────► Expected
+//!   seed ─► Feed ─► packets ─► faults ─► CaptureWriter ─► pcapng or pcap
+//!                      └──────────┴────► Expected
 //! ```
 //!
 //! The encoder is written from the venue's byte tables without the decoder's, and the expectations
@@ -19,7 +19,7 @@ pub use encode::{
 pub use file::{CaptureFormat, CaptureWriter, EVENT_PORT, SNAPSHOT_PORT, ethernet_frame, group_of};
 pub use market::ExpectedTop;
 
-use market::{Market, Note, Packet};
+use market::{Feed, Note, Packet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
@@ -132,7 +132,7 @@ impl MarketCapture {
     /// # Errors
     /// If the format cannot hold a record; no packet of the market is that large.
     pub fn to_bytes(&self) -> io::Result<(Vec<u8>, Expected)> {
-        let mut market = Market::new(self.seed);
+        let mut market = Feed::new(self.seed);
         let mut records: Vec<Record> = market
             .packets(self.packets)
             .into_iter()

@@ -1,7 +1,7 @@
 //! The demo: one hour of a market maker in BTC and ETH options, hedged by the kernel.
 //!
 //! ```text
-//!   Market ─┬─ Quote ──► working hedge orders fill ──► OrderUpdate ─┐
+//!   market ─┬─ Quote ──► working hedge orders fill ──► OrderUpdate ─┐
 //!           │      └───────────────────────────────────► Quote ─────┼─► kernel ─► hedge ─► working
 //!           ├─ Fill ───► inventory ──────────────────────► Trade ───┤
 //!           └─ Vols ───► compiler ─► bank ─► shadow build ─► Swap ──┘
@@ -34,7 +34,7 @@ use hedgewire_host::journal::{JournalError, Writer};
 use hedgewire_kernel::{Form, Kernel, Sizes};
 use thiserror::Error;
 
-use crate::market::{Happening, Market, MarketEvent, MarketSettings, START_NS};
+use crate::market::{Happening, MarketEvent, MarketSettings, START_NS, SimulatedMarket};
 use crate::monte_carlo::Moments;
 
 use desk::{CoinDesk, Terms};
@@ -113,7 +113,7 @@ pub struct Sample {
 
 /// One hedge order.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct HedgeMark {
+pub struct HedgeOrder {
     /// Seconds since the start.
     pub seconds: f64,
     /// Contracts, positive to buy.
@@ -134,13 +134,15 @@ pub struct CoinRun {
     /// Every second.
     pub samples: Vec<Sample>,
     /// Hedge orders in time order.
-    pub hedges: Vec<HedgeMark>,
+    pub hedges: Vec<HedgeOrder>,
     /// Trades of customers.
     pub option_fills: u64,
     /// Banks taken into use.
     pub swaps: u64,
     /// Largest error bound of a ladder, contracts.
     pub error_bound_contracts: f64,
+    /// Most options of a bank that were too steep for the step of its ladder; there should be none.
+    pub steep_rows: u32,
     /// Contracts of the perpetual traded.
     pub traded_contracts: u64,
     /// Fees and slippage of the hedges, USD at the last price.
@@ -245,7 +247,7 @@ pub fn run(
     journal: Option<Writer<File>>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Demo, DemoError> {
-    let mut market = Market::new(&settings.market, settings.seed);
+    let mut market = SimulatedMarket::new(&settings.market, settings.seed);
     let mut engine = Engine::new(settings, &market, journal)?;
     let total_ns = settings.market.duration_ns;
     let mut next_sample_ns = START_NS;
@@ -312,7 +314,11 @@ struct Engine {
 }
 
 impl Engine {
-    fn new(settings: &DemoSettings, market: &Market, journal: Option<Writer<File>>) -> Result<Self, DemoError> {
+    fn new(
+        settings: &DemoSettings,
+        market: &SimulatedMarket,
+        journal: Option<Writer<File>>,
+    ) -> Result<Self, DemoError> {
         let kernel = Kernel::new(sizes(settings.market.coins.len()), settings.form);
         let mut shared = Shared {
             driver: Driver::new(kernel, journal),

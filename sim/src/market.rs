@@ -371,7 +371,7 @@ fn popularity(option: &EuropeanOption, coin: &CoinSettings) -> f64 {
 }
 
 /// The market as a stream of events.
-pub struct Market {
+pub struct SimulatedMarket {
     settings: MarketSettings,
     coins: Vec<Coin>,
     random: Random,
@@ -380,7 +380,7 @@ pub struct Market {
     error: Option<InputError>,
 }
 
-impl Market {
+impl SimulatedMarket {
     /// A market of a seed.
     pub fn new(settings: &MarketSettings, seed: u64) -> Self {
         let coins = settings.coins.iter().zip(1..).map(|(coin, stream)| Coin::new(coin, seed, stream)).collect();
@@ -462,7 +462,7 @@ impl Market {
     }
 }
 
-impl Iterator for Market {
+impl Iterator for SimulatedMarket {
     type Item = MarketEvent;
 
     fn next(&mut self) -> Option<MarketEvent> {
@@ -492,7 +492,7 @@ mod tests {
     use super::*;
 
     fn session(seed: u64) -> Vec<MarketEvent> {
-        Market::new(&MarketSettings::btc_and_eth(), seed).collect()
+        SimulatedMarket::new(&MarketSettings::btc_and_eth(), seed).collect()
     }
 
     /// Mid prices of a coin at the quotes of a session.
@@ -570,7 +570,7 @@ mod tests {
 
     #[test]
     fn names_of_listed_options_parse_back() {
-        let market = Market::new(&MarketSettings::btc_and_eth(), 0);
+        let market = SimulatedMarket::new(&MarketSettings::btc_and_eth(), 0);
         for option in market.listed(0).options.iter().chain(&market.listed(1).options) {
             let parsed: EuropeanOption = option.to_string().parse().expect("a legal name");
             assert_eq!(&parsed, option);

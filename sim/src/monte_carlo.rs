@@ -21,14 +21,17 @@
 //!
 //! Invariants:
 //! * every strategy sees the same paths (common random numbers), whatever the others do;
+//! * a path's decisions do not depend on the paths beside it, so that a few of them can be simulated
+//!   again, with a journal, and come out the same ([`record`]);
 //! * the result depends on study, strategies and seed only, not on threads or form of the kernel;
 //! * the last check is one step before expiry, and steps are longer than the settlement window of
 //!   the compiler, in which it lets deltas fade.
 
-mod desk;
+mod laboratory;
 mod moments;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::thread;
 
 use hedgewire_host::black76::{Black76, InputError, YEAR_NS};
@@ -37,10 +40,11 @@ use hedgewire_host::compiler::{
     SETTLEMENT_WINDOW_NS, Settings, SkewRule, Smile, compile,
 };
 use hedgewire_host::instrument::{EuropeanOption, Instrument, Payoff, Right};
+use hedgewire_host::journal::{JournalError, Writer};
 use hedgewire_kernel::Form;
 use thiserror::Error;
 
-pub use desk::{Desk, DeskError, Greeks};
+pub use laboratory::{Laboratory, LaboratoryError, RowGreeks};
 pub use moments::Moments;
 
 use crate::random::Random;
@@ -162,7 +166,7 @@ pub struct Outcome {
 }
 
 /// Why a study cannot be simulated.
-#[derive(Debug, Clone, PartialEq, Error)]
+#[derive(Debug, Error)]
 pub enum StudyError {
     /// A number out of range.
     #[error("{name} = {value} must be {range}")]
@@ -185,7 +189,10 @@ pub enum StudyError {
     Input(#[from] InputError),
     /// The kernel refused.
     #[error(transparent)]
-    Desk(#[from] DeskError),
+    Laboratory(#[from] LaboratoryError),
+    /// No journal could be begun.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
 }
 
 /// Simulates strategies on common paths, with a form of the kernel.
@@ -217,11 +224,48 @@ pub fn simulate(study: &Study, strategies: &[Strategy], seed: u64, form: Form) -
         .collect()
 }
 
+/// Simulates the first `paths` paths again and journals every command and event, one strategy after
+/// the other on one kernel: each is configured anew when the last one's options have expired. The file
+/// must not exist. Returns the PnL of these paths by strategy, which is that of [`simulate`].
+///
+/// # Errors
+/// [`StudyError`]; `paths` is at most the study's, and at most 2,000.
+pub fn record(
+    study: &Study,
+    strategies: &[Strategy],
+    seed: u64,
+    form: Form,
+    paths: usize,
+    journal: &Path,
+) -> Result<Vec<Vec<f64>>, StudyError> {
+    check(study, strategies)?;
+    within("journal_paths", paths as f64, 1.0, study.paths.min(BLOCK_PATHS) as f64)?;
+    let journal = Writer::create(journal, Laboratory::sizes(REGIONS))?;
+    let mut laboratory = Laboratory::new(REGIONS, form, Some(journal));
+    let mut pnl_usd = Vec::with_capacity(strategies.len());
+    for strategy in strategies {
+        let mut prices = Prices::of_block(study, seed, 0);
+        let mut runner = Runner::new(study, strategy, paths, laboratory)?;
+        for step in 0..study.steps {
+            if runner.is_due(step) {
+                runner.step(step, &prices.usd[..paths])?;
+            }
+            prices.advance();
+        }
+        let (tally, used) = runner.settle(premium_usd(study, strategy.premium_vol)?, &prices.usd[..paths]);
+        pnl_usd.push(tally.pnl_usd);
+        laboratory = used;
+    }
+    laboratory.finish()?;
+    Ok(pnl_usd)
+}
+
 /// The banks of a study: what the compiler makes of its options at a price and time.
 pub struct Rows<'a> {
     study: &'a Study,
     strategy: &'a Strategy,
     unit: PriceUnit,
+    start_ns: u64,
 }
 
 impl<'a> Rows<'a> {
@@ -231,7 +275,12 @@ impl<'a> Rows<'a> {
     /// [`StudyError::Price`] if the start price is no price.
     pub fn new(study: &'a Study, strategy: &'a Strategy) -> Result<Self, StudyError> {
         let unit = PriceUnit::of_tick(study.price_usd / START_UNITS * 256.0)?;
-        Ok(Self { study, strategy, unit })
+        Ok(Self { study, strategy, unit, start_ns: 0 })
+    }
+
+    /// The same rows for a study that starts at another time than 0, ns: the times left are equal.
+    fn starting_at(self, start_ns: u64) -> Self {
+        Self { start_ns, ..self }
     }
 
     /// The price unit.
@@ -239,12 +288,16 @@ impl<'a> Rows<'a> {
         self.unit
     }
 
-    /// Time of a check, ns from the start.
+    /// Time of a check, ns.
     pub fn time_ns(&self, step: u32) -> u64 {
+        self.start_ns.saturating_add(self.since_start_ns(step))
+    }
+
+    fn since_start_ns(&self, step: u32) -> u64 {
         (self.study.tau_years * YEAR_NS * f64::from(step) / f64::from(self.study.steps)).round() as u64
     }
 
-    /// The bank of an underlying of a desk at a check, compiled at `price_usd`.
+    /// The bank of an underlying of a laboratory at a check, compiled at `price_usd`.
     ///
     /// # Errors
     /// [`StudyError`] if the compiler refuses.
@@ -263,7 +316,7 @@ impl<'a> Rows<'a> {
             price_ref_usd: price_usd,
             expiries: BTreeMap::from([(self.expiry_ns(), expiry)]),
         };
-        let slots = Desk::slots(underlying);
+        let slots = Laboratory::slots(underlying);
         let holdings: Vec<Holding> = (slots.first_slot..)
             .zip(&self.study.options)
             .map(|(slot, held)| self.holding(slot, held, growth))
@@ -305,7 +358,7 @@ impl<'a> Rows<'a> {
                 tick_usd: self.unit.usd() * 256.0,
             },
             band: self.band(growth),
-            age_max_ns: self.time_ns(self.study.steps),
+            age_max_ns: self.since_start_ns(self.study.steps),
             coin_max: 1.0,
         }
     }
@@ -337,18 +390,24 @@ struct Tally {
 /// One strategy's kernel while a block is simulated.
 struct Runner<'a> {
     rows: Rows<'a>,
-    desk: Desk,
+    laboratory: Laboratory,
     /// Check time that the rows of each region are for.
     loaded: [Option<u32>; REGIONS],
     tally: Tally,
 }
 
 impl<'a> Runner<'a> {
-    fn new(study: &'a Study, strategy: &'a Strategy, paths: usize, form: Form) -> Result<Self, StudyError> {
-        let mut desk = Desk::new(REGIONS, form);
+    /// A runner that starts when the laboratory's last one has ended.
+    fn new(
+        study: &'a Study,
+        strategy: &'a Strategy,
+        paths: usize,
+        mut laboratory: Laboratory,
+    ) -> Result<Self, StudyError> {
+        let rows = Rows::new(study, strategy)?.starting_at(laboratory.now_ns());
         let quantities: Vec<i32> = study.options.iter().map(|held| held.quantity).collect();
         for region in 0..REGIONS {
-            desk.configure(region as u8, strategy.exit, &quantities)?;
+            laboratory.configure(region as u8, strategy.exit, &quantities)?;
         }
         let tally = Tally {
             position: vec![0; paths],
@@ -357,7 +416,7 @@ impl<'a> Runner<'a> {
             trades: 0,
             pnl_usd: Vec::new(),
         };
-        Ok(Self { rows: Rows::new(study, strategy)?, desk, loaded: [None; REGIONS], tally })
+        Ok(Self { rows, laboratory, loaded: [None; REGIONS], tally })
     }
 
     fn is_due(&self, step: u32) -> bool {
@@ -370,14 +429,14 @@ impl<'a> Runner<'a> {
     /// Asks the kernel about every path at a check time.
     fn step(&mut self, step: u32, prices_usd: &[f64]) -> Result<(), StudyError> {
         let study = self.rows.study;
-        self.desk.set_time(self.rows.time_ns(step));
+        self.laboratory.set_time(self.rows.time_ns(step));
         let years = study.tau_years * f64::from(step) / f64::from(study.steps);
         let discount = (-study.rate * years).exp();
         let cost = if step > 0 || study.cost_at_start { study.cost } else { 0.0 };
         for (path, &price_usd) in prices_usd.iter().enumerate() {
             let region = self.region(step, price_usd)?;
             let price = self.rows.unit.to_units(price_usd)?;
-            let contracts = self.desk.hedge(region, price, self.tally.position[path])?;
+            let contracts = self.laboratory.hedge(region, price, self.tally.position[path])?;
             if contracts != 0 {
                 let value_usd = contracts as f64 * CONTRACT_COIN * price_usd;
                 let cost_usd = value_usd.abs() * cost;
@@ -399,14 +458,14 @@ impl<'a> Runner<'a> {
         let region = (offset + limit) as usize;
         if self.loaded[region] != Some(step) {
             let bank = self.rows.compile(region as u8, step, start_usd * (offset * REGION_STEP).exp())?;
-            self.desk.load(region as u8, &bank)?;
+            self.laboratory.load(region as u8, &bank)?;
             self.loaded[region] = Some(step);
         }
         Ok(region as u8)
     }
 
-    /// Settles options and hedges at expiry, without a cost.
-    fn settle(mut self, premium_usd: f64, prices_usd: &[f64]) -> Tally {
+    /// Settles options and hedges at expiry, without a cost, and hands the laboratory back.
+    fn settle(mut self, premium_usd: f64, prices_usd: &[f64]) -> (Tally, Laboratory) {
         let study = self.rows.study;
         let growth = (study.rate * study.tau_years).exp();
         let pnl = prices_usd.iter().zip(self.tally.position.iter().zip(&self.tally.cash_usd));
@@ -416,7 +475,8 @@ impl<'a> Runner<'a> {
                 growth * (premium_usd + cash_usd) + hedge_usd + payoff_usd(study, price_usd)
             })
             .collect();
-        self.tally
+        self.laboratory.set_time(self.rows.expiry_ns());
+        (self.tally, self.laboratory)
     }
 }
 
@@ -443,6 +503,34 @@ pub fn premium_usd(study: &Study, vol: f64) -> Result<f64, InputError> {
     })
 }
 
+/// Prices of the underlying on the paths of a block, from check to check.
+struct Prices {
+    random: Random,
+    /// Drift and deviation of the log price from one check to the next.
+    trend: f64,
+    deviation: f64,
+    usd: Vec<f64>,
+}
+
+impl Prices {
+    fn of_block(study: &Study, seed: u64, block: usize) -> Self {
+        let paths = BLOCK_PATHS.min(study.paths - block * BLOCK_PATHS);
+        let step_years = study.tau_years / f64::from(study.steps);
+        Self {
+            random: Random::new(seed, block as u64),
+            trend: (study.drift - 0.5 * study.vol * study.vol) * step_years,
+            deviation: study.vol * step_years.sqrt(),
+            usd: vec![study.price_usd; paths],
+        }
+    }
+
+    fn advance(&mut self) {
+        for price in &mut self.usd {
+            *price *= (self.trend + self.deviation * self.random.normal()).exp();
+        }
+    }
+}
+
 fn simulate_block(
     study: &Study,
     strategies: &[Strategy],
@@ -450,25 +538,20 @@ fn simulate_block(
     block: usize,
     form: Form,
 ) -> Result<Vec<Tally>, StudyError> {
-    let paths = BLOCK_PATHS.min(study.paths - block * BLOCK_PATHS);
-    let mut random = Random::new(seed, block as u64);
-    let mut prices_usd = vec![study.price_usd; paths];
+    let mut prices = Prices::of_block(study, seed, block);
     let mut runners: Vec<Runner> = Vec::new();
     for strategy in strategies {
-        runners.push(Runner::new(study, strategy, paths, form)?);
+        runners.push(Runner::new(study, strategy, prices.usd.len(), Laboratory::new(REGIONS, form, None))?);
     }
-    let step_years = study.tau_years / f64::from(study.steps);
-    let trend = (study.drift - 0.5 * study.vol * study.vol) * step_years;
-    let deviation = study.vol * step_years.sqrt();
     for step in 0..study.steps {
         for runner in runners.iter_mut().filter(|runner| runner.is_due(step)) {
-            runner.step(step, &prices_usd)?;
+            runner.step(step, &prices.usd)?;
         }
-        prices_usd.iter_mut().for_each(|price| *price *= (trend + deviation * random.normal()).exp());
+        prices.advance();
     }
     let settle = |runner: Runner| {
         let premium_usd = premium_usd(study, runner.rows.strategy.premium_vol)?;
-        Ok(runner.settle(premium_usd, &prices_usd))
+        Ok(runner.settle(premium_usd, &prices.usd).0)
     };
     runners.into_iter().map(settle).collect()
 }

@@ -32,7 +32,7 @@ pub fn has_avx2(test: &str) -> bool {
 }
 
 /// Drives a kernel by a stream of its own.
-pub struct Driver {
+pub struct StreamRun {
     /// The stream.
     pub stream: CommandStream,
     /// The kernel.
@@ -41,7 +41,7 @@ pub struct Driver {
     pub events: Vec<Event>,
 }
 
-impl Driver {
+impl StreamRun {
     /// A fresh kernel and the stream of `seed`.
     pub fn new(seed: u64, sizes: Sizes, form: Form) -> Self {
         Self { stream: CommandStream::new(seed, sizes), kernel: Kernel::new(sizes, form), events: Vec::new() }

@@ -6,12 +6,10 @@
 
 use hedgewire_abi::Event;
 use hedgewire_abi::command::{
-    Build, Configure, Control, OpenBank, Quote, Reconcile, SetPriceLimits, SetRateLimits, SetSizeLimits, SetStatus,
-    SetTrigger, Swap, Trade, WriteRow, code,
+    Build, Configure, Control, OpenBank, Quote, Reconcile, SetTrigger, Swap, Trade, WriteRow, code,
 };
-use hedgewire_abi::format::{
-    A_BITS, A_MAX, B_BITS, B_MAX, BAND_MAX, DURATION_MAX_NS, HALF_RATIO_BITS, ORDER_MAX, POSITION_MAX,
-};
+use hedgewire_abi::format::{A_BITS, A_MAX, B_BITS, B_MAX, HALF_RATIO_BITS};
+use hedgewire_host::driver::Setup;
 use hedgewire_kernel::Sizes;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -208,12 +206,12 @@ impl Machine {
 
     /// Limits under which every order may leave.
     pub fn loosen(&mut self) {
-        let (trigger, price, size, rate, status) = loose_limits();
-        self.must(|h| trigger.encode(h));
-        self.must(|h| price.encode(h));
-        self.must(|h| size.encode(h));
-        self.must(|h| rate.encode(h));
-        self.must(|h| status.encode(h));
+        let limits = loose_limits();
+        self.must(|h| limits.trigger.encode(h));
+        self.must(|h| limits.price.encode(h));
+        self.must(|h| limits.size.encode(h));
+        self.must(|h| limits.rate.encode(h));
+        self.must(|h| limits.status.encode(h));
     }
 
     /// Writes a whole bank; slots beyond the instruments are empty.
@@ -262,52 +260,10 @@ pub fn quote(price: u32, feed_seq: u32, feed_ns: u64) -> Quote {
     }
 }
 
-/// Limits under which every order may leave.
-pub fn loose_limits() -> (SetTrigger, SetPriceLimits, SetSizeLimits, SetRateLimits, SetStatus) {
-    (
-        SetTrigger {
-            theta: 0,
-            band_scale_buy: 1 << 16,
-            band_scale_sell: 1 << 16,
-            clip_min: 1,
-            clip_max: ORDER_MAX,
-            band_min: 1 << 16,
-            band_max: BAND_MAX,
-        },
-        SetPriceLimits {
-            width_max_bp: 10_000,
-            quote_age_max_ns: DURATION_MAX_NS,
-            cool_down_ns: 0,
-            duplicate_window_ns: 0,
-            collar_bp: 10_000,
-            collar_last_bp: 10_000,
-            size_min: 0,
-            cross: 0,
-        },
-        SetSizeLimits {
-            order_max: ORDER_MAX,
-            band_emergency: BAND_MAX,
-            position_max: POSITION_MAX as u64,
-            gross_max: POSITION_MAX as u64,
-            notional_max: u64::MAX,
-        },
-        SetRateLimits {
-            order_interval_ns: 0,
-            order_burst_ns: DURATION_MAX_NS,
-            loss_max: i64::MAX,
-            hedges_per_minute: u32::MAX,
-            attempts_max: u32::MAX,
-            open_orders_max: 16,
-        },
-        SetStatus {
-            oracle: code::ORACLE_GOOD,
-            restricted: 0,
-            margin_buy: POSITION_MAX as u64,
-            margin_sell: POSITION_MAX as u64,
-            own_bid: 0,
-            own_ask: 0,
-        },
-    )
+/// Limits under which every order may leave, with a band of a contract at least.
+pub fn loose_limits() -> Setup {
+    let open = Setup::wide_open(Configure::default());
+    Setup { trigger: SetTrigger { band_min: 1 << 16, ..open.trigger }, ..open }
 }
 
 /// Which options a random portfolio holds.

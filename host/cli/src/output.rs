@@ -45,6 +45,11 @@ impl Output {
         Self { json, quiet }
     }
 
+    /// Whether results are JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Prints a result: as one JSON object, or as the text that `text` makes of it.
     pub fn print<T: Serialize>(&self, result: &T, text: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
         let line = if self.json {

@@ -145,6 +145,68 @@ fn simulate_prints_every_strategy() {
 }
 
 #[test]
+fn simulate_journals_its_first_paths_the_same_for_every_form() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let study = ["simulate", "--paths", "50", "--steps", "60", "--json"];
+    let plain = json(&study);
+    let mut journals = Vec::new();
+    for form in ["scalar", "auto"] {
+        let journal = at(&folder, form);
+        let recorded = ["--journal", text(&journal), "--journal-paths", "3", "--kernel", form];
+        assert_eq!(json(&[&study[..], &recorded].concat()), plain, "a journal changes no figure");
+        let verified = json(&["journal", "verify", text(&journal), "--json"]);
+        assert_eq!(verified["differences"], 0);
+        // Eight strategies, of which six ask about every path at every check.
+        assert!(verified["commands"].as_u64() > Some(6 * 3 * 60), "{verified}");
+        journals.push(std::fs::read(&journal).expect("the journal"));
+    }
+    assert!(journals[0] == journals[1]);
+    let journal = at(&folder, "too many");
+    let beyond = [&study[..], &["--journal", text(&journal), "--journal-paths", "51"]].concat();
+    assert_fails(&beyond, 1, "journal_paths = 51");
+    assert!(!journal.exists());
+    assert_fails(&["simulate", "--journal-paths", "2"], 2, "--journal");
+}
+
+#[test]
+fn journal_is_shown_as_one_object_with_every_field() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let journal = at(&folder, "journal");
+    json(&["simulate", "--paths", "5", "--steps", "20", "--every", "1", "--json", "--journal", text(&journal)]);
+    let verified = json(&["journal", "verify", text(&journal), "--json"]);
+    let shown = json(&["journal", "show", text(&journal), "--json"]);
+    let records = shown["records"].as_array().expect("records");
+    let entries = verified["commands"].as_u64().zip(verified["events"].as_u64()).map(|(c, e)| c + e);
+    assert_eq!((Some(records.len() as u64), &shown["damage"]), (entries, &Value::Null));
+    assert_eq!((&records[0]["command"], &records[0]["seq"]), (&"Configure".into(), &1.into()));
+    assert_eq!((&records[1]["event"], &records[1]["reason"]), (&"Accepted".into(), &"NONE".into()));
+    let size = records.iter().find(|record| record["command"] == "SetSizeLimits").expect("a set-up");
+    assert_eq!(size["notional_max"], u64::MAX);
+    let sold = |record: &&Value| record["event"] == "Hedge" && record["quantity"].as_i64() < Some(0);
+    assert!(records.iter().any(|record| sold(&record)), "signed fields keep their sign");
+
+    let notable = json(&["journal", "show", text(&journal), "--json", "--notable", "--from", "90", "--most", "2"]);
+    let notable = notable["records"].as_array().expect("records").clone();
+    assert!(notable.len() == 2 && notable.iter().all(|record| record["command_seq"].as_u64() >= Some(90)));
+    let none = json(&["journal", "show", text(&journal), "--json", "--from", "1000000000"]);
+    assert_eq!(none["records"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn journal_that_was_cut_is_shown_as_a_whole_object_up_to_the_cut() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let journal = at(&folder, "journal");
+    json(&["simulate", "--paths", "5", "--steps", "20", "--every", "1", "--json", "--journal", text(&journal)]);
+    let bytes = std::fs::read(&journal).expect("the journal");
+    std::fs::write(&journal, &bytes[..bytes.len() / 2]).expect("a disk");
+    let output = hedgewire(&["journal", "show", text(&journal), "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert!(told["records"].as_array().is_some_and(|records| records.len() > 100));
+    assert!(told["damage"].as_str().is_some_and(|damage| !damage.is_empty()), "{}", told["damage"]);
+}
+
+#[test]
 fn every_command_has_help() {
     for command in ["demo", "replay", "greeks", "backtest", "journal", "simulate"] {
         let output = hedgewire(&[command, "--help"]);
@@ -197,6 +259,10 @@ fn kernel_greeks_of_every_real_snapshot_are_the_venues_and_those_of_float64() {
         assert!(figure("delta_f64_abs_diff", "max") <= 1e-6, "{told}");
         assert!(figure("mark_f64_abs_diff", "max") <= 1e-6, "{told}");
     }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let journal = at(&folder, "journal");
+    json(&["greeks", text(&snapshots[0]), "--json", "--journal", text(&journal)]);
+    assert_eq!(json(&["journal", "verify", text(&journal), "--json"])["differences"], 0);
     eprintln!("{} snapshots compared", snapshots.len());
 }
 

@@ -10,20 +10,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use hedgewire_abi::command::{
-    Build, Configure, Quote, SetPriceLimits, SetRateLimits, SetSizeLimits, SetStatus, SetTrigger, Trade,
-};
+use hedgewire_abi::command::{Build, Configure, Quote, SetTrigger, Trade};
 use hedgewire_abi::event::Hedge;
-use hedgewire_abi::format::{BAND_MAX, CONTRACT_BITS, DURATION_MAX_NS, ORDER_MAX, POSITION_MAX, SLOT_BLOCK};
+use hedgewire_abi::format::{CONTRACT_BITS, DURATION_MAX_NS, SLOT_BLOCK};
 use hedgewire_kernel::{Kernel, Sizes};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use super::{BacktestError, History, Settings};
+use super::{BacktestError, BacktestSettings, History};
 use crate::chain::ChainRow;
 use crate::compiler::{
-    self, Band, HedgeInstrument, Holding, Market, Numeraire, PriceUnit, SkewRule, SlotRange, compile, forwards,
+    Band, HedgeInstrument, Holding, Market, Numeraire, PriceUnit, Settings, SkewRule, SlotRange, compile, forwards,
 };
 use crate::driver::{Driver, Setup};
 use crate::fills::{FillModel, FillPrice, Fills};
@@ -44,7 +42,7 @@ const MARGIN_NS: u64 = 5 * 86_400 * 1_000_000_000;
 /// When to hedge.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Rule {
+pub enum HedgeRule {
     /// To the target, at every n-th snapshot.
     Time(u32),
     /// To the edge of a constant band, a fraction of the largest band tried.
@@ -59,7 +57,7 @@ pub enum Rule {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct RulePoint {
     /// The rule and its tightness.
-    pub rule: Rule,
+    pub rule: HedgeRule,
     /// Mean cost of a portfolio over the history, USD.
     pub cost: f64,
     /// Standard deviation of the error of an interval, USD.
@@ -83,7 +81,7 @@ pub struct BandResult {
 }
 
 /// The rule whose first portfolio is recorded.
-const RECORDED: Rule = Rule::WhalleyWilmott(AVERSION_FIRST * 1024.0);
+const RECORDED: HedgeRule = HedgeRule::WhalleyWilmott(AVERSION_FIRST * 1024.0);
 /// Smallest risk aversion tried, per USD, and the factor from one to the next.
 const AVERSION_FIRST: f64 = 1e-7;
 const AVERSION_RATIO: f64 = 4.0;
@@ -91,13 +89,13 @@ const AVERSION_RATIO: f64 = 4.0;
 /// Names of the rules, in the order of reports.
 const RULES: [&str; 4] = ["time", "fixed", "gamma", "whalley_wilmott"];
 
-fn grid(name: &str) -> Vec<Rule> {
+fn grid(name: &str) -> Vec<HedgeRule> {
     let geometric = |first: f64, ratio: f64, count: i32| (0..count).map(move |i| first * ratio.powi(i));
     match name {
-        "time" => [1, 2, 3, 4, 6, 8, 12, 18].map(Rule::Time).to_vec(),
-        "fixed" => geometric(0.02, 1.8, 9).map(Rule::Fixed).collect(),
-        "gamma" => geometric(0.05, 1.8, 9).map(Rule::Gamma).collect(),
-        _ => geometric(AVERSION_FIRST, AVERSION_RATIO, 11).map(Rule::WhalleyWilmott).collect(),
+        "time" => [1, 2, 3, 4, 6, 8, 12, 18].map(HedgeRule::Time).to_vec(),
+        "fixed" => geometric(0.02, 1.8, 9).map(HedgeRule::Fixed).collect(),
+        "gamma" => geometric(0.05, 1.8, 9).map(HedgeRule::Gamma).collect(),
+        _ => geometric(AVERSION_FIRST, AVERSION_RATIO, 11).map(HedgeRule::WhalleyWilmott).collect(),
     }
 }
 
@@ -143,7 +141,7 @@ impl Moment {
     }
 
     /// Value of a portfolio at the venue's marks, coin.
-    fn value(&self, portfolio: &Portfolio) -> f64 {
+    fn value(&self, portfolio: &DrawnPortfolio) -> f64 {
         let value =
             |(name, &lots): (&String, &i32)| f64::from(lots) * LOT_COIN * self.marks.get(name).copied().unwrap_or(0.0);
         portfolio.names.iter().zip(&portfolio.lots).map(value).sum()
@@ -151,7 +149,7 @@ impl Moment {
 }
 
 /// One seeded portfolio of one coin.
-struct Portfolio {
+struct DrawnPortfolio {
     /// Which of the courses it is on.
     course: usize,
     holdings: Vec<Holding>,
@@ -171,7 +169,7 @@ struct Run {
 /// Measures all rules on all portfolios.
 pub fn measure(
     history: &History,
-    settings: &Settings,
+    settings: &BacktestSettings,
     journal: Option<&Path>,
     progress: &mut impl FnMut(usize, usize),
 ) -> Result<BTreeMap<String, Frontier>, BacktestError> {
@@ -184,11 +182,11 @@ pub fn measure(
         portfolios.extend((0..settings.portfolios).filter_map(|_| draw(course, &rows, &names, &mut numbers)));
         courses.push(Course::new(history, coin)?);
     }
-    let run_all = |rule: Rule| {
+    let run_all = |rule: HedgeRule| {
         portfolios.iter().map(|p| run(&courses[p.course], settings, p, rule, None)).collect::<Result<Vec<_>, _>>()
     };
-    let ideal = run_all(Rule::Time(1))?;
-    let rules: Vec<(&str, Rule)> =
+    let ideal = run_all(HedgeRule::Time(1))?;
+    let rules: Vec<(&str, HedgeRule)> =
         RULES.iter().flat_map(|&name| grid(name).into_iter().map(move |rule| (name, rule))).collect();
     let mut frontiers: BTreeMap<String, Frontier> = BTreeMap::new();
     for (done, &(name, rule)) in rules.iter().enumerate() {
@@ -229,11 +227,11 @@ fn draw(
     rows: &BTreeMap<String, &ChainRow>,
     names: &[String],
     numbers: &mut ChaCha8Rng,
-) -> Option<Portfolio> {
+) -> Option<DrawnPortfolio> {
     if names.is_empty() {
         return None;
     }
-    let mut portfolio = Portfolio { course, holdings: Vec::new(), lots: Vec::new(), names: Vec::new() };
+    let mut portfolio = DrawnPortfolio { course, holdings: Vec::new(), lots: Vec::new(), names: Vec::new() };
     for slot in 0..OPTIONS as u32 {
         let name = &names[numbers.random_range(0..names.len())];
         // A market maker is more often short than long what customers buy.
@@ -253,70 +251,40 @@ fn draw(
     Some(portfolio)
 }
 
-/// Limits that let every order through: a backtest asks what the rule wants.
-fn setup(rule: Rule) -> Setup {
-    let theta = if matches!(rule, Rule::Time(_)) { 0 } else { 1 << CONTRACT_BITS };
-    Setup {
-        configure: Configure { first_slot: 0, slot_count: SLOT_BLOCK, exact_mode: 1 },
-        trigger: SetTrigger {
-            theta,
-            band_scale_buy: 1 << CONTRACT_BITS,
-            band_scale_sell: 1 << CONTRACT_BITS,
-            clip_min: 1,
-            clip_max: ORDER_MAX,
-            band_min: 1 << CONTRACT_BITS,
-            band_max: BAND_MAX,
-        },
-        price: SetPriceLimits {
-            width_max_bp: 10_000,
-            quote_age_max_ns: DURATION_MAX_NS,
-            collar_bp: 10_000,
-            collar_last_bp: 10_000,
-            ..SetPriceLimits::default()
-        },
-        size: SetSizeLimits {
-            order_max: ORDER_MAX,
-            band_emergency: BAND_MAX,
-            position_max: POSITION_MAX as u64,
-            gross_max: POSITION_MAX as u64,
-            notional_max: u64::MAX,
-        },
-        rate: SetRateLimits {
-            order_burst_ns: DURATION_MAX_NS,
-            loss_max: i64::MAX,
-            hedges_per_minute: u32::MAX,
-            attempts_max: u32::MAX,
-            open_orders_max: 16,
-            ..SetRateLimits::default()
-        },
-        status: SetStatus { margin_buy: POSITION_MAX as u64, margin_sell: POSITION_MAX as u64, ..SetStatus::default() },
-        ..Setup::default()
-    }
+/// Every order may pass: a backtest asks what the rule wants.
+fn setup(rule: HedgeRule) -> Setup {
+    let open = Setup::wide_open(Configure { first_slot: 0, slot_count: SLOT_BLOCK, exact_mode: 1 });
+    let theta = if matches!(rule, HedgeRule::Time(_)) { 0 } else { 1 << CONTRACT_BITS };
+    Setup { trigger: SetTrigger { theta, band_min: 1 << CONTRACT_BITS, ..open.trigger }, ..open }
 }
 
 /// The compiler's band of a rule. The widest fixed band is the hedge of a tenth of the gross.
-fn band(rule: Rule, portfolio: &Portfolio, price_usd: f64, contract_size: f64, cost: f64) -> Band {
+fn band(rule: HedgeRule, portfolio: &DrawnPortfolio, price_usd: f64, contract_size: f64, cost: f64) -> Band {
     let gross_coin: f64 = portfolio.lots.iter().map(|lots| f64::from(lots.abs()) * LOT_COIN).sum();
     match rule {
-        Rule::Time(_) => Band::Fixed { contracts: 0.0 },
-        Rule::Fixed(part) => Band::Fixed { contracts: (part * 0.1 * gross_coin * price_usd / contract_size).round() },
-        Rule::Gamma(k) => Band::Gamma { k, vol: 0.6, window_years: 6.0 / 8760.0 },
-        Rule::WhalleyWilmott(risk_aversion_per_usd) => Band::WhalleyWilmott { lambda: cost, risk_aversion_per_usd },
+        HedgeRule::Time(_) => Band::Fixed { contracts: 0.0 },
+        HedgeRule::Fixed(part) => {
+            Band::Fixed { contracts: (part * 0.1 * gross_coin * price_usd / contract_size).round() }
+        }
+        HedgeRule::Gamma(k) => Band::Gamma { k, vol: 0.6, window_years: 6.0 / 8760.0 },
+        HedgeRule::WhalleyWilmott(risk_aversion_per_usd) => {
+            Band::WhalleyWilmott { lambda: cost, risk_aversion_per_usd }
+        }
     }
 }
 
 /// Hedges one portfolio through the history.
 fn run(
     course: &Course,
-    settings: &Settings,
-    portfolio: &Portfolio,
-    rule: Rule,
+    settings: &BacktestSettings,
+    portfolio: &DrawnPortfolio,
+    rule: HedgeRule,
     journal: Option<&Path>,
 ) -> Result<Run, BacktestError> {
     let unit = PriceUnit::of_tick(course.hedge.tick_usd)?;
     let sizes = Sizes { underlyings: 1, rows: SLOT_BLOCK as usize, intervals: 2 };
     let journal = journal.map(|path| Writer::create(path, sizes)).transpose()?;
-    let mut driver = Driver::new(Kernel::new(sizes, settings.form), journal);
+    let mut driver = Driver::new(Kernel::new(sizes, settings.form), journal).unmeasured();
     driver.set_up(0, 0, &setup(rule))?;
     driver.arm(0, 0)?;
     let slots = 0..portfolio.lots.len() as u32;
@@ -331,7 +299,7 @@ fn run(
             run.profits.push((options - options_before + hedges - hedges_before) * price_usd);
         }
         let is_asked = match rule {
-            Rule::Time(every) => at.is_multiple_of(every),
+            HedgeRule::Time(every) => at.is_multiple_of(every),
             _ => true,
         };
         let fees_before = fills.account().fees;
@@ -353,13 +321,13 @@ fn run(
 }
 
 fn settings_of(
-    rule: Rule,
-    portfolio: &Portfolio,
+    rule: HedgeRule,
+    portfolio: &DrawnPortfolio,
     price_usd: f64,
     hedge: HedgeInstrument,
     cost: f64,
-) -> compiler::Settings {
-    compiler::Settings {
+) -> Settings {
+    Settings {
         numeraire: Numeraire::Coin,
         skew: SkewRule::StickyStrike,
         hedge,
@@ -371,9 +339,9 @@ fn settings_of(
 
 fn load(
     driver: &mut Driver,
-    portfolio: &Portfolio,
+    portfolio: &DrawnPortfolio,
     market: &Market,
-    settings: compiler::Settings,
+    settings: Settings,
 ) -> Result<(), BacktestError> {
     let range = SlotRange { first_slot: 0, slot_count: SLOT_BLOCK };
     let bank = compile(1, range, &portfolio.holdings, market, &settings)?;
@@ -411,7 +379,7 @@ fn hedge_once(
 }
 
 /// One point of a frontier.
-fn point(rule: Rule, runs: &[Run], ideal: &[Run]) -> RulePoint {
+fn point(rule: HedgeRule, runs: &[Run], ideal: &[Run]) -> RulePoint {
     let errors =
         || runs.iter().zip(ideal).flat_map(|(run, ideal)| run.profits.iter().zip(&ideal.profits).map(|(a, b)| a - b));
     let count = runs.len().max(1) as f64;
@@ -432,7 +400,7 @@ fn deviation(values: impl Iterator<Item = f64>) -> f64 {
 /// All rules at the cost of rebalancing every fourth snapshot (about daily), by linear interpolation
 /// of the error between the two points around it.
 pub fn at_matched_cost(frontiers: &BTreeMap<String, Frontier>) -> BTreeMap<String, BandResult> {
-    let daily = frontiers.get("time").and_then(|f| f.iter().find(|point| point.rule == Rule::Time(4)));
+    let daily = frontiers.get("time").and_then(|f| f.iter().find(|point| point.rule == HedgeRule::Time(4)));
     let Some(cost) = daily.map(|point| point.cost) else { return BTreeMap::new() };
     frontiers
         .iter()

@@ -70,7 +70,7 @@ pub fn measure(history: &History, form: Form) -> Result<Residuals, BacktestError
             continue;
         }
         let greeks: BTreeMap<String, Greeks> =
-            compare(&pair[0], form)?.into_iter().map(|option| (option.name, option.kernel)).collect();
+            compare(&pair[0], form, None)?.into_iter().map(|option| (option.name, option.kernel)).collect();
         for coin in ["BTC", "ETH"] {
             let later = history.by_name(at + 1, coin);
             for (name, row) in history.by_name(at, coin) {

@@ -9,6 +9,8 @@
 //! Invariant: with no problem noted, every value in the plan is inside the kernel's and the
 //! compiler's limits; with any, there is no plan.
 
+use std::collections::BTreeMap;
+
 use hedgewire_abi::command::{
     Configure, Reconcile, SetPriceLimits, SetRateLimits, SetSizeLimits, SetStatus, SetTarget, SetTrigger,
 };
@@ -24,7 +26,7 @@ use super::{
     LadderConfig, MarketConfig, NumeraireConfig, OrdersConfig, PayoffConfig, PoolConfig, PortfolioConfig, Problem,
     QuoteSource, Reference, RuleConfig, SizesConfig, SkewConfig, StressConfig, UnderlyingConfig,
 };
-use crate::compiler::{Band, HedgeInstrument, Numeraire, PriceUnit, Settings, SkewRule, SlotRange};
+use crate::compiler::{Band, HedgeInstrument, Ladder, Numeraire, PriceUnit, Settings, SkewRule, SlotRange};
 use crate::driver::Setup;
 use crate::fills::{FillModel, FillPrice};
 use crate::instrument::{AmmRange, Future, Instrument, Payoff};
@@ -99,7 +101,7 @@ pub struct UnderlyingPlan {
     pub range: SlotRange,
     /// How its rows are compiled.
     pub compiler: Settings,
-    /// The grid of prices.
+    /// The grid of prices at its coarsest: each bank's may have a finer step.
     pub ladder: Ladder,
     /// What becomes of its orders.
     pub fill: FillModel,
@@ -111,22 +113,6 @@ pub struct UnderlyingPlan {
     pub cash_coin: f64,
 }
 
-/// The grid of prices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ladder {
-    /// log2 of the step in price units.
-    pub step_shift: u8,
-    /// Number of steps.
-    pub intervals: u32,
-}
-
-impl Ladder {
-    /// From the lowest to the highest price, price units.
-    pub fn span(&self) -> u32 {
-        self.intervals << self.step_shift
-    }
-}
-
 /// What is held.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Portfolio {
@@ -135,14 +121,14 @@ pub struct Portfolio {
     /// Largest size of an option position, lots.
     pub quantity_max_lots: u32,
     /// A rule for the options that the feed defines.
-    pub rule: Option<Rule>,
+    pub rule: Option<PortfolioRule>,
     /// Positions.
     pub holdings: Vec<PlannedHolding>,
 }
 
 /// A rule for the options that the feed defines, in lots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rule {
+pub enum PortfolioRule {
     /// The same quantity of each.
     EveryOption {
         /// Quantity, lots, positive long.
@@ -215,8 +201,20 @@ pub(super) fn plan(config: &Config) -> Result<Plan, Vec<Problem>> {
     checks.require(first_slot as usize <= sizes.rows, "sizes.rows", sizes.rows, || {
         format!("the underlyings have {first_slot} slots together; raise it or lower their slots")
     });
-    let instrument_ids = config.instrument_ids.iter().map(|(name, &id)| (name.clone(), id)).collect();
+    let instrument_ids = instrument_ids(&mut Checks::new(&mut problems).at("instrument_ids"), config);
     if problems.is_empty() { Ok(Plan { sizes, market, own_fills, instrument_ids, underlyings }) } else { Err(problems) }
+}
+
+/// The venue gives a number to one instrument only.
+fn instrument_ids(checks: &mut Checks<'_>, config: &Config) -> Vec<(String, u32)> {
+    let mut names: BTreeMap<u32, &str> = BTreeMap::new();
+    for (name, &id) in &config.instrument_ids {
+        checks.require(name.parse::<Instrument>().is_ok(), name, id, || "no instrument has such a name".to_owned());
+        if let Some(other) = names.insert(id, name) {
+            checks.refuse(name, id, format!("is the number of {other} too; correct one of them"));
+        }
+    }
+    config.instrument_ids.iter().map(|(name, &id)| (name.clone(), id)).collect()
 }
 
 fn sizes(checks: &mut Checks<'_>, config: &SizesConfig) -> Sizes {
@@ -726,15 +724,18 @@ impl Lots {
     }
 }
 
-fn plan_rule(checks: &mut Checks<'_>, rule: &RuleConfig, lots: &Lots) -> Rule {
+fn plan_rule(checks: &mut Checks<'_>, rule: &RuleConfig, lots: &Lots) -> PortfolioRule {
     match *rule {
-        RuleConfig::EveryOption { quantity_coin, payoff } => Rule::EveryOption {
+        RuleConfig::EveryOption { quantity_coin, payoff } => PortfolioRule::EveryOption {
             quantity_lots: lots.of(checks, "quantity_coin", quantity_coin, lots.coin, lots.max),
             payoff: payoff.map(payoff_of),
         },
         RuleConfig::Seeded { seed, quantity_max_coin } => {
             let size = checks.positive("quantity_max_coin", quantity_max_coin);
-            Rule::Seeded { seed, quantity_max_lots: lots.of(checks, "quantity_max_coin", size, lots.coin, lots.max) }
+            PortfolioRule::Seeded {
+                seed,
+                quantity_max_lots: lots.of(checks, "quantity_max_coin", size, lots.coin, lots.max),
+            }
         }
     }
 }

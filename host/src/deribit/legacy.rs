@@ -24,7 +24,7 @@ mod field;
 mod layout;
 mod sequence;
 
-pub use books::{Applied, Books, BooksCounts, TickerTop};
+pub use books::{Applied, Books, BooksCounts};
 pub use error::{DecodeError, FramingFault, Item};
 pub use field::{
     BookSide, Direction, Double, Flag, Identifier, InstrumentKind, InstrumentState, LevelAction, Liquidation,

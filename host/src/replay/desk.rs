@@ -18,7 +18,7 @@
 
 use std::collections::BTreeMap;
 
-use hedgewire_abi::command::{Build, OrderUpdate, Quote, Reconcile, SetTarget, Time, Trade, code};
+use hedgewire_abi::command::{OrderUpdate, Quote, Reconcile, SetTarget, Time, Trade, code};
 use hedgewire_abi::event::{Hedge, Refused, Risk};
 use hedgewire_abi::{Event, Reason};
 
@@ -26,8 +26,8 @@ use super::ReplayError;
 use super::directory::{Directory, is_option_on};
 use super::market::{self, MarkedOption, Top, Touch};
 use super::summary::{HedgeRecord, Point, UnderlyingResult};
-use crate::compiler::{Bank, Holding, Numeraire, PriceUnit, compile};
-use crate::config::{MarketRules, OwnFills, PlannedHolding, Reference, Rule, UnderlyingPlan};
+use crate::compiler::{Bank, FittedLadder, Holding, Ladder, Numeraire, PriceUnit, compile};
+use crate::config::{MarketRules, OwnFills, PlannedHolding, PortfolioRule, Reference, UnderlyingPlan};
 use crate::deribit::legacy::{Books, Direction, Message, PriceIndex, Trade as PublicTrade};
 use crate::driver::{Driver, DriverError, Stage, Stopwatch};
 use crate::fills::{Fills, from_wire_coin, to_wire_coin};
@@ -51,6 +51,7 @@ struct Active {
     compiled_ns: u64,
     /// Middle of its ladder, price units.
     centre: u32,
+    ladder: Ladder,
 }
 
 /// One underlying.
@@ -382,7 +383,7 @@ impl<'p> Desk<'p> {
     fn keep_bank(&mut self, driver: &mut Driver, price: u32, now_ns: u64) -> Result<(), ReplayError> {
         let Some(active) = self.active else { return Ok(()) };
         let is_old = now_ns - active.compiled_ns >= self.rules.recompile_ns;
-        let is_off = price.abs_diff(active.centre) > self.plan.ladder.span() / 4;
+        let is_off = price.abs_diff(active.centre) > active.ladder.span() / 4;
         if now_ns < self.retry_ns || !(is_old || is_off) {
             return Ok(());
         }
@@ -401,14 +402,14 @@ impl<'p> Desk<'p> {
         let watch = Stopwatch::start();
         let bank_id = self.active.map_or(0, |active| active.bank_id).checked_add(1).unwrap_or(1);
         let bank = self.compile(bank_id, price, now_ns)?;
-        let ladder = self.plan.ladder;
-        let build = Build { centre: price, intervals: ladder.intervals, step_shift: ladder.step_shift };
+        let FittedLadder { ladder, steep_rows } = self.plan.ladder.fitted(price, &bank);
         let index = self.plan.index;
-        driver.load(index, now_ns, &bank.open, &bank.rows, &build)?;
+        driver.load(index, now_ns, &bank.open, &bank.rows, &ladder.build(price))?;
         while driver.work() {}
         let swapped = driver.swap(index, now_ns)?;
         driver.latencies.stop(Stage::Bank, watch);
-        self.active = Some(Active { bank_id, compiled_ns: now_ns, centre: price });
+        self.active = Some(Active { bank_id, compiled_ns: now_ns, centre: price, ladder });
+        self.result.note_ladder(ladder, steep_rows);
         self.result.banks += 1;
         self.result.error_bound_contracts =
             self.result.error_bound_contracts.max(swapped.error_bound as f64 / f64::from(1u32 << 16));
@@ -582,10 +583,12 @@ fn hold(plan: &UnderlyingPlan, at: usize, instrument_id: Option<u32>, planned: &
 }
 
 /// Lots that a rule holds of an instrument; `None` if it does not hold it.
-fn rule_quantity(rule: Rule, coin: &str, instrument: &Instrument) -> Option<i32> {
+fn rule_quantity(rule: PortfolioRule, coin: &str, instrument: &Instrument) -> Option<i32> {
     match rule {
-        Rule::EveryOption { quantity_lots, payoff } => is_option_on(instrument, coin, payoff).then_some(quantity_lots),
-        Rule::Seeded { seed, quantity_max_lots } => is_option_on(instrument, coin, None)
+        PortfolioRule::EveryOption { quantity_lots, payoff } => {
+            is_option_on(instrument, coin, payoff).then_some(quantity_lots)
+        }
+        PortfolioRule::Seeded { seed, quantity_max_lots } => is_option_on(instrument, coin, None)
             .then(|| seeded_quantity(seed, &instrument.to_string(), quantity_max_lots)),
     }
 }

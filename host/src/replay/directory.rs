@@ -1,16 +1,19 @@
 //! Which instruments a capture is about: the venue's numbers, names and terms.
 //!
-//! Invariant: numbers come from the capture's definitions; those of the configuration fill in where
-//! the capture has none.
+//! Invariants:
+//! * numbers come from the capture's definitions; those of the configuration fill in where the capture
+//!   has none, and never stand against it;
+//! * damage is named before what may be missing because of it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::ReplayError;
-use crate::capture::CaptureFile;
+use crate::capture::{CaptureError, CaptureFile};
 use crate::config::{Plan, UnderlyingPlan};
 use crate::deribit::legacy::{
-    Books, Frame, InstrumentDefinition, InstrumentKind, InstrumentState, OptionRight, PaddedText, PayoffType,
-    SettlementPeriod, Wire,
+    Books, DecodeError, Frame, InstrumentDefinition, InstrumentKind, InstrumentState, OptionRight, PaddedText,
+    PayoffType, SettlementPeriod, Wire,
 };
 use crate::instrument::{Instrument, Payoff};
 
@@ -25,6 +28,31 @@ pub(super) struct Listing {
     contract_size: Option<f64>,
 }
 
+/// What kept the reading of definitions from seeing all of a capture.
+#[derive(Debug, Default)]
+pub struct DefinitionDamage {
+    /// What ended the capture before its end.
+    pub error: Option<CaptureError>,
+    /// Packets that could not be decoded, or not to their end.
+    pub bad_packets: u64,
+}
+
+impl DefinitionDamage {
+    fn is_none(&self) -> bool {
+        self.error.is_none() && self.bad_packets == 0
+    }
+}
+
+impl fmt::Display for DefinitionDamage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.error {
+            Some(error) if self.bad_packets == 0 => write!(f, "{error}"),
+            Some(error) => write!(f, "{error}; {} packets before that cannot be decoded", self.bad_packets),
+            None => write!(f, "{} packets cannot be decoded", self.bad_packets),
+        }
+    }
+}
+
 /// All instruments of a capture, by the venue's number.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
@@ -36,26 +64,55 @@ impl Directory {
     /// a book for every instrument defined.
     pub fn read(file: &CaptureFile, plan: &Plan, books: &mut Books) -> Result<Self, ReplayError> {
         let mut directory = Self::default();
-        // Damage ends this reading early; the replay itself reports it.
-        for datagram in file.datagrams()?.map_while(Result::ok) {
-            let Ok(frame) = Frame::new(datagram.payload) else { continue };
-            for message in frame.messages().map_while(Result::ok) {
-                if let Some(definition) = message.definition() {
-                    directory.define(&definition);
-                    books.define(&definition);
-                }
+        let damage = directory.read_definitions(file, books)?;
+        directory.fill_in(plan)?;
+        directory.check(plan).map_err(|error| match error {
+            ReplayError::UnknownInstruments { names } if !damage.is_none() => {
+                ReplayError::DamagedDefinitions { damage, names }
             }
-        }
-        for (name, instrument_id) in &plan.instrument_ids {
-            if directory.id_of(name).is_none() {
-                directory.define(&bare_definition(*instrument_id, name, None));
-            }
-        }
-        directory.check(plan)?;
+            error => error,
+        })?;
         for underlying in &plan.underlyings {
             directory.define_book(underlying, books);
         }
         Ok(directory)
+    }
+
+    /// Reads what can be read: damage that costs no instrument is left to the replay to report.
+    fn read_definitions(&mut self, file: &CaptureFile, books: &mut Books) -> Result<DefinitionDamage, ReplayError> {
+        let mut damage = DefinitionDamage::default();
+        for datagram in file.datagrams()? {
+            match datagram {
+                Ok(datagram) => damage.bad_packets += u64::from(self.packet(datagram.payload, books).is_err()),
+                Err(error) => damage.error = Some(error),
+            }
+        }
+        Ok(damage)
+    }
+
+    fn packet(&mut self, payload: &[u8], books: &mut Books) -> Result<(), DecodeError> {
+        for message in Frame::new(payload)?.messages() {
+            if let Some(definition) = message?.definition() {
+                self.define(&definition);
+                books.define(&definition);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes configured numbers of instruments that the capture does not define.
+    fn fill_in(&mut self, plan: &Plan) -> Result<(), ReplayError> {
+        for (name, id) in &plan.instrument_ids {
+            if self.id_of(name).is_some() {
+                continue;
+            }
+            if let Some(listing) = self.listings.get(id) {
+                let found = listing.name.clone();
+                return Err(ReplayError::InstrumentNumber { name: name.clone(), id: *id, found });
+            }
+            self.define(&bare_definition(*id, name, None));
+        }
+        Ok(())
     }
 
     /// The venue repeats definitions, and states the finest tick in one of its two kinds only.

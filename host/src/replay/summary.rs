@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use hedgewire_abi::format::PRICE_BITS;
 use serde::Serialize;
 
 use crate::capture::{CaptureError, Skipped};
-use crate::compiler::HedgeInstrument;
+use crate::compiler::{HedgeInstrument, Ladder};
 use crate::config::UnderlyingPlan;
 use crate::deribit::legacy::{ChannelSequence, MessageCounts};
 use crate::driver::{Counts, Latencies, Stage};
@@ -171,6 +172,10 @@ pub struct UnderlyingSummary {
     pub bank_error: Option<String>,
     /// Largest error bound of a ladder's intervals, contracts.
     pub error_bound_contracts: f64,
+    /// Finest step of a ladder, ticks: the configured one, unless a steep option needed a finer one.
+    pub ladder_step_ticks: f64,
+    /// Most options of a bank that were too steep for the step of its ladder.
+    pub steep_rows: u32,
     /// Hedge orders.
     pub hedges: u64,
     /// Contracts traded.
@@ -268,6 +273,10 @@ pub struct UnderlyingResult {
     pub bank_error: Option<String>,
     /// Largest error bound of a ladder's intervals, contracts.
     pub error_bound_contracts: f64,
+    /// log2 of the finest step of a ladder, price units.
+    pub step_shift: u8,
+    /// Most options of a bank that were too steep for the step of its ladder.
+    pub steep_rows: u32,
     /// Orders still working at the end.
     pub open_orders: usize,
 }
@@ -291,8 +300,16 @@ impl UnderlyingResult {
             banks_failed: 0,
             bank_error: None,
             error_bound_contracts: 0.0,
+            step_shift: plan.ladder.step_shift,
+            steep_rows: 0,
             open_orders: 0,
         }
+    }
+
+    /// Takes note of the ladder of a bank that is in use now.
+    pub(super) fn note_ladder(&mut self, ladder: Ladder, steep_rows: u32) {
+        self.step_shift = self.step_shift.min(ladder.step_shift);
+        self.steep_rows = self.steep_rows.max(steep_rows);
     }
 
     fn summary(&self) -> UnderlyingSummary {
@@ -308,6 +325,8 @@ impl UnderlyingResult {
             banks_failed: self.banks_failed,
             bank_error: self.bank_error.clone(),
             error_bound_contracts: self.error_bound_contracts,
+            ladder_step_ticks: f64::from(1u32 << self.step_shift) / f64::from(1u32 << PRICE_BITS),
+            steep_rows: self.steep_rows,
             hedges: self.hedges.len() as u64,
             traded_contracts: self.account.traded_contracts,
             position_contracts: self.account.position_contracts,

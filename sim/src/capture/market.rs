@@ -67,7 +67,7 @@ pub struct ExpectedTop {
     pub best_ask: Option<(i64, f64)>,
 }
 
-pub(super) struct Market {
+pub(super) struct Feed {
     rng: ChaCha8Rng,
     now_ns: u64,
     index_price: f64,
@@ -90,7 +90,7 @@ struct Listing {
     last_price: f64,
 }
 
-impl Market {
+impl Feed {
     pub fn new(seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut listings = listings();

@@ -10,13 +10,13 @@
 
 use std::collections::BTreeMap;
 
-use hedgewire_abi::command::{Build, Quote, Trade, code};
+use hedgewire_abi::command::{Quote, Trade, code};
 use hedgewire_abi::event::{FLAG_URGENT, Hedge, Ledger, Refused, Risk};
 use hedgewire_abi::format::CONTRACT_BITS;
 use hedgewire_abi::{Event, MAX_EVENTS_PER_COMMAND};
 use hedgewire_host::black76::InputError;
 use hedgewire_host::compiler::{
-    Band, HedgeInstrument, Holding, Market as CompilerMarket, Numeraire, PriceUnit, Settings, SkewRule, SlotRange,
+    Band, FittedLadder, HedgeInstrument, Holding, Ladder, Market, Numeraire, PriceUnit, Settings, SkewRule, SlotRange,
     compile,
 };
 use hedgewire_host::driver::Stopwatch;
@@ -24,14 +24,14 @@ use hedgewire_host::fills::{FillModel, Fills, from_wire_coin, to_wire_coin};
 use hedgewire_host::instrument::{Instrument, Payoff};
 
 use crate::demo::{
-    CoinRun, DemoError, HedgeMark, SAMPLE_NS, SLOTS_PER_COIN, Sample, Shared, Timed, change_deviation, limits,
+    CoinRun, DemoError, HedgeOrder, SAMPLE_NS, SLOTS_PER_COIN, Sample, Shared, Timed, change_deviation, limits,
 };
 use crate::market::{Chain, CoinSettings, OptionFill, START_NS, Surface, TopOfBook};
 use crate::random::Random;
 
 /// Options held at the start.
 const HELD_AT_START: usize = 24;
-/// Steps of the ladder in log price, as a part of the price: below 2.4 bp.
+/// Largest step of the ladder, as a part of the price: 2.4 bp. A bank with a steeper option gets a finer one.
 const STEP_PART: f64 = 2.4e-4;
 /// Intervals of the ladder.
 const INTERVALS: u32 = 256;
@@ -142,6 +142,7 @@ impl CoinDesk {
                 option_fills: 0,
                 swaps: 0,
                 error_bound_contracts: 0.0,
+                steep_rows: 0,
                 traded_contracts: 0,
                 hedge_cost_usd: 0.0,
                 hedged_deviation_usd: 0.0,
@@ -281,7 +282,7 @@ impl CoinDesk {
         shared.check_over_hedge(hedge.exposure, hedge.quantity, self.open[side]);
         self.open[side] += hedge.quantity.abs();
         self.note_exposure(hedge.exposure, hedge.band);
-        self.run.hedges.push(HedgeMark {
+        self.run.hedges.push(HedgeOrder {
             seconds: seconds(now_ns),
             contracts: hedge.quantity,
             limit_usd: self.unit.to_usd(hedge.limit_price),
@@ -309,7 +310,10 @@ impl CoinDesk {
         let bank = compile(self.bank_id, range, &self.holdings(), &self.market(now_ns), &self.settings())?;
         let step = f64::from(bank.open.price_ref) * STEP_PART;
         let step_shift = (step.log2().floor() as u8).clamp(4, 16);
-        let build = Build { centre: bank.open.price_ref, intervals: INTERVALS, step_shift };
+        let coarsest = Ladder { step_shift, intervals: INTERVALS };
+        let FittedLadder { ladder, steep_rows } = coarsest.fitted(bank.open.price_ref, &bank);
+        self.run.steep_rows = self.run.steep_rows.max(steep_rows);
+        let build = ladder.build(bank.open.price_ref);
         let watch = Stopwatch::start();
         shared.driver.load(self.underlying, now_ns, &bank.open, &bank.rows, &build)?;
         shared.stop(Timed::Bank, watch);
@@ -341,11 +345,11 @@ impl CoinDesk {
         .collect()
     }
 
-    fn market(&self, now_ns: u64) -> CompilerMarket {
+    fn market(&self, now_ns: u64) -> Market {
         let price_usd = self.now.price_usd;
         let expiry =
             |&expiry_ns: &u64| (expiry_ns, self.chain.expiry_market(expiry_ns, &self.surface, price_usd, now_ns));
-        CompilerMarket {
+        Market {
             underlying: self.name.clone(),
             now_ns,
             price_ref_usd: price_usd,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hedgewire_host::backtest::{self, History, Report, Settings};
+use hedgewire_host::backtest::{self, BacktestReport, BacktestSettings, History};
 
 use crate::Verdict;
 use crate::output::{KernelForm, Output, table};
@@ -49,7 +49,7 @@ pub fn run(arguments: &Arguments, output: &Output) -> anyhow::Result<Verdict> {
         reading.set_position(done as u64);
     })?;
     reading.finish_and_clear();
-    let settings = Settings {
+    let settings = BacktestSettings {
         portfolios: arguments.portfolios,
         seed: arguments.seed,
         cost: arguments.cost_bp * 1e-4,
@@ -65,7 +65,7 @@ pub fn run(arguments: &Arguments, output: &Output) -> anyhow::Result<Verdict> {
     Ok(Verdict::Fine)
 }
 
-fn text(report: &Report, points: bool) -> String {
+fn text(report: &BacktestReport, points: bool) -> String {
     let heading = |cells: &[&str]| cells.iter().map(|&cell| cell.to_owned()).collect::<Vec<_>>();
     let mut residuals =
         vec![heading(&["residual sd (coin)", "unhedged", "net transaction delta", "Black-Scholes delta"])];

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use hedgewire_host::journal::Writer;
-use hedgewire_host::report::{BandHistory, Chart, Clock, Fact, HedgeMark, HedgeSide, Report, Section, Series};
+use hedgewire_host::report::{Chart, Clock, Fact, Report, Section, Series};
 use hedgewire_sim::demo::{self, CoinRun, Demo, DemoSettings};
 use serde::Serialize;
 
@@ -225,26 +225,23 @@ fn report(demo: &Demo, arguments: &Arguments) -> Report {
 }
 
 fn delta_section(coin: &CoinRun) -> Section {
-    let samples = || coin.samples.iter().filter(|s| s.seconds >= OPENING_S);
-    let series = |value: fn(&demo::Sample) -> f64| samples().map(|s| (s.seconds, value(s))).collect();
-    let marks = coin.hedges.iter().filter(|hedge| hedge.seconds >= OPENING_S).map(|hedge| HedgeMark {
-        time_s: hedge.seconds,
-        net_delta: hedge.net_delta_coin,
-        side: if hedge.contracts > 0 { HedgeSide::Buy } else { HedgeSide::Sell },
+    let seen = coin.samples.iter().filter(|sample| sample.seconds >= OPENING_S).map(|sample| pictures::Seen {
+        time_s: sample.seconds,
+        exposure: sample.net_delta_coin,
+        half_band: sample.band_coin,
     });
-    let history = BandHistory {
-        net_delta: series(|s| s.net_delta_coin),
-        lower: series(|s| -s.band_coin),
-        upper: series(|s| s.band_coin),
-        hedges: marks.collect(),
-    };
+    let hedges = coin.hedges.iter().filter(|hedge| hedge.seconds >= OPENING_S).map(|hedge| pictures::Hedged {
+        time_s: hedge.seconds,
+        exposure: hedge.net_delta_coin,
+        contracts: hedge.contracts,
+    });
     Section::chart(
         format!("{}: net delta inside its band", coin.name),
         format!(
             "Customers' trades and the market push the net delta about; where it leaves the no-trade band, a hedge \
              brings it back inside. The first {OPENING_S:.0} s, in which the opening inventory is hedged, are left out."
         ),
-        Chart::band(format!("net delta ({})", coin.name), Clock::Elapsed, history),
+        pictures::band(format!("net delta ({})", coin.name), Clock::Elapsed, seen, hedges),
     )
 }
 

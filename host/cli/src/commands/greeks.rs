@@ -20,12 +20,15 @@ pub struct Arguments {
     /// Also list the options whose delta differs most from the venue's.
     #[arg(long, value_name = "N", default_value_t = 0)]
     worst: usize,
+    /// Record every command and event of the kernel that is asked; the file must not exist.
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
 }
 
 /// Runs the command.
 pub fn run(arguments: &Arguments, output: &Output) -> anyhow::Result<Verdict> {
     let snapshot = read_snapshot(&arguments.chain)?;
-    let options = compare(&snapshot, arguments.kernel.form()?)
+    let options = compare(&snapshot, arguments.kernel.form()?, arguments.journal.as_deref())
         .with_context(|| format!("cannot evaluate {}", arguments.chain.display()))?;
     for bad in snapshot.bad.iter().take(5) {
         eprintln!("line {}: {}", bad.line, bad.reason);

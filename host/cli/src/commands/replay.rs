@@ -6,9 +6,7 @@ use hedgewire_abi::Reason;
 use hedgewire_host::config::Plan;
 use hedgewire_host::driver::Stage;
 use hedgewire_host::replay::{Options, Replay, ReplaySummary, UnderlyingResult, replay};
-use hedgewire_host::report::{
-    BandHistory, Chart, Clock, Column, Fact, HedgeMark, HedgeSide, Report, Section, Series, Table,
-};
+use hedgewire_host::report::{Chart, Clock, Column, Fact, Report, Section, Series, Table};
 
 use super::demo::write_report;
 use crate::Verdict;
@@ -74,7 +72,7 @@ fn text(summary: &ReplaySummary) -> String {
         text += &format!("the capture ends early: {error}\n");
     }
     text += &format!(
-        "{} quotes, {} own fills, {} banks, {} decisions: {} hedges, {} faults\nnot traded: {}\n\n",
+        "{} quotes, {} own fills, {} banks, {} decisions: {} hedges, {} faults\nnot traded: {}\n",
         s.quotes,
         s.own_fills,
         s.banks,
@@ -83,7 +81,11 @@ fn text(summary: &ReplaySummary) -> String {
         s.faults,
         listed(&s.refusals)
     );
-    text += &format!("{}\n\n{}\n", table(&underlying_rows(summary)), table(&latency_rows(summary)));
+    for u in s.underlyings.iter().filter(|u| u.steep_rows > 0) {
+        let (coin, rows, step) = (&u.coin, u.steep_rows, u.ladder_step_ticks);
+        text += &format!("{coin}: up to {rows} options too steep for a ladder's step of {step} ticks\n");
+    }
+    text += &format!("\n{}\n\n{}\n", table(&underlying_rows(summary)), table(&latency_rows(summary)));
     text
 }
 
@@ -173,24 +175,20 @@ fn seconds(time_ns: u64) -> f64 {
 }
 
 fn delta_section(underlying: &UnderlyingResult) -> Section {
-    let points = |value: fn(&hedgewire_host::replay::Point) -> f64| {
-        underlying.points.iter().map(|p| (seconds(p.time_ns), value(p))).collect()
-    };
-    let marks = underlying.hedges.iter().map(|hedge| HedgeMark {
-        time_s: seconds(hedge.time_ns),
-        net_delta: hedge.exposure_contracts,
-        side: if hedge.contracts > 0 { HedgeSide::Buy } else { HedgeSide::Sell },
+    let seen = underlying.points.iter().map(|point| pictures::Seen {
+        time_s: seconds(point.time_ns),
+        exposure: point.exposure_contracts,
+        half_band: point.band_contracts,
     });
-    let history = BandHistory {
-        net_delta: points(|p| p.exposure_contracts),
-        lower: points(|p| -p.band_contracts),
-        upper: points(|p| p.band_contracts),
-        hedges: marks.collect(),
-    };
+    let hedges = underlying.hedges.iter().map(|hedge| pictures::Hedged {
+        time_s: seconds(hedge.time_ns),
+        exposure: hedge.exposure_contracts,
+        contracts: hedge.contracts,
+    });
     Section::chart(
         format!("{}: net exposure inside its band", underlying.coin),
         format!("In contracts of {}.", underlying.hedge_name),
-        Chart::band("net exposure (contracts)", Clock::Utc, history),
+        pictures::band("net exposure (contracts)".to_owned(), Clock::Utc, seen, hedges),
     )
 }
 

@@ -4,7 +4,6 @@
 //!   Instrument, TieredInstrument ─► define: tick size, book
 //!   Book       (channel N)       ─► changes, in order
 //!   Snapshot   (channel 100 + N) ─► parts, unless the first one may have been lost
-//!   Ticker     (either)          ─► best bid and ask as the venue states them, beside the book
 //!   Arrival::Gap, Restarted      ─► books of that channel in doubt, their snapshots abandoned
 //! ```
 //!
@@ -14,29 +13,12 @@
 
 use std::collections::BTreeMap;
 
-use super::field::{BookSide, InstrumentState, LevelAction};
-use super::layout::{BookChange, BookSnapshot, BookUpdate, SnapshotLevel, Ticker};
+use super::field::{BookSide, LevelAction};
+use super::layout::{BookChange, BookSnapshot, BookUpdate, SnapshotLevel};
 use super::{Arrival, InstrumentDefinition, Message};
 use crate::book::{
     Action, Book, ChangeHeader, ChangeOutcome, LevelChange, Side, SnapshotHeader, SnapshotOutcome, Start,
 };
-
-/// Best bid and ask, mark and index as the venue's ticker states them.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TickerTop {
-    /// The venue's time, ms since 1970 UTC.
-    pub timestamp_ms: u64,
-    /// State of the instrument.
-    pub state: InstrumentState,
-    /// Price and amount of the highest bid.
-    pub best_bid: Option<(f64, f64)>,
-    /// Price and amount of the lowest ask.
-    pub best_ask: Option<(f64, f64)>,
-    /// Mark price.
-    pub mark_price: Option<f64>,
-    /// Index price.
-    pub index_price: Option<f64>,
-}
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +29,6 @@ pub enum Applied {
     Defined,
     /// It is about an instrument that has not been defined.
     Undefined,
-    /// It changed the ticker, or was older than it.
-    Ticker,
     /// It went to a book as a change.
     Change(ChangeOutcome),
     /// It went to a book as a part of a snapshot.
@@ -68,11 +48,10 @@ pub struct BooksCounts {
     pub snapshot_tails: u64,
 }
 
-/// One instrument's book and ticker.
+/// One instrument's book, and the channels that it was seen on.
 #[derive(Clone, Debug)]
-struct Instrument {
+struct FeedBook {
     book: Book,
-    top: Option<TickerTop>,
     event_channel: Option<u16>,
     snapshot_channel: Option<u16>,
 }
@@ -92,7 +71,7 @@ enum SnapshotStream {
 #[derive(Clone, Debug)]
 pub struct Books {
     start: Start,
-    instruments: BTreeMap<u32, Instrument>,
+    instruments: BTreeMap<u32, FeedBook>,
     streams: BTreeMap<u16, SnapshotStream>,
     counts: BooksCounts,
 }
@@ -111,11 +90,6 @@ impl Books {
     /// Returns an instrument's book.
     pub fn book(&self, instrument_id: u32) -> Option<&Book> {
         self.instruments.get(&instrument_id).map(|instrument| &instrument.book)
-    }
-
-    /// Returns what an instrument's ticker said last.
-    pub fn ticker(&self, instrument_id: u32) -> Option<&TickerTop> {
-        self.instruments.get(&instrument_id)?.top.as_ref()
     }
 
     /// Returns the books by instrument number.
@@ -139,7 +113,7 @@ impl Books {
         match self.instruments.get_mut(&definition.instrument_id) {
             Some(instrument) => instrument.book = book,
             None => {
-                let instrument = Instrument { book, top: None, event_channel: None, snapshot_channel: None };
+                let instrument = FeedBook { book, event_channel: None, snapshot_channel: None };
                 self.instruments.insert(definition.instrument_id, instrument);
             }
         }
@@ -168,7 +142,6 @@ impl Books {
     pub fn on_message(&mut self, channel: u16, message: &Message<'_>) -> Applied {
         match message {
             Message::Book(update) => self.on_update(channel, update),
-            Message::Ticker(ticker) => self.on_ticker(ticker),
             Message::Snapshot(snapshot) => self.on_snapshot(channel, snapshot),
             Message::SnapshotStart(_) => {
                 self.streams.insert(channel, SnapshotStream::Sure);
@@ -234,26 +207,6 @@ impl Books {
         };
         *stream = if is_known || is_last { SnapshotStream::Sure } else { SnapshotStream::Skipping(instrument_id) };
         is_known
-    }
-
-    fn on_ticker(&mut self, ticker: &Ticker<'_>) -> Applied {
-        let Some(instrument) = self.instruments.get_mut(&ticker.instrument_id()) else {
-            self.counts.undefined += 1;
-            return Applied::Undefined;
-        };
-        let timestamp_ms = ticker.timestamp_ms();
-        // The snapshot channel repeats tickers, behind the events.
-        if instrument.top.is_none_or(|top| top.timestamp_ms <= timestamp_ms) {
-            instrument.top = Some(TickerTop {
-                timestamp_ms,
-                state: ticker.state(),
-                best_bid: ticker.best_bid_price().zip(ticker.best_bid_amount()),
-                best_ask: ticker.best_ask_price().zip(ticker.best_ask_amount()),
-                mark_price: ticker.mark_price(),
-                index_price: ticker.index_price(),
-            });
-        }
-        Applied::Ticker
     }
 }
 
