@@ -12,7 +12,7 @@
 //! | figure | budget | a regression means |
 //! |---|---|---|
 //! | quote, in band or hedging | 30, aim 20 | the path from command to event grew: a copy, a wide division, a bounds check, or a line of memory more |
-//! | cubic (bound: quote less a quote refused for want of rows) | 15 | the interval is no longer one cache line, or its Horner chain is no longer 64 bit |
+//! | cubic alone | 15 | the interval is no longer one cache line, or its Horner chain is no longer 64 bit |
 //! | row at a node, AVX2 | 1.25 of float64, aim 1 | the integer kernel has lost its reason: floats would do the same work faster |
 //! | trade of one row, decision included | 200 | the band is recomputed for more than one interval, or by a slow root |
 //!

@@ -354,7 +354,11 @@ fn quantity_beyond_the_scale_is_booked_with_a_fault_and_stops_hedging_until_the_
         update(&mut machine, code::ORDER_DONE, order_id, 0);
     }
     assert_eq!(reason(&later(&mut machine, 1)), Reason::WeightRange);
-    machine.trade(1, 5);
+    let fits = machine.trade(1, 5);
+    assert!(
+        fits.iter().all(|event| event.kind() != Fault::KIND),
+        "a fault names the trade that does not fit, no other"
+    );
     assert_eq!(reason(&later(&mut machine, 1)), Reason::WeightRange, "only a new bank cures it");
     let rebuilt = Scenario { lots: 15, ..scenario };
     machine.must(|h| rebuilt.bank.encode(h));

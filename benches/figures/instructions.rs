@@ -24,9 +24,10 @@ struct Counted {
     make: fn() -> Option<AnyBody>,
 }
 
-const COUNTED: [Counted; 9] = [
+const COUNTED: [Counted; 10] = [
     Counted { name: "quote", make: || Some(body::quotes(Form::best(), 1, 256)) },
     Counted { name: "quote_without_ladder", make: || Some(body::refused_quotes(Form::best())) },
+    Counted { name: "cubic", make: || Some(body::cubics(Form::best(), 256)) },
     Counted { name: "hedge_quote", make: || Some(body::hedges(Form::best(), 256)) },
     Counted { name: "hedge_and_fill", make: || Some(body::hedges_and_fills(Form::best(), 256)) },
     Counted { name: "trade", make: || Some(body::trades(Form::best(), 256, 1)) },

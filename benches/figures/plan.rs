@@ -258,6 +258,7 @@ fn quote_entries(form: Form) -> Vec<Entry> {
         alone(100, quote(4096)),
         alone(100, Measured::new("quote_jump_ns", "quote, anywhere on the ladder", body::jumping_quotes(form, 256))),
         alone(100, eight),
+        alone(100, Measured::new("cubic_ns", "cubic alone", body::cubics(form, 256)).budget(15.0)),
         alone(500, hedge),
         alone(100, Measured::new("hedge_and_fill_ns", "quote, order and its fill", pair)),
     ]
@@ -329,14 +330,6 @@ fn derived(entries: &[Entry]) -> Vec<Figure> {
         all.find(|measured| measured.key == key).map(|measured| measured.samples.as_slice())
     };
     let mut figures = Vec::new();
-    if let (Some(quote), Some(without)) = (samples("quote_ns/256"), samples("quote_without_ladder_ns")) {
-        let differences: Vec<f64> = quote.iter().zip(without).map(|(a, b)| a - b).collect();
-        let label = "cubic and change to contracts, at most";
-        let mut figure = Figure::of_samples("cubic_ns", label, &differences, 1.0);
-        figure.min = smallest(quote) - smallest(without);
-        figure.budget = Some(15.0);
-        figures.push(figure);
-    }
     let form = Form::best().name();
     if let (Some(row), Some(bar)) = (samples(&format!("row_node_ns/{form}")), samples("f64_avx2_row_ns")) {
         let ratio = ratio("row_over_float64", "row over float64", row, bar, 1.0);

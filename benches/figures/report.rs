@@ -74,7 +74,6 @@ pub fn json(header: &Header, results: &Results, memory: &[KernelBytes], clock: &
     let missed: Vec<&str> = results.figures.iter().filter(|f| f.misses()).map(|f| f.key.as_str()).collect();
     root.insert("budget_missed".into(), json!(missed));
     root.insert("clock_overhead_ns".into(), json!(rounded(clock.overhead_ns())));
-    root.insert("cubic_bound".into(), json!("quote_ns/256 less quote_without_ladder_ns, round by round"));
     root.insert("hash".into(), json!(format!("{:016x}", results.hash)));
     root.insert("is_smoke".into(), json!(results.is_smoke));
     Value::Object(root)

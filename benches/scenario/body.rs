@@ -236,6 +236,52 @@ pub fn hedges_and_fills(form: Form, rows: usize) -> AnyBody {
     Commands::boxed(scenario, QUOTES / 2, expected, Box::new(prepare))
 }
 
+/// The ladder's cubic alone: place, fraction and Horner chain, no decision and no event.
+pub fn cubics(form: Form, rows: usize) -> AnyBody {
+    let scenario = Scenario::new(form, 1, rows, Mood::InBand);
+    Box::new(Cubics { scenario, walk: Walk::new(SEED), prices: Vec::new(), hash: 0 })
+}
+
+struct Cubics {
+    scenario: Scenario,
+    walk: Walk,
+    prices: Vec<u32>,
+    hash: u64,
+}
+
+/// Sum of the deltas, each price's address depending on the delta before it; not inlined for the reasons of
+/// [`timed_commands`]. `None` if the ladder did not answer somewhere.
+#[inline(never)]
+fn timed_cubics(kernel: &Kernel, prices: &[u32]) -> Option<i64> {
+    let nothing: i64 = black_box(0);
+    let (mut step, mut sum) = (0, 0i64);
+    for i in 0..prices.len() {
+        let delta = kernel.ladder_delta(0, prices[i + step])?;
+        step = (delta & nothing) as usize;
+        sum = sum.wrapping_add(delta);
+    }
+    Some(sum)
+}
+
+impl Body for Cubics {
+    fn operations(&self) -> usize {
+        QUOTES
+    }
+
+    fn round(&mut self, clock: &Clock) -> u64 {
+        self.prices.clear();
+        self.prices.extend((0..QUOTES).map(|_| self.walk.next()));
+        let (ticks, sum) = clock.time(|| timed_cubics(&self.scenario.kernel, &self.prices));
+        assert!(sum.is_some(), "a price was not answered by a cubic");
+        self.hash = self.hash.rotate_left(7) ^ sum.unwrap_or_default() as u64;
+        ticks
+    }
+
+    fn hash(&self) -> u64 {
+        self.hash
+    }
+}
+
 /// `count` trades in a row, each of a random row, on a settled ladder with a new price before the first.
 pub fn trades(form: Form, rows: usize, count: usize) -> AnyBody {
     let (mut walk, mut fills) = (Walk::new(SEED), Fills::new(rows));
@@ -397,6 +443,7 @@ pub fn catalogue(form: Form, rows: usize) -> Vec<Named> {
         Named { name: "kernel/hedge_and_fill", body: hedges_and_fills(form, rows) },
         Named { name: "kernel/trade", body: trades(form, rows, 1) },
         Named { name: "kernel/trade_burst", body: trades(form, rows, BURST) },
+        Named { name: "ladder/cubic", body: cubics(form, rows) },
         Named { name: "ladder/without", body: refused_quotes(form) },
         Named { name: "ladder/settle", body: settling(form, rows) },
         Named { name: "ladder/build", body: builds(form, rows) },

@@ -137,17 +137,23 @@ impl Rows {
         self.spec.len()
     }
 
-    /// Packs the row at `slot` for the vector form.
+    /// Packs the row at `slot`, just written, for the vector form.
     fn pack(&mut self, slot: usize) {
-        let spec = self.spec[slot];
-        let on = u64::from(spec.is_option());
-        let word = |low: u32, high: i32| (u64::from(low) | (u64::from(high as u32) << 32)) * on;
-        self.a_delta[slot] = word(spec.shape.a, spec.weight[0]);
-        self.b[slot] = if on == 1 { spec.shape.b } else { 0 };
-        self.gamma_vega[slot] = word(spec.weight[1] as u32, spec.weight[2]);
+        let spec = &self.spec[slot];
+        self.b[slot] = if spec.is_option() { spec.shape.b } else { 0 };
         let bit = 1 << (slot % 64);
         self.linear[slot / 64] =
             if spec.shape.linear { self.linear[slot / 64] | bit } else { self.linear[slot / 64] & !bit };
+        self.pack_weights(slot);
+    }
+
+    /// Packs what a trade changes: fewer cache lines than all of the row.
+    fn pack_weights(&mut self, slot: usize) {
+        let spec = &self.spec[slot];
+        let on = u64::from(spec.is_option());
+        let word = |low: u32, high: i32| (u64::from(low) | (u64::from(high as u32) << 32)) * on;
+        self.a_delta[slot] = word(spec.shape.a, spec.weight[0]);
+        self.gamma_vega[slot] = word(spec.weight[1] as u32, spec.weight[2]);
     }
 }
 
@@ -278,6 +284,15 @@ pub enum Stage {
     Active,
 }
 
+/// What a new quantity did to a row.
+#[derive(Debug, Clone, Copy)]
+pub struct Reweighed {
+    /// By how much the weights changed.
+    pub change: [i64; 3],
+    /// Whether the weights of the new quantity fit the bank's scale.
+    pub fits: bool,
+}
+
 /// One bank of one underlying; its rows are in `Rows`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Bank {
@@ -327,6 +342,7 @@ impl Bank {
         }
         rows.spec[slot] = spec;
         self.reweigh(rows, slot, quantity);
+        rows.pack(slot);
         Ok(())
     }
 
@@ -347,23 +363,22 @@ impl Bank {
         self.stage != Stage::Closed && rows.spec[slot].epoch == self.epoch
     }
 
-    /// Gives the row at `slot` the weights of `quantity`; returns by how much they changed.
-    pub fn reweigh(&mut self, rows: &mut Rows, slot: usize, quantity: i32) -> [i64; 3] {
+    /// Gives the row at `slot` the weights of `quantity`, or none if those do not fit.
+    pub fn reweigh(&mut self, rows: &mut Rows, slot: usize, quantity: i32) -> Reweighed {
         let old = rows.spec[slot];
         let factor = old.shape.gross_factor();
         let size = |w: i32| i64::from(w).abs() * factor;
         let rest: [i64; 3] = core::array::from_fn(|i| self.gross[i] - size(old.weight[i]));
         let fits = |w: &[i32; 3]| (0..3).all(|i| rest[i] + size(w[i]) < GROSS_MAX);
-        let weight = old.weights(quantity).filter(fits).unwrap_or_else(|| {
-            self.out_of_range = true;
-            [0; 3]
-        });
+        let fitting = old.weights(quantity).filter(fits);
+        self.out_of_range |= fitting.is_none();
+        let weight = fitting.unwrap_or([0; 3]);
         self.gross = core::array::from_fn(|i| rest[i] + size(weight[i]));
         let change: [i64; 3] = core::array::from_fn(|i| i64::from(weight[i]) - i64::from(old.weight[i]));
         self.constant[usize::from(old.shape.linear)] += old.shape.constant(change[0]);
         rows.spec[slot].weight = weight;
-        rows.pack(slot);
-        change
+        rows.pack_weights(slot);
+        Reweighed { change, fits: fitting.is_some() }
     }
 }
 

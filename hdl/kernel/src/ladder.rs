@@ -230,6 +230,32 @@ fn third(a: &NodeValue, b: &NodeValue) -> i64 {
     a.slope + b.slope - 2 * (b.delta - a.delta)
 }
 
+/// By how much the Hermite cubic between the two inner nodes misses the polynomial of degree 7 through
+/// the values and slopes of all four, in the middle, times 512:
+/// `[13 (y0 + y3) + 243 (y1 + y2) + 3 (m0 - m3) + 81 (m1 - m2)] / 512 - [(y1 + y2) / 2 + (m1 - m2) / 8]`.
+/// Values and slopes are below 2^43: no partial sum passes 2^50.
+#[inline]
+fn miss_512([a, b, c, d]: &[NodeValue; 4]) -> i64 {
+    13 * (a.delta + d.delta - b.delta - c.delta) + 17 * (b.slope - c.slope) + 3 * (a.slope - d.slope)
+}
+
+/// The Greeks at the last quote.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Greeks {
+    /// Delta of the rows, ladder units.
+    pub delta: i64,
+    /// Change of delta per unit of log price, ladder units.
+    pub gamma: i64,
+    /// Vega, 2^-(kv + 7) coin.
+    pub vega: i64,
+    /// Half band before limits, 2^-16 contract.
+    pub band: u64,
+    /// Error bound, 2^-16 contract; 0 for an exact pass.
+    pub error: u32,
+    /// Whether an exact pass answered.
+    pub is_exact: bool,
+}
+
 /// A trade that some nodes have not seen yet.
 #[derive(Debug, Clone, Copy, Default)]
 struct Pending {
@@ -457,8 +483,17 @@ impl Ladder {
         if index >= self.count {
             return Place::Outside;
         }
-        let t = (offset & ((1 << self.shift) - 1)) << (FRACTION_BITS - self.shift);
+        // What is left of the interval goes to the top of the word, and from there to 2^-16.
+        let t = (offset << (u32::BITS - self.shift)) >> (u32::BITS - FRACTION_BITS);
         Place::Inside { index, t: i64::from(t) }
+    }
+
+    /// Delta at a price, where a fresh interval's cubic answers.
+    #[inline]
+    pub fn delta(&self, price: u32) -> Option<i64> {
+        let Place::Inside { index, t } = self.place(price) else { return None };
+        let interval = &self.intervals[index];
+        (self.is_fresh(index) && interval.error != EXACT).then(|| interval.delta(t))
     }
 
     /// Whether an interval is up to date; one that is not must be refreshed before it is used.
@@ -467,16 +502,9 @@ impl Ladder {
         self.intervals[index].version == self.version
     }
 
-    /// An interval.
-    #[inline(always)]
-    pub fn interval(&self, index: usize) -> &Interval {
-        &self.intervals[index]
-    }
-
     /// Brings the nodes around an interval up to date and works the interval out again.
     pub fn refresh(&mut self, source: &Source, index: usize) {
-        let first = index.saturating_sub(1);
-        let last = (index + 2).min(self.count);
+        let (first, last) = self.around(index);
         self.catch_up(source, first, last);
         for node in first..=last {
             if self.values[node].version != self.version {
@@ -549,23 +577,34 @@ impl Ladder {
             .max(source.band_gamma(a.gamma, a.delta))
             .max(source.band_gamma(b.gamma, b.delta));
         interval.band = source.band(gamma, middle);
-        interval.error = self.error_bound(&source.bank.scale, index, cubic[3], middle);
+        interval.error = self.error_bound(&source.bank.scale, index, middle);
         interval
     }
 
-    /// Error bound of a cubic from how much its third coefficient differs from its neighbours'
-    /// (it estimates the fourth derivative; a sixteenth of it bounded the true error in every trial,
-    /// a sixty-fourth, the leading term of theory, did not), or `EXACT`.
-    fn error_bound(&self, scale: &Scale, index: usize, third_here: i64, middle: u32) -> u32 {
+    /// The four nodes that an interval and its error bound follow from (three, where there are no
+    /// more): its own and the ones beside them, or beside one of them at an end of the ladder.
+    fn around(&self, index: usize) -> (usize, usize) {
+        let first = index.saturating_sub(1).min(self.count.saturating_sub(3));
+        (first, (first + 3).min(self.count))
+    }
+
+    /// Error bound of a cubic from the nodes around it, or `EXACT`: the larger of
+    /// * a sixteenth of how much the third coefficient changes between the intervals (it estimates the
+    ///   fourth derivative; a sixty-fourth is the leading term of theory);
+    /// * four times by how much the cubic misses the polynomial of degree 7 through all values and slopes, in the
+    ///   middle: where rows of both signs make the third coefficients agree by chance.
+    fn error_bound(&self, scale: &Scale, index: usize, middle: u32) -> u32 {
         let (a, b) = (&self.values[index], &self.values[index + 1]);
         let has_edge = self.edges[index / 64] >> (index % 64) & 1 == 1;
         if has_edge || a.saturated || b.saturated {
             return EXACT;
         }
-        let below = (index > 0).then(|| third(&self.values[index - 1], a));
-        let above = (index + 2 <= self.count).then(|| third(b, &self.values[index + 2]));
-        let jump = below.into_iter().chain(above).map(|third| third.abs_diff(third_here)).max().unwrap_or(0);
-        let bound = (jump >> 4) + ROUNDING;
+        let (first, last) = self.around(index);
+        let nodes = &self.values[first..=last];
+        let jumps = nodes.windows(3).map(|n| third(&n[0], &n[1]).abs_diff(third(&n[1], &n[2])));
+        let jump = jumps.fold(0, u64::max);
+        let miss = nodes.first_chunk().map_or(0, |nodes| miss_512(nodes).unsigned_abs());
+        let bound = (jump >> 4).max(miss >> 7) + ROUNDING;
         let contracts = scale.contracts_of(bound as i64, middle).unsigned_abs() + 1;
         if contracts > ERROR_MAX { EXACT } else { contracts as u32 }
     }
@@ -579,9 +618,22 @@ impl Ladder {
         (largest.unwrap_or(0), exact as u32)
     }
 
-    /// Gamma at fraction `t` of a fresh interval: slope per step times price over step, ladder units.
-    pub fn gamma(&self, index: usize, t: i64, price: u32) -> i64 {
-        let slope = self.intervals[index].slope(t) * i128::from(price);
+    /// Greeks at fraction `t` of a fresh interval; `None` where an exact pass must answer.
+    /// Without `want_all`, gamma and vega are zero.
+    #[inline(always)]
+    pub fn greeks(&self, index: usize, t: i64, price: u32, want_all: bool) -> Option<Greeks> {
+        let interval = &self.intervals[index];
+        if interval.error == EXACT {
+            return None;
+        }
+        let (gamma, vega) = if want_all { (self.gamma(interval, t, price), interval.vega(t)) } else { (0, 0) };
+        let (delta, band, error) = (interval.delta(t), interval.band, interval.error);
+        Some(Greeks { delta, gamma, vega, band, error, is_exact: false })
+    }
+
+    /// Gamma at fraction `t` of an interval: slope per step times price over step, ladder units.
+    fn gamma(&self, interval: &Interval, t: i64, price: u32) -> i64 {
+        let slope = interval.slope(t) * i128::from(price);
         saturate(slope >> self.shift, GAMMA_BITS).0
     }
 }

@@ -37,10 +37,11 @@ use hedgewire_abi::format::{COIN_MAGNITUDE_BITS, POSITION_MAX, QUANTITY_MAX, SLO
 use hedgewire_abi::{Command, Event, MAX_EVENTS_PER_COMMAND, Reason, VERSION, event};
 
 use bank::{RowSpec, Rows, Scale, Stage};
+use ladder::Greeks;
 use ledger::Booked;
 use tables::{LogTable, NormalTable};
-use trigger::{Decision, Outcome, Wish, check_price, check_rate, check_size, check_status, check_trigger};
-use underlying::{Greeks, Mode, Underlying};
+use trigger::{Decision, Fired, Mode, Outcome, check_price, check_rate, check_size, check_status, check_trigger};
+use underlying::Underlying;
 
 /// Which form of the row kernel sums options. All give the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,6 +178,15 @@ impl Kernel {
         self.underlyings.get(usize::from(underlying)).is_some_and(|u| u.ladders[1 - u.active].is_settled())
     }
 
+    /// Delta of an underlying's rows at a price by the ladder's cubic alone, 2^-(kd + 7) coin, where the
+    /// ladder answers there and nothing is stale. Reads only: for measuring the ladder apart from the
+    /// decision.
+    #[inline]
+    pub fn ladder_delta(&self, underlying: u8, price: u32) -> Option<i64> {
+        let underlying = self.underlyings.get(usize::from(underlying))?;
+        underlying.ladders[underlying.active].delta(price)
+    }
+
     /// Carries out one command and returns its events.
     #[inline]
     pub fn apply(&mut self, command: &Command) -> &[Event] {
@@ -205,13 +215,15 @@ impl Kernel {
             return Err(Reason::TimeBackwards);
         }
         let index = usize::from(command.underlying());
-        let is_known = self.underlyings.get(index).is_some_and(|u| u.slots.1 > u.slots.0);
-        let is_setup = matches!(command.kind(), Configure::KIND | Control::KIND);
-        if index >= self.underlyings.len() || !(is_known || is_setup) {
-            return Err(Reason::BadUnderlying);
+        let underlying = self.underlyings.get_mut(index).ok_or(Reason::BadUnderlying)?;
+        let is_known = underlying.slots.1 > underlying.slots.0;
+        if command.kind() == Quote::KIND && is_known {
+            let want_risk = take_quote(underlying, command)?;
+            return self.evaluate(command, index, want_risk);
         }
-        if command.kind() == Quote::KIND {
-            return self.quote(command, index);
+        let is_setup = matches!(command.kind(), Configure::KIND | Control::KIND);
+        if !(is_known || is_setup) {
+            return Err(Reason::BadUnderlying);
         }
         self.dispatch(command, index)
     }
@@ -281,29 +293,6 @@ impl Kernel {
 
     // ---- market data -------------------------------------------------------------------------
 
-    #[inline(always)]
-    fn quote(&mut self, command: &Command, index: usize) -> Handled {
-        check_reserved(command, &Quote::RESERVED)?;
-        let quote = Quote::decode(command);
-        if quote.flags & !(code::QUOTE_UNTRUSTED | code::WANT_RISK) != 0 {
-            return Err(Reason::ReservedBits);
-        }
-        if quote.price == 0 || quote.hedge_price == 0 {
-            return Err(Reason::ValueRange);
-        }
-        if quote.bid != 0 && quote.ask != 0 && quote.ask <= quote.bid {
-            return Err(Reason::Crossed);
-        }
-        let underlying = &mut self.underlyings[index];
-        let is_newer = quote.feed_seq.wrapping_sub(underlying.quote.feed_seq) as i32 > 0;
-        if underlying.has_quote && !is_newer {
-            return Err(Reason::FeedSequence);
-        }
-        underlying.quote = quote;
-        underlying.has_quote = true;
-        self.evaluate(command, index, quote.flags & code::WANT_RISK != 0)
-    }
-
     /// Takes the decision at the last quote and says it.
     #[inline(always)]
     fn evaluate(&mut self, command: &Command, index: usize, want_risk: bool) -> Handled {
@@ -315,8 +304,9 @@ impl Kernel {
             return Ok(());
         }
         let price = underlying.quote.price;
-        match underlying.ladder_greeks(shared, rows, *form, price, want_risk) {
-            Some(greeks) => self.conclude(command, index, &greeks, want_risk),
+        let greeks = underlying.ladder_greeks(shared, rows, *form, price, want_risk);
+        match greeks {
+            Some(greeks) => conclude(underlying, &mut self.output, command, self.is_killed, &greeks, want_risk),
             None => self.evaluate_exactly(command, index, want_risk),
         }
         Ok(())
@@ -329,30 +319,9 @@ impl Kernel {
         let Self { shared, rows, underlyings, form, .. } = self;
         let underlying = &mut underlyings[index];
         match underlying.exact_greeks(shared, rows, *form, underlying.quote.price) {
-            Some(greeks) => self.conclude(command, index, &greeks, want_risk),
+            Some(greeks) => conclude(underlying, &mut self.output, command, self.is_killed, &greeks, want_risk),
             None => self.refuse(command, Decision::refused(Reason::RefTooFar)),
         }
-    }
-
-    /// Decides on the Greeks at the last quote, and says so.
-    #[inline(always)]
-    fn conclude(&mut self, command: &Command, index: usize, greeks: &Greeks, want_risk: bool) {
-        let underlying = &mut self.underlyings[index];
-        let price = underlying.quote.price;
-        match underlying.decide(greeks, command.now_ns(), self.is_killed) {
-            Outcome::Quiet(decision) => self.say(command, index, &decision, greeks, want_risk),
-            Outcome::Wanted(wish) => self.fulfil(command, index, &wish, greeks, want_risk),
-        }
-        if want_risk {
-            self.say_risk(command, index, greeks, price);
-        }
-    }
-
-    /// Apart from the quiet path, so that the decision of a quote inside the band stays in registers.
-    #[inline(never)]
-    fn fulfil(&mut self, command: &Command, index: usize, wish: &Wish, greeks: &Greeks, want_risk: bool) {
-        let decision = self.underlyings[index].fulfil(wish);
-        self.say(command, index, &decision, greeks, want_risk);
     }
 
     fn trade(&mut self, command: &Command, index: usize, trade: &Trade) -> Handled {
@@ -368,11 +337,11 @@ impl Kernel {
         // The same fill told twice is no news, and opens no gate for duplicates.
         let is_news = quantities[slot] != trade.quantity || underlying.cash != trade.cash;
         quantities[slot] = trade.quantity;
-        underlying.trade(shared, rows, *form, slot, trade.quantity);
+        let fits = underlying.trade(shared, rows, *form, slot, trade.quantity);
         underlying.cash = trade.cash;
         underlying.ledger.ledger_seq = underlying.ledger.ledger_seq.wrapping_add(u32::from(is_news));
         underlying.update_offset();
-        if underlying.banks[underlying.active].out_of_range && underlying.has_rows {
+        if !fits && underlying.has_rows {
             let fault = Fault { detail: u64::from(trade.slot), value: i64::from(trade.quantity) };
             self.fault(command, index, Reason::WeightRange, &fault);
         }
@@ -514,89 +483,28 @@ impl Kernel {
         let saturated_rows = underlying.banks[shadow].saturated;
         let swapped = Swapped { error_bound: u64::from(error_bound), exact_intervals, saturated_rows, low, high };
         let header = self.header(command, index);
-        self.push(|seq| swapped.encode(Header { seq, ..header }));
+        self.output.push(|seq| swapped.encode(Header { seq, ..header }));
         Ok(())
     }
 
     // ---- events ------------------------------------------------------------------------------
 
+    /// Header of an event of an underlying, which need not exist.
     #[inline(always)]
-    fn push(&mut self, event: impl FnOnce(u64) -> Event) {
-        let output = &mut self.output;
-        output.seq = output.seq.wrapping_add(1);
-        output.events[output.count] = event(output.seq);
-        output.count += 1;
-    }
-
-    #[inline(always)]
-    fn header(&self, command: &Command, index: usize) -> event::Header {
-        let bank_id = self.underlyings.get(index).map_or(0, |u| u.banks[u.active].scale.bank_id);
-        Header {
-            underlying: command.underlying(),
-            bank_id,
-            flags: FLAG_LAST,
-            now_ns: command.now_ns(),
-            command_seq: command.seq(),
-            ..Header::default()
-        }
+    fn header(&self, command: &Command, index: usize) -> Header {
+        answer_header(command, self.underlyings.get(index).map_or(0, Underlying::bank_id))
     }
 
     fn accepted(&mut self, command: &Command) -> Handled {
         let header = self.header(command, usize::from(command.underlying()));
-        self.push(|seq| Accepted { command_kind: command.kind() }.encode(Header { seq, ..header }));
+        self.output.push(|seq| Accepted { command_kind: command.kind() }.encode(Header { seq, ..header }));
         Ok(())
     }
 
     #[inline(always)]
     fn refuse(&mut self, command: &Command, decision: Decision) {
         let header = self.header(command, usize::from(command.underlying()));
-        self.push_refused(command, &decision, Header { reason: decision.reason, ..header });
-    }
-
-    #[inline(always)]
-    fn push_refused(&mut self, command: &Command, decision: &Decision, header: Header) {
-        let refused = Refused {
-            exposure: decision.exposure,
-            band: decision.band,
-            quantity: decision.quantity,
-            command_kind: command.kind(),
-        };
-        self.push(|seq| refused.encode(Header { seq, ..header }));
-    }
-
-    #[inline(always)]
-    fn say(&mut self, command: &Command, index: usize, decision: &Decision, greeks: &Greeks, has_more: bool) {
-        let exact = if greeks.is_exact { FLAG_EXACT } else { 0 };
-        let urgent = if decision.is_urgent { FLAG_URGENT } else { 0 };
-        let last = if has_more { 0 } else { FLAG_LAST };
-        let flags = exact | urgent | last;
-        let header = Header { reason: decision.reason, flags, ..self.header(command, index) };
-        if decision.reason != Reason::None {
-            return self.push_refused(command, decision, header);
-        }
-        let hedge = Hedge {
-            exposure: decision.exposure,
-            band: decision.band,
-            quantity: decision.quantity,
-            limit_price: decision.limit_price,
-            order_id: decision.order_id,
-        };
-        self.push(|seq| hedge.encode(Header { seq, ..header }));
-    }
-
-    fn say_risk(&mut self, command: &Command, index: usize, greeks: &Greeks, price: u32) {
-        let underlying = &self.underlyings[index];
-        let scale = &underlying.banks[underlying.active].scale;
-        let risk = Risk {
-            delta: scale.coin_of(greeks.delta, scale.bits[0]),
-            gamma: scale.coin_of(greeks.gamma, scale.bits[0]),
-            vega: scale.coin_of(greeks.vega, scale.bits[2]),
-            price,
-            error_bound: greeks.error,
-        };
-        let flags = FLAG_LAST | if greeks.is_exact { FLAG_EXACT } else { 0 };
-        let header = Header { flags, ..self.header(command, index) };
-        self.push(|seq| risk.encode(Header { seq, ..header }));
+        self.output.push_refused(command, &decision, Header { reason: decision.reason, ..header });
     }
 
     fn say_ledger(&mut self, command: &Command, index: usize) {
@@ -611,13 +519,137 @@ impl Kernel {
             unknown_sell: ledger.unknown.sell as u32,
         };
         let header = self.header(command, index);
-        self.push(|seq| event.encode(Header { seq, ..header }));
+        self.output.push(|seq| event.encode(Header { seq, ..header }));
     }
 
     /// A fault always comes before the event that ends the command.
     fn fault(&mut self, command: &Command, index: usize, reason: Reason, fault: &Fault) {
         let header = Header { reason, flags: 0, ..self.header(command, index) };
-        self.push(|seq| fault.encode(Header { seq, ..header }));
+        self.output.push(|seq| fault.encode(Header { seq, ..header }));
+    }
+}
+
+// ---- the decision -------------------------------------------------------------------------------
+//
+// Functions of one underlying and the output, not of the kernel: the quote's path looks the
+// underlying up once.
+
+/// Takes note of a quote; returns whether a risk snapshot is wanted with the answer.
+#[inline(always)]
+fn take_quote(underlying: &mut Underlying, command: &Command) -> Result<bool, Reason> {
+    check_reserved(command, &Quote::RESERVED)?;
+    let quote = Quote::decode(command);
+    if quote.flags & !(code::QUOTE_UNTRUSTED | code::WANT_RISK) != 0 {
+        return Err(Reason::ReservedBits);
+    }
+    if quote.price == 0 || quote.hedge_price == 0 {
+        return Err(Reason::ValueRange);
+    }
+    if quote.bid != 0 && quote.ask != 0 && quote.ask <= quote.bid {
+        return Err(Reason::Crossed);
+    }
+    let is_newer = quote.feed_seq.wrapping_sub(underlying.quote.feed_seq) as i32 > 0;
+    if underlying.has_quote && !is_newer {
+        return Err(Reason::FeedSequence);
+    }
+    underlying.quote = quote;
+    underlying.has_quote = true;
+    Ok(quote.flags & code::WANT_RISK != 0)
+}
+
+/// Decides on the Greeks at the last quote, and says so.
+#[inline(always)]
+fn conclude(
+    underlying: &mut Underlying,
+    output: &mut Output,
+    command: &Command,
+    is_killed: bool,
+    greeks: &Greeks,
+    want_risk: bool,
+) {
+    let exact = if greeks.is_exact { FLAG_EXACT } else { 0 };
+    let flags = exact | if want_risk { 0 } else { FLAG_LAST };
+    match underlying.decide(greeks) {
+        Outcome::Quiet(decision) => {
+            let header = answer_header(command, underlying.bank_id());
+            output.push_refused(command, &decision, Header { reason: decision.reason, flags, ..header });
+        }
+        Outcome::Fired(fired) => fulfil(underlying, output, command, is_killed, fired, flags),
+    }
+    if want_risk {
+        say_risk(underlying, output, command, greeks, FLAG_LAST | exact);
+    }
+}
+
+/// Apart from the quiet path, so that the decision of a quote inside the band stays in registers.
+#[inline(never)]
+fn fulfil(
+    underlying: &mut Underlying,
+    output: &mut Output,
+    command: &Command,
+    is_killed: bool,
+    fired: Fired,
+    flags: u16,
+) {
+    let decision = underlying.fulfil(&fired, command.now_ns(), is_killed);
+    let flags = flags | if decision.is_urgent { FLAG_URGENT } else { 0 };
+    let header = Header { reason: decision.reason, flags, ..answer_header(command, underlying.bank_id()) };
+    if decision.reason != Reason::None {
+        return output.push_refused(command, &decision, header);
+    }
+    let hedge = Hedge {
+        exposure: decision.exposure,
+        band: decision.band,
+        quantity: decision.quantity,
+        limit_price: decision.limit_price,
+        order_id: decision.order_id,
+    };
+    output.push(|seq| hedge.encode(Header { seq, ..header }));
+}
+
+fn say_risk(underlying: &Underlying, output: &mut Output, command: &Command, greeks: &Greeks, flags: u16) {
+    let scale = &underlying.banks[underlying.active].scale;
+    let risk = Risk {
+        delta: scale.coin_of(greeks.delta, scale.bits[0]),
+        gamma: scale.coin_of(greeks.gamma, scale.bits[0]),
+        vega: scale.coin_of(greeks.vega, scale.bits[2]),
+        price: underlying.quote.price,
+        error_bound: greeks.error,
+    };
+    let header = Header { flags, ..answer_header(command, underlying.bank_id()) };
+    output.push(|seq| risk.encode(Header { seq, ..header }));
+}
+
+/// Header of an event that ends its command.
+#[inline(always)]
+fn answer_header(command: &Command, bank_id: u16) -> Header {
+    Header {
+        underlying: command.underlying(),
+        bank_id,
+        flags: FLAG_LAST,
+        now_ns: command.now_ns(),
+        command_seq: command.seq(),
+        ..Header::default()
+    }
+}
+
+impl Output {
+    #[inline(always)]
+    fn push(&mut self, event: impl FnOnce(u64) -> Event) {
+        self.seq = self.seq.wrapping_add(1);
+        self.events[self.count] = event(self.seq);
+        self.count += 1;
+    }
+
+    #[inline(always)]
+    fn push_refused(&mut self, command: &Command, decision: &Decision, header: Header) {
+        let refused = Refused {
+            exposure: decision.exposure,
+            band: decision.band,
+            quantity: decision.quantity,
+            command_kind: command.kind(),
+        };
+        self.push(|seq| refused.encode(Header { seq, ..header }));
     }
 }
 

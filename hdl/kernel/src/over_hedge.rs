@@ -21,7 +21,7 @@ use hedgewire_abi::format::{BAND_MAX, CONTRACT_BITS, DURATION_MAX_NS, EXPOSURE_B
 
 use crate::bank::Scale;
 use crate::ledger::{Ledger, Side, Sides};
-use crate::trigger::{Blocked, Decision, Outcome, Pace, Settings, Situation, decide, size_and_send};
+use crate::trigger::{Circumstances, Decision, Outcome, Pace, Settings, Situation, decide, size_and_send};
 
 /// States per run of the checker.
 const STATES: u64 = 300_000;
@@ -182,14 +182,7 @@ impl State {
     }
 
     fn situation(&self) -> Situation {
-        Situation {
-            exposure: self.exposure(),
-            band: self.band,
-            error: 0,
-            counts_contracts: self.counts_contracts,
-            linear_hedge: self.scale.linear_hedge,
-            now_ns: 0,
-        }
+        Situation { exposure: self.exposure(), band: self.band, error: 0, counts_contracts: self.counts_contracts }
     }
 }
 
@@ -236,18 +229,19 @@ fn open_gates(trigger: SetTrigger) -> Settings {
     }
 }
 
-fn decide_on(situation: &Situation, trigger: SetTrigger, ledger: &mut Ledger) -> Decision {
+fn decide_on(situation: &Situation, linear_hedge: bool, trigger: SetTrigger, ledger: &mut Ledger) -> Decision {
     let quote = Quote { bid: 999, ask: 1_001, price: 1_000, hedge_price: 1_000, ..Quote::default() };
     let settings = open_gates(trigger);
-    match decide(situation, &settings, ledger, Blocked::default) {
+    let at = Circumstances { linear_hedge, ..Circumstances::default() };
+    match decide(situation, &settings, ledger) {
         Outcome::Quiet(decision) => decision,
-        Outcome::Wanted(wish) => size_and_send(&wish, &quote, &settings, ledger, &mut Pace::default()),
+        Outcome::Fired(fired) => size_and_send(&fired, &at, &quote, &settings, ledger, &mut Pace::default()),
     }
 }
 
 /// The kernel's decision: contracts to send, positive to buy, 0 for none.
 fn kernel(state: &State) -> i64 {
-    let decision = decide_on(&state.situation(), state.trigger, &mut state.ledger());
+    let decision = decide_on(&state.situation(), state.scale.linear_hedge, state.trigger, &mut state.ledger());
     if decision.reason == Reason::None { decision.quantity } else { 0 }
 }
 
@@ -395,7 +389,7 @@ impl Path {
             // A fill at this price moves the coin constant by exactly its contracts.
             situation.exposure += self.filled << CONTRACT_BITS;
         }
-        let decision = decide_on(&situation, self.state.trigger, &mut self.ledger);
+        let decision = decide_on(&situation, self.state.scale.linear_hedge, self.state.trigger, &mut self.ledger);
         if decision.reason == Reason::None {
             let side = if decision.quantity > 0 { Side::Buy } else { Side::Sell };
             let quantity = decision.quantity.abs();

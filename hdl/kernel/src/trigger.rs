@@ -108,23 +108,47 @@ pub struct Situation {
     pub error: u32,
     /// Whether the position counts as contracts (else it is in the coin constant).
     pub counts_contracts: bool,
-    /// Whether a contract is worth coin: notional is then contracts times price.
-    pub linear_hedge: bool,
-    /// Time of the command, ns.
-    pub now_ns: u64,
 }
 
-/// Gates whose answer is known outside the trigger.
+/// What the gates ask of the world outside the trigger.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Blocked {
-    /// Kill, arming and halt.
-    pub state: Reason,
-    /// Faults of bank and coin.
-    pub bank: Reason,
+pub struct Circumstances {
+    /// Time of the command, ns.
+    pub now_ns: u64,
+    /// Whether a contract is worth coin: notional is then contracts times price.
+    pub linear_hedge: bool,
+    /// The kill is set.
+    pub is_killed: bool,
+    /// Orders may not leave.
+    pub is_disarmed: bool,
+    /// How orders may be sent.
+    pub mode: Mode,
+    /// A quantity does not fit the bank's scale.
+    pub weights_out_of_range: bool,
+    /// Cash or target does not fit the bank's scale.
+    pub coin_out_of_range: bool,
     /// Rows past their time.
     pub rows_stale: bool,
+}
+
+impl Circumstances {
     /// Only orders that make the position smaller.
-    pub reduce_only: bool,
+    #[inline(always)]
+    fn reduce_only(&self, oracle: u8) -> bool {
+        self.mode == Mode::ReduceOnly || oracle == code::ORACLE_DEGRADED
+    }
+}
+
+/// How orders may be sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Both ways.
+    #[default]
+    Normal,
+    /// Only towards a smaller position.
+    ReduceOnly,
+    /// Not at all.
+    Halt,
 }
 
 /// The answer.
@@ -164,15 +188,15 @@ fn half_band(situation: &Situation, scale: u32, set: &SetTrigger) -> i64 {
     scaled.max(floor).min(set.band_max) as i64
 }
 
-/// Compares the exposure with the band. `blocked` is asked only when the trigger fires, so that a
-/// quote inside the band costs no more than the comparison.
+/// Part of the band that a hedge leaves.
 #[inline(always)]
-pub fn decide(
-    situation: &Situation,
-    set: &Settings,
-    ledger: &mut Ledger,
-    blocked: impl FnOnce() -> Blocked,
-) -> Outcome {
+fn exit(band: i64, set: &SetTrigger) -> i64 {
+    (band * i64::from(set.theta)) >> CONTRACT_BITS
+}
+
+/// Compares the exposure, with all that may still fill on the side in question, with the band.
+#[inline(always)]
+pub fn decide(situation: &Situation, set: &Settings, ledger: &mut Ledger) -> Outcome {
     let trigger = &set.trigger;
     let low = situation.exposure + if situation.counts_contracts { ledger.position << CONTRACT_BITS } else { 0 };
     let high = low + 1;
@@ -181,27 +205,19 @@ pub fn decide(
     let worst_low = low - (in_flight.sell << CONTRACT_BITS);
     let band_buy = half_band(situation, trigger.band_scale_buy, trigger);
     let band_sell = half_band(situation, trigger.band_scale_sell, trigger);
+    if worst_high < -band_buy {
+        return Outcome::Fired(Fired { side: Side::Buy, exposure: low, band: band_buy });
+    }
+    if worst_low > band_sell {
+        return Outcome::Fired(Fired { side: Side::Sell, exposure: low, band: band_sell });
+    }
+    let is_outside = high < -band_buy || low > band_sell;
+    if !is_outside {
+        ledger.attempts = 0;
+    }
+    let reason = if is_outside { Reason::Covered } else { Reason::InBand };
     let band = if low < 0 { band_buy } else { band_sell };
-    let exit = |band: i64| (band * i64::from(trigger.theta)) >> CONTRACT_BITS;
-    let fired = if worst_high < -band_buy {
-        Fired { side: Side::Buy, gap: -exit(band_buy) - worst_high, worst: -worst_high, opposite: in_flight.sell }
-    } else if worst_low > band_sell {
-        Fired { side: Side::Sell, gap: worst_low - exit(band_sell), worst: worst_low, opposite: in_flight.buy }
-    } else {
-        let is_outside = high < -band_buy || low > band_sell;
-        if !is_outside {
-            ledger.attempts = 0;
-        }
-        let reason = if is_outside { Reason::Covered } else { Reason::InBand };
-        return Outcome::Quiet(Decision { exposure: low, band, ..Decision::refused(reason) });
-    };
-    let decision = Decision {
-        exposure: low,
-        band,
-        is_urgent: fired.worst > set.size.band_emergency as i64,
-        ..Decision::refused(Reason::None)
-    };
-    Outcome::Wanted(Wish { situation: *situation, blocked: blocked(), fired, decision })
+    Outcome::Quiet(Decision { exposure: low, band, ..Decision::refused(reason) })
 }
 
 /// What the trigger says before any gate is asked.
@@ -209,41 +225,48 @@ pub enum Outcome {
     /// No trade.
     Quiet(Decision),
     /// It has fired.
-    Wanted(Wish),
+    Fired(Fired),
 }
 
-/// A trigger that has fired, with all that the gates want to know.
-///
-/// Handed on as a whole, so that the decision of a quote inside the band is never put together in
-/// memory with that of one outside: it stays in registers from the ladder to the event.
-pub struct Wish {
-    situation: Situation,
-    blocked: Blocked,
-    fired: Fired,
-    decision: Decision,
-}
-
-/// The trigger has fired.
+/// A trigger that has fired. No more than the gates cannot read again, so that the decision of a
+/// quote inside the band is never put together in memory with that of one outside.
 #[derive(Clone, Copy)]
-struct Fired {
-    side: Side,
-    /// From the worst case to where the hedge should end, 2^-16 contract.
-    gap: i64,
-    /// Size of the worst case, 2^-16 contract.
-    worst: i64,
-    /// What may still fill on the other side, contracts.
-    opposite: i64,
+pub struct Fired {
+    /// The way to hedge.
+    pub side: Side,
+    /// Net exposure with the position, 2^-16 contract.
+    pub exposure: i64,
+    /// Half band of that side, 2^-16 contract.
+    pub band: i64,
 }
 
 /// Clips to what the gap, position, mode and margin allow, asks the gates, and reserves.
-#[inline]
-pub fn size_and_send(wish: &Wish, quote: &Quote, set: &Settings, ledger: &mut Ledger, pace: &mut Pace) -> Decision {
-    let Wish { situation, blocked, fired, decision } = wish;
-    let mut decision = *decision;
+#[inline(always)]
+pub fn size_and_send(
+    fired: &Fired,
+    at: &Circumstances,
+    quote: &Quote,
+    set: &Settings,
+    ledger: &mut Ledger,
+    pace: &mut Pace,
+) -> Decision {
     let side = fired.side;
-    let quantity = (fired.gap >> CONTRACT_BITS).min(i64::from(set.trigger.clip_max));
-    decision.quantity = signed(side, quantity);
-    if fired.opposite > 0 {
+    let in_flight = ledger.in_flight();
+    // Size of the worst case: every order of this side filled. What may fill on the other side.
+    let (worst, opposite) = match side {
+        Side::Buy => (-(fired.exposure + 1 + (in_flight.buy << CONTRACT_BITS)), in_flight.sell),
+        Side::Sell => (fired.exposure - (in_flight.sell << CONTRACT_BITS), in_flight.buy),
+    };
+    let gap = worst - exit(fired.band, &set.trigger);
+    let quantity = (gap >> CONTRACT_BITS).min(i64::from(set.trigger.clip_max));
+    let mut decision = Decision {
+        exposure: fired.exposure,
+        band: fired.band,
+        quantity: signed(side, quantity),
+        is_urgent: worst > set.size.band_emergency as i64,
+        ..Decision::refused(Reason::None)
+    };
+    if opposite > 0 {
         decision.reason = Reason::FlipCancelFirst;
         return decision;
     }
@@ -251,7 +274,7 @@ pub fn size_and_send(wish: &Wish, quote: &Quote, set: &Settings, ledger: &mut Le
         decision.reason = Reason::Dust;
         return decision;
     }
-    let room = Room::new(side, blocked, set, ledger);
+    let room = Room::new(side, at.reduce_only(set.status.oracle), set, ledger);
     let quantity = quantity.min(room.smallest());
     let limit_price = match side {
         Side::Buy => quote.ask.saturating_add(set.price.cross),
@@ -259,10 +282,10 @@ pub fn size_and_send(wish: &Wish, quote: &Quote, set: &Settings, ledger: &mut Le
     };
     let wanted = Wanted { side, quantity, limit_price, is_urgent: decision.is_urgent };
     decision.limit_price = limit_price;
-    decision.reason = first_refusal(&wanted, &room, situation, blocked, quote, set, ledger, pace);
+    decision.reason = first_refusal(&wanted, &room, at, quote, set, ledger, pace);
     if decision.reason == Reason::None {
         decision.quantity = signed(side, quantity);
-        pace.note(&wanted, situation.now_ns, &set.rate, ledger.ledger_seq);
+        pace.note(&wanted, at.now_ns, &set.rate, ledger.ledger_seq);
         decision.order_id = ledger.reserve(side, quantity);
     }
     decision
@@ -282,7 +305,7 @@ struct Room {
 
 impl Room {
     #[inline(always)]
-    fn new(side: Side, blocked: &Blocked, set: &Settings, ledger: &Ledger) -> Self {
+    fn new(side: Side, reduce_only: bool, set: &Settings, ledger: &Ledger) -> Self {
         let in_flight = ledger.in_flight();
         let net_max = set.size.position_max as i64;
         let (against, net, margin) = match side {
@@ -296,7 +319,7 @@ impl Room {
             }
         };
         let gross = set.size.gross_max as i64 - ledger.position.abs() - in_flight.buy - in_flight.sell;
-        let reduce = if blocked.reduce_only { against } else { i64::MAX };
+        let reduce = if reduce_only { against } else { i64::MAX };
         Self { reduce, net, gross, margin: margin as i64 }
     }
 
@@ -307,21 +330,25 @@ impl Room {
 }
 
 /// The gates, in the order of their reason codes; the first that fails is the reason.
-#[inline]
-#[allow(clippy::too_many_arguments)]
+#[inline(always)]
 fn first_refusal(
     wanted: &Wanted,
     room: &Room,
-    situation: &Situation,
-    blocked: &Blocked,
+    at: &Circumstances,
     quote: &Quote,
     set: &Settings,
     ledger: &Ledger,
     pace: &Pace,
 ) -> Reason {
     let clip_min = i64::from(set.trigger.clip_min);
-    if blocked.state != Reason::None {
-        return blocked.state;
+    if at.is_killed {
+        return Reason::Killed;
+    }
+    if at.is_disarmed {
+        return Reason::Disarmed;
+    }
+    if at.mode == Mode::Halt {
+        return Reason::Halted;
     }
     if room.reduce < clip_min {
         return Reason::ReduceOnly;
@@ -329,13 +356,16 @@ fn first_refusal(
     if !ledger.is_reconciled {
         return Reason::NotReconciled;
     }
-    if blocked.bank != Reason::None {
-        return blocked.bank;
+    if at.weights_out_of_range {
+        return Reason::WeightRange;
     }
-    if situation.now_ns.abs_diff(quote.feed_ns) > set.price.quote_age_max_ns {
+    if at.coin_out_of_range {
+        return Reason::CoinRange;
+    }
+    if at.now_ns.abs_diff(quote.feed_ns) > set.price.quote_age_max_ns {
         return Reason::QuoteStale;
     }
-    if blocked.rows_stale {
+    if at.rows_stale {
         return Reason::RowsStale;
     }
     let refusal = book_refusal(wanted, quote, &set.price);
@@ -349,11 +379,11 @@ fn first_refusal(
     if refusal != Reason::None {
         return refusal;
     }
-    let refusal = size_refusal(wanted, room, situation, quote, set, ledger);
+    let refusal = size_refusal(wanted, room, at, quote, set, ledger);
     if refusal != Reason::None {
         return refusal;
     }
-    let refusal = pace.refusal(wanted, situation.now_ns, set, ledger);
+    let refusal = pace.refusal(wanted, at.now_ns, set, ledger);
     if refusal != Reason::None {
         return refusal;
     }
@@ -371,7 +401,7 @@ fn first_refusal(
 }
 
 /// Is there a book to trade against?
-#[inline]
+#[inline(always)]
 fn book_refusal(wanted: &Wanted, quote: &Quote, set: &SetPriceLimits) -> Reason {
     if quote.flags & code::QUOTE_UNTRUSTED != 0 {
         return Reason::BookUntrusted;
@@ -388,7 +418,7 @@ fn book_refusal(wanted: &Wanted, quote: &Quote, set: &SetPriceLimits) -> Reason 
 }
 
 /// Is the limit price near enough to the reference and to the last trade?
-#[inline]
+#[inline(always)]
 fn collar_refusal(wanted: &Wanted, quote: &Quote, set: &SetPriceLimits) -> Reason {
     let beyond = |anchor: u32, collar_bp: u32| {
         u64::from(wanted.limit_price.abs_diff(anchor)) * 10_000 > u64::from(anchor) * u64::from(collar_bp)
@@ -403,11 +433,11 @@ fn collar_refusal(wanted: &Wanted, quote: &Quote, set: &SetPriceLimits) -> Reaso
 }
 
 /// Is the order small enough, by itself and on top of what there is?
-#[inline]
+#[inline(always)]
 fn size_refusal(
     wanted: &Wanted,
     room: &Room,
-    situation: &Situation,
+    at: &Circumstances,
     quote: &Quote,
     set: &Settings,
     ledger: &Ledger,
@@ -417,8 +447,7 @@ fn size_refusal(
         return Reason::OrderQuantity;
     }
     // Below 2^26 contracts times 2^32 price units.
-    let notional =
-        wanted.quantity.max(0) as u64 * if situation.linear_hedge { u64::from(quote.hedge_price) } else { 1 };
+    let notional = wanted.quantity.max(0) as u64 * if at.linear_hedge { u64::from(quote.hedge_price) } else { 1 };
     if notional > set.size.notional_max {
         return Reason::OrderNotional;
     }
@@ -434,7 +463,7 @@ fn size_refusal(
 
 impl Pace {
     /// Would the order come too soon, too often, or twice?
-    #[inline]
+    #[inline(always)]
     fn refusal(&self, wanted: &Wanted, now_ns: u64, set: &Settings, ledger: &Ledger) -> Reason {
         if self.budget_whole_ns.saturating_sub(now_ns) > set.rate.order_burst_ns {
             return Reason::MessageRate;
@@ -472,7 +501,7 @@ impl Pace {
     }
 
     /// Takes note of an order.
-    #[inline]
+    #[inline(always)]
     fn note(&mut self, wanted: &Wanted, now_ns: u64, set: &SetRateLimits, ledger_seq: u32) {
         self.minute_count = self.hedges_in_minute(now_ns) + 1;
         if self.minute_count == 1 {

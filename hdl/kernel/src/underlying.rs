@@ -7,46 +7,17 @@
 //! ```
 
 use hedgewire_abi::Reason;
-use hedgewire_abi::command::{Quote, code};
+use hedgewire_abi::command::Quote;
 use hedgewire_abi::format::{EXPOSURE_BITS, X_MAX, saturate};
 
 use crate::bank::{Bank, Rows, Scale};
-use crate::ladder::{EXACT, Ladder, Place, Source};
+use crate::ladder::{Greeks, Ladder, Place, Source};
 use crate::ledger::Ledger;
-use crate::trigger::{Blocked, Decision, Outcome, Pace, Settings, Situation, Wish, decide, size_and_send};
+use crate::trigger::{Circumstances, Decision, Fired, Mode, Outcome, Pace, Settings, Situation, decide, size_and_send};
 use crate::{Form, Shared};
 
 // The x of a node is kept in 32 bits.
 const _: () = assert!(X_MAX < 1 << 31);
-
-/// How orders may be sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// Both ways.
-    #[default]
-    Normal,
-    /// Only towards a smaller position.
-    ReduceOnly,
-    /// Not at all.
-    Halt,
-}
-
-/// The Greeks at the last quote.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Greeks {
-    /// Delta of the rows, ladder units.
-    pub delta: i64,
-    /// Change of delta per unit of log price, ladder units.
-    pub gamma: i64,
-    /// Vega, 2^-(kv + 7) coin.
-    pub vega: i64,
-    /// Half band before limits, 2^-16 contract.
-    pub band: u64,
-    /// Error bound, 2^-16 contract; 0 for an exact pass.
-    pub error: u32,
-    /// Whether an exact pass answered.
-    pub is_exact: bool,
-}
 
 /// State of one underlying.
 pub struct Underlying {
@@ -82,8 +53,10 @@ pub struct Underlying {
     pub cash: i64,
     /// Target in ladder units of each bank.
     targets: [i64; 2],
-    /// Cash (where it counts) less target, ladder units of the active bank; `None` if out of range.
-    offset: Option<i64>,
+    /// Cash (where it counts) less target, ladder units of the active bank; 0 if out of range.
+    offset: i64,
+    /// Cash or target does not fit the active bank's scale.
+    coin_out_of_range: bool,
 }
 
 impl Underlying {
@@ -106,7 +79,8 @@ impl Underlying {
             target: 0,
             cash: 0,
             targets: [0; 2],
-            offset: Some(0),
+            offset: 0,
+            coin_out_of_range: false,
         }
     }
 
@@ -125,13 +99,20 @@ impl Underlying {
         self.ledger = Ledger::default();
         self.pace = Pace::default();
         self.has_quote = false;
-        (self.target, self.cash, self.targets, self.offset) = (0, 0, [0; 2], Some(0));
+        (self.target, self.cash, self.targets) = (0, 0, [0; 2]);
+        (self.offset, self.coin_out_of_range) = (0, false);
     }
 
     /// Whether `slot` is one of its own.
     #[inline]
     pub fn owns(&self, slot: u32) -> bool {
         (self.slots.0..self.slots.1).contains(&(slot as usize))
+    }
+
+    /// Compiler's name of the active bank.
+    #[inline(always)]
+    pub fn bank_id(&self) -> u16 {
+        self.banks[self.active].scale.bank_id
     }
 
     /// Coin constant as it counts on a bank: cash and filled hedges in USD numeraire, else nothing.
@@ -144,7 +125,8 @@ impl Underlying {
         let bank = &self.banks[self.active];
         let coin = bank.scale.ladder_units(self.counted_coin(bank));
         let target = bank.scale.ladder_units(self.target);
-        self.offset = coin.zip(target).map(|(coin, target)| coin - target);
+        let offset = coin.zip(target).map(|(coin, target)| coin - target);
+        (self.offset, self.coin_out_of_range) = (offset.unwrap_or(0), offset.is_none());
     }
 
     /// Opens the shadow bank.
@@ -206,13 +188,16 @@ impl Underlying {
         ladder.complete(&source);
     }
 
-    /// Books a new quantity of `slot` in both banks.
-    pub fn trade(&mut self, shared: &Shared, rows: &mut [Rows; 2], form: Form, slot: usize, quantity: i32) {
+    /// Books a new quantity of `slot` in both banks; false if the active bank's scale has no room for it.
+    pub fn trade(&mut self, shared: &Shared, rows: &mut [Rows; 2], form: Form, slot: usize, quantity: i32) -> bool {
+        let mut fits = true;
         for bank in 0..2 {
             if !self.banks[bank].holds(&rows[bank], slot) {
                 continue;
             }
-            let change = self.banks[bank].reweigh(&mut rows[bank], slot, quantity);
+            let reweighed = self.banks[bank].reweigh(&mut rows[bank], slot, quantity);
+            fits &= reweighed.fits || bank != self.active;
+            let change = reweighed.change;
             if change == [0; 3] || !self.ladders[bank].is_started() {
                 continue;
             }
@@ -220,6 +205,7 @@ impl Underlying {
             let (ladder, source) = self.parts(bank, shared, rows, form);
             ladder.record(&source, shape, change);
         }
+        fits
     }
 
     /// Greeks at a price from the ladder; `None` where an exact pass must answer.
@@ -239,14 +225,8 @@ impl Underlying {
         if !self.ladders[self.active].is_fresh(index) {
             self.refresh(shared, rows, form, index);
         }
-        let ladder = &self.ladders[self.active];
-        let interval = ladder.interval(index);
-        if interval.error == EXACT {
-            return None;
-        }
-        let (gamma, vega) = if want_all { (ladder.gamma(index, t, price), interval.vega(t)) } else { (0, 0) };
-        let (delta, band, error) = (interval.delta(t), interval.band, interval.error);
-        Some(Greeks { delta, gamma, vega, band, error, is_exact: false })
+        // Read in one place, whether refreshed or not: so delta goes on in a register.
+        self.ladders[self.active].greeks(index, t, price, want_all)
     }
 
     /// Brings an interval of the active ladder up to date: after a trade, or after the target moved.
@@ -266,59 +246,32 @@ impl Underlying {
 
     /// Takes the decision at the last quote, with the Greeks there.
     #[inline(always)]
-    pub fn decide(&mut self, greeks: &Greeks, now_ns: u64, is_killed: bool) -> Outcome {
-        let bank = &self.banks[self.active];
-        let scale = &bank.scale;
-        let offset = self.offset.unwrap_or(0);
+    pub fn decide(&mut self, greeks: &Greeks) -> Outcome {
+        let scale = &self.banks[self.active].scale;
         let (exposure, is_too_large) =
-            saturate(scale.contracts_of(greeks.delta + offset, self.quote.hedge_price), EXPOSURE_BITS);
+            saturate(scale.contracts_of(greeks.delta + self.offset, self.quote.hedge_price), EXPOSURE_BITS);
         if is_too_large {
             return Outcome::Quiet(Decision { exposure, ..Decision::refused(Reason::ExposureRange) });
         }
-        let situation = Situation {
-            exposure,
-            band: greeks.band,
-            error: greeks.error,
-            counts_contracts: scale.counts_contracts(),
-            linear_hedge: scale.linear_hedge,
-            now_ns,
-        };
-        let (mode, is_armed, oracle) = (self.mode, self.is_armed, self.settings.status.oracle);
-        let (is_out_of_range, has_offset) = (bank.out_of_range, self.offset.is_some());
-        let valid_until_ns = scale.valid_until_ns;
-        let blocked = || Blocked {
-            state: state_refusal(is_killed, is_armed, mode),
-            bank: bank_refusal(is_out_of_range, has_offset),
-            rows_stale: now_ns > valid_until_ns,
-            reduce_only: mode == Mode::ReduceOnly || oracle == code::ORACLE_DEGRADED,
-        };
-        decide(&situation, &self.settings, &mut self.ledger, blocked)
+        let situation =
+            Situation { exposure, band: greeks.band, error: greeks.error, counts_contracts: scale.counts_contracts() };
+        decide(&situation, &self.settings, &mut self.ledger)
     }
 
     /// Sizes, gates and books what the trigger wants.
-    pub fn fulfil(&mut self, wish: &Wish) -> Decision {
-        size_and_send(wish, &self.quote, &self.settings, &mut self.ledger, &mut self.pace)
-    }
-}
-
-fn state_refusal(is_killed: bool, is_armed: bool, mode: Mode) -> Reason {
-    if is_killed {
-        Reason::Killed
-    } else if !is_armed {
-        Reason::Disarmed
-    } else if mode == Mode::Halt {
-        Reason::Halted
-    } else {
-        Reason::None
-    }
-}
-
-fn bank_refusal(is_out_of_range: bool, has_offset: bool) -> Reason {
-    if is_out_of_range {
-        Reason::WeightRange
-    } else if !has_offset {
-        Reason::CoinRange
-    } else {
-        Reason::None
+    #[inline(always)]
+    pub fn fulfil(&mut self, fired: &Fired, now_ns: u64, is_killed: bool) -> Decision {
+        let bank = &self.banks[self.active];
+        let at = Circumstances {
+            now_ns,
+            linear_hedge: bank.scale.linear_hedge,
+            is_killed,
+            is_disarmed: !self.is_armed,
+            mode: self.mode,
+            weights_out_of_range: bank.out_of_range,
+            coin_out_of_range: self.coin_out_of_range,
+            rows_stale: now_ns > bank.scale.valid_until_ns,
+        };
+        size_and_send(fired, &at, &self.quote, &self.settings, &mut self.ledger, &mut self.pace)
     }
 }
