@@ -165,7 +165,7 @@ impl NodeValue {
     /// Values from sums. All products are at full width; widths: sums and constants < 2^63, ratio
     /// < 2^32, step ratio < 2^34, so nothing passes 2^127.
     #[inline]
-    fn new(sums: &GroupSums, bank: &Bank, at: &Ratios, step_ratio: u64) -> Self {
+    pub fn new(sums: &GroupSums, bank: &Bank, at: &Ratios, step_ratio: u64) -> Self {
         let scale = &bank.scale;
         let (r, f) = (i128::from(at.inverse), i128::from(step_ratio));
         let inverse_delta = (i128::from(sums.inverse.delta) + i128::from(bank.constant[0])) * r;

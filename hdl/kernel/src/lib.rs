@@ -16,15 +16,15 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
-mod bank;
-mod elementary;
-mod ladder;
-mod ledger;
+pub mod bank;
+pub mod elementary;
+pub mod ladder;
+pub mod ledger;
 #[cfg(test)]
 mod over_hedge;
-mod row;
-mod tables;
-mod trigger;
+pub mod row;
+pub mod tables;
+pub mod trigger;
 mod underlying;
 
 use hedgewire_abi::command::{
@@ -97,9 +97,11 @@ impl Default for Sizes {
 }
 
 /// Constant tables, shared by all underlyings.
-pub(crate) struct Shared {
-    pub(crate) normal: Box<NormalTable>,
-    pub(crate) log: Box<LogTable>,
+pub struct Shared {
+    /// Normal distribution.
+    pub normal: Box<NormalTable>,
+    /// Logarithm.
+    pub log: Box<LogTable>,
 }
 
 /// The events of one command.

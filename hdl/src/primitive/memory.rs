@@ -1,0 +1,208 @@
+//! Memories: one write port, one read port, depth chosen when the block is made.
+//!
+//! ```text
+//!   Ram      write at the edge; read address at the edge, q after it      block RAM, LATENCY 1
+//!   LookUp   write at the edge; q follows the address combinationally      LUT RAM,   LATENCY 0
+//!   Rom      contents fixed; read address at the edge, q after it         block RAM, LATENCY 1
+//! ```
+//!
+//! All start as zeros. A `Ram` that reads a word in the cycle in which it is written returns the old
+//! word. An address past the depth reads zero and writes nothing, in simulation and in Verilog.
+
+use rust_hdl::prelude::*;
+
+use crate::signal::U;
+
+/// Synchronous memory of `T`, addressed by `A` bits.
+#[derive(LogicBlock)]
+pub struct Ram<T: Synth, const A: usize> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Write enable.
+    pub write: Signal<In, Bit>,
+    /// Write address.
+    pub write_address: Signal<In, U<A>>,
+    /// Word to write.
+    pub write_data: Signal<In, T>,
+    /// Read address.
+    pub read_address: Signal<In, U<A>>,
+    /// The word at the read address of the cycle before.
+    pub q: Signal<Out, T>,
+    _store: Vec<T>,
+}
+
+impl<T: Synth, const A: usize> Ram<T, A> {
+    /// Cycles from address to word.
+    pub const LATENCY: usize = 1;
+
+    /// A memory of `depth` words.
+    pub fn new(depth: usize) -> Self {
+        assert!(depth >= 1 && depth <= 1 << A, "a memory of {depth} words with an address of {A} bits");
+        Self {
+            clock: Signal::default(),
+            write: Signal::default(),
+            write_address: Signal::default(),
+            write_data: Signal::default(),
+            read_address: Signal::default(),
+            q: Signal::default(),
+            _store: vec![T::default(); depth],
+        }
+    }
+}
+
+impl<T: Synth, const A: usize> Logic for Ram<T, A> {
+    fn update(&mut self) {
+        if self.clock.pos_edge() {
+            self.q.next = self._store.get(self.read_address.val().index()).copied().unwrap_or_default();
+            if self.write.val()
+                && let Some(word) = self._store.get_mut(self.write_address.val().index())
+            {
+                *word = self.write_data.val();
+            }
+        }
+    }
+    fn connect(&mut self) {
+        self.q.connect();
+    }
+    fn hdl(&self) -> Verilog {
+        let depth = self._store.len();
+        Verilog::Custom(format!(
+            "{}\nalways @(posedge clock) begin\n{}q <= {};\nend",
+            declare::<T>(depth),
+            write::<A>(depth),
+            guard::<A>(depth, "read_address", T::BITS)
+        ))
+    }
+}
+
+/// Asynchronously read memory of `T`, addressed by `A` bits: for small state that one cycle must
+/// read, change and write.
+#[derive(LogicBlock)]
+pub struct LookUp<T: Synth, const A: usize> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Write enable.
+    pub write: Signal<In, Bit>,
+    /// Write address.
+    pub write_address: Signal<In, U<A>>,
+    /// Word to write.
+    pub write_data: Signal<In, T>,
+    /// Read address.
+    pub read_address: Signal<In, U<A>>,
+    /// The word at the read address, now.
+    pub q: Signal<Out, T>,
+    _store: Vec<T>,
+}
+
+impl<T: Synth, const A: usize> LookUp<T, A> {
+    /// A memory of `depth` words.
+    pub fn new(depth: usize) -> Self {
+        assert!(depth >= 1 && depth <= 1 << A, "a memory of {depth} words with an address of {A} bits");
+        Self {
+            clock: Signal::default(),
+            write: Signal::default(),
+            write_address: Signal::default(),
+            write_data: Signal::default(),
+            read_address: Signal::default(),
+            q: Signal::default(),
+            _store: vec![T::default(); depth],
+        }
+    }
+}
+
+impl<T: Synth, const A: usize> Logic for LookUp<T, A> {
+    fn update(&mut self) {
+        if self.clock.pos_edge()
+            && self.write.val()
+            && let Some(word) = self._store.get_mut(self.write_address.val().index())
+        {
+            *word = self.write_data.val();
+        }
+        self.q.next = self._store.get(self.read_address.val().index()).copied().unwrap_or_default();
+    }
+    fn connect(&mut self) {
+        self.q.connect();
+    }
+    fn hdl(&self) -> Verilog {
+        let depth = self._store.len();
+        Verilog::Custom(format!(
+            "{}\nalways @(posedge clock) begin\n{}end\nwire [{}:0] word = {};\nalways @(*) q = word;",
+            declare::<T>(depth),
+            write::<A>(depth),
+            T::BITS - 1,
+            guard::<A>(depth, "read_address", T::BITS)
+        ))
+    }
+}
+
+/// Synchronously read constants of `N` bits, addressed by `A` bits.
+#[derive(LogicBlock)]
+pub struct Rom<const N: usize, const A: usize> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Read address.
+    pub read_address: Signal<In, U<A>>,
+    /// The word at the read address of the cycle before.
+    pub q: Signal<Out, U<N>>,
+    _store: Vec<U<N>>,
+}
+
+impl<const N: usize, const A: usize> Rom<N, A> {
+    /// Cycles from address to word.
+    pub const LATENCY: usize = 1;
+
+    /// A memory that holds these words.
+    pub fn new(words: impl IntoIterator<Item = U<N>>) -> Self {
+        let store: Vec<_> = words.into_iter().collect();
+        assert!(!store.is_empty() && store.len() <= 1 << A);
+        Self { clock: Signal::default(), read_address: Signal::default(), q: Signal::default(), _store: store }
+    }
+}
+
+impl<const N: usize, const A: usize> Logic for Rom<N, A> {
+    fn update(&mut self) {
+        if self.clock.pos_edge() {
+            self.q.next = self._store.get(self.read_address.val().index()).copied().unwrap_or_default();
+        }
+    }
+    fn connect(&mut self) {
+        self.q.connect();
+    }
+    fn hdl(&self) -> Verilog {
+        let depth = self._store.len();
+        let words: String =
+            self._store.iter().enumerate().map(|(i, word)| format!("mem[{i}] = {N}'h{:x};\n", word.raw())).collect();
+        Verilog::Custom(format!(
+            "reg [{}:0] mem [0:{}];\ninitial begin\nq = 0;\n{words}end\nalways @(posedge clock) q <= {};",
+            N - 1,
+            depth - 1,
+            guard::<A>(depth, "read_address", N)
+        ))
+    }
+}
+
+/// The store, and its zeros at the start.
+fn declare<T: Synth>(depth: usize) -> String {
+    format!(
+        "reg [{}:0] mem [0:{}];\ninteger i;\ninitial begin\nq = 0;\nfor (i = 0; i < {depth}; i = i + 1) mem[i] = 0;\nend",
+        T::BITS - 1,
+        depth - 1
+    )
+}
+
+fn write<const A: usize>(depth: usize) -> String {
+    if depth == 1 << A {
+        "if (write) mem[write_address] <= write_data;\n".into()
+    } else {
+        format!("if (write && write_address < {A}'d{depth}) mem[write_address] <= write_data;\n")
+    }
+}
+
+/// The word at an address, zero past the end.
+fn guard<const A: usize>(depth: usize, address: &str, bits: usize) -> String {
+    if depth == 1 << A {
+        format!("mem[{address}]")
+    } else {
+        format!("({address} < {A}'d{depth}) ? mem[{address}] : {bits}'h0")
+    }
+}
