@@ -210,7 +210,7 @@ fn mixed_block(rows: &Rows, table: &NormalTable, x: __m256i, first: usize, into:
 #[target_feature(enable = "avx2")]
 #[inline(never)]
 pub fn sums(rows: &Rows, table: &NormalTable, x: i32, first: usize, last: usize) -> GroupSums {
-    assert!(first.is_multiple_of(BLOCK) && last.is_multiple_of(BLOCK) && last <= rows.len());
+    assert!(first.is_multiple_of(BLOCK) && last.is_multiple_of(BLOCK) && last <= rows.slots());
     let x = _mm256_set1_epi64x(i64::from(x));
     let mut groups = [Accumulators::zero(); 2];
     for block in (first..last).step_by(BLOCK) {

@@ -133,7 +133,7 @@ impl Rows {
     }
 
     /// Number of slots.
-    pub fn len(&self) -> usize {
+    pub fn slots(&self) -> usize {
         self.spec.len()
     }
 
