@@ -8,9 +8,9 @@ use hedgewire_abi::format::{HALF_RATIO_BITS, RATIO_BITS, STEP_RATIO_BITS, X_MAX}
 use crate::tables::LogTable;
 
 /// ln 2, 2^-40.
-const LN_2: i64 = 762_123_384_786;
+pub const LN_2: i64 = 762_123_384_786;
 /// 1/3, 2^-40.
-const THIRD: i64 = 366_503_875_925;
+pub const THIRD: i64 = 366_503_875_925;
 
 /// Natural logarithm of a positive price, 2^-40; error below 1e-11.
 ///
