@@ -25,6 +25,16 @@ pub use root::{CubeRoot, SquareRoot};
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_are_as_stated() {
+        assert_eq!(Logarithm::LATENCY, 23);
+        assert_eq!((Divide::<63, 32>::LATENCY, Divide::<64, 64>::LATENCY), (33, 65));
+        assert_eq!((SquareRoot::LATENCY, CubeRoot::LATENCY), (33, 26));
+        assert_eq!(RatioUnit::LATENCY, 66);
+    }
+
     /// A seeded word: all ones, one bit, few bits or random.
     pub(super) fn word(state: &mut u64) -> u128 {
         let mut next = || {

@@ -48,7 +48,7 @@ pub struct Divide<const D: usize, const Q: usize> {
     shifted: Signal<Local, U<Q>>,
 
     size: Constant<U<7>>,
-    top: Constant<U<7>>,
+    high: Constant<U<7>>,
     place: Constant<U<1>>,
     one: Constant<U<7>>,
     bit_one: Constant<U<Q>>,
@@ -83,7 +83,7 @@ impl<const D: usize, const Q: usize> Default for Divide<D, Q> {
             difference: Signal::default(),
             shifted: Signal::default(),
             size: Constant::new(U::new(Q as u128)),
-            top: Constant::new(U::new(Q as u128 - 1)),
+            high: Constant::new(U::new(Q as u128 - 1)),
             place: Constant::new(U::new(1)),
             one: Constant::new(U::new(1)),
             bit_one: Constant::new(U::new(1)),
@@ -97,7 +97,7 @@ impl<const D: usize, const Q: usize> Logic for Divide<D, Q> {
         dff_setup!(self, clock, left, finished, by, rest, bits);
 
         // One step.
-        self.next_bit.next = self.bits.q.val().get_bits::<1>(self.top.val().index());
+        self.next_bit.next = self.bits.q.val().get_bits::<1>(self.high.val().index());
         self.low.next = unsigned_cast_wide(self.next_bit.val());
         self.wide.next = unsigned_cast_wide(self.rest.q.val());
         self.trial.next = (self.wide.val() << self.place.val()) | self.low.val();
