@@ -17,14 +17,20 @@ pub const fn floor_shift(value: i128, shift: u32) -> i128 {
 /// The one saturation rule: clamps to `+-(2^bits - 1)` and says whether it had to.
 #[inline(always)]
 pub const fn saturate(value: i128, bits: u32) -> (i64, bool) {
-    let limit = (1i128 << bits) - 1;
-    if value > limit {
-        (limit as i64, true)
-    } else if value < -limit {
-        (-limit as i64, true)
+    let narrow = value as i64;
+    // Nearly every value fits, and 64 bits are enough to see it.
+    if narrow as i128 == value && narrow.unsigned_abs() < 1 << bits {
+        (narrow, false)
     } else {
-        (value as i64, false)
+        (limit_towards(value, bits), true)
     }
+}
+
+/// The end of the symmetric range of `bits` bits on the side of `value`.
+#[cold]
+const fn limit_towards(value: i128, bits: u32) -> i64 {
+    let limit = ((1u64 << bits) - 1) as i64;
+    if value > 0 { limit } else { -limit }
 }
 
 /// Fraction bits of a price unit: a price is in tick / 2^8.
