@@ -79,7 +79,8 @@ pub fn cube_root(n: u128) -> u64 {
 
 /// Floor of the cube root of a number below 2^63.
 ///
-/// A table of 256 roots gives seven bits, two Newton steps the rest, a comparison the last unit.
+/// A line between two of 257 roots gives fifteen bits, one Newton step the rest, a comparison the last
+/// unit.
 #[inline]
 pub fn cube_root_63(n: u64) -> u64 {
     if n == 0 {
@@ -88,10 +89,10 @@ pub fn cube_root_63(n: u64) -> u64 {
     // Bring n to [2^60, 2^63) by a power of eight, and the root back by the power of two.
     let lift = (n.leading_zeros() - 1) / 3;
     let m = n << (3 * lift);
-    let mut root = u64::from(CUBE_ROOTS[(m >> 55) as usize]);
-    root = (2 * root + m / (root * root)) / 3;
-    root = (2 * root + m / (root * root)) / 3;
-    let mut root = root >> lift;
+    let (part, fraction) = ((m >> 55) as usize, (m >> 39) & 0xffff);
+    let (low, high) = (u64::from(CUBE_ROOTS[part]), u64::from(CUBE_ROOTS[part + 1]));
+    let line = low + (((high - low) * fraction) >> 16);
+    let mut root = ((2 * line + m / (line * line)) / 3) >> lift;
     // root^3 stays below 2^64: root < 2^21 + 1.
     while root * root * root > n {
         root -= 1;
@@ -102,12 +103,12 @@ pub fn cube_root_63(n: u64) -> u64 {
     root
 }
 
-/// Roots at the middle of each of 256 parts of [0, 2^63).
-static CUBE_ROOTS: [u32; 256] = {
-    let mut table = [0u32; 256];
+/// Roots at the ends of 256 parts of [0, 2^63).
+static CUBE_ROOTS: [u32; 257] = {
+    let mut table = [0u32; 257];
     let mut i = 0;
-    while i < 256 {
-        let n = ((i as u64) << 55) + (1 << 54);
+    while i < table.len() {
+        let n = (i as u64) << 55;
         let mut root = 0u64;
         let mut bit = 1u64 << 20;
         while bit > 0 {
