@@ -223,10 +223,11 @@ pub fn sums(rows: &Rows, table: &NormalTable, x: i32, first: usize, last: usize)
     GroupSums { inverse: groups[0].total(), linear: groups[1].total() }
 }
 
-/// `row::normal` at four `x` for one row: what a trade adds to four neighbouring nodes.
+/// `row::normal` at four `x` for one row: what a trade adds to four neighbouring nodes. Only the low
+/// halves of what is returned count.
 #[target_feature(enable = "avx2")]
 #[inline]
-pub fn normal_at_four(table: &NormalTable, a: u32, b: i64, x: [i32; 4]) -> [(i32, i32); 4] {
+pub fn normal_at_four(table: &NormalTable, a: u32, b: i64, x: [i32; 4]) -> [[i64; 4]; 2] {
     let x = _mm256_setr_epi64x(i64::from(x[0]), i64::from(x[1]), i64::from(x[2]), i64::from(x[3]));
     let s = _mm256_add_epi64(_mm256_mul_epi32(_mm256_set1_epi64x(i64::from(a)), x), _mm256_set1_epi64x(b));
     let [(h, phi)] = normal4(table, [s]);
@@ -236,5 +237,5 @@ pub fn normal_at_four(table: &NormalTable, a: u32, b: i64, x: [i32; 4]) -> [(i32
         _mm256_storeu_si256(out[0].as_mut_ptr().cast(), h);
         _mm256_storeu_si256(out[1].as_mut_ptr().cast(), phi);
     }
-    core::array::from_fn(|i| (out[0][i] as i32, out[1][i] as i32))
+    out
 }

@@ -15,7 +15,9 @@
 //! * a weight is below 2^31 in size; the weighted sum of sizes (`gross`) is below 2^34 per kind of
 //!   weight; a row that would pass this contributes nothing and raises `out_of_range`;
 //! * `constant` is the sum of `Shape::constant` over the rows, per group;
-//! * option rows are in the packed arrays, all other rows are zero there.
+//! * in the packed arrays, the weights of rows that are no options are zero.
+
+use core::hint::black_box;
 
 use hedgewire_abi::Reason;
 use hedgewire_abi::command::{OpenBank, WriteRow, code};
@@ -27,69 +29,64 @@ use hedgewire_abi::format::{
 
 use crate::row::Shape;
 
-/// Packed rows of one bank, for all slots, in the layout that four rows at once are read in. The
-/// packed arrays have one row of padding.
+/// Rows of one bank, for all slots. The packed arrays are in the layout that four rows at once are
+/// read in, and have one row of padding.
 #[derive(Default)]
 pub struct Rows {
-    /// `a` in the low half, delta weight in the high half.
+    /// Packed: `Shape::a` in the low half, an option's delta weight in the high half.
     pub a_delta: Vec<u64>,
-    /// Intercept of u, 2^-50.
+    /// Packed: `Shape::b`.
     pub b: Vec<i64>,
-    /// Gamma weight in the low half, vega weight in the high half.
+    /// Packed: an option's gamma weight in the low half, its vega weight in the high half.
     pub gamma_vega: Vec<u64>,
     /// One bit per slot: the row is in the linear group. A word is a block of 64 slots.
     pub linear: Vec<u64>,
-    /// The rows as they were written.
+    /// What the packed arrays do not say of the rows.
     pub spec: Vec<RowSpec>,
     /// Slots of range rows, per underlying from its first slot on.
     pub ranges: Vec<u32>,
 }
 
-/// One row as it was written.
+/// One row without its shape, which is in the packed arrays. A trade of a row that has not been used
+/// lately waits for memory: the smaller this is, the more rows the caches hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(align(32))]
 pub struct RowSpec {
-    /// Kind, group and place on the price axis.
-    pub shape: Shape,
-    /// Weights of one lot: delta, gamma, vega.
-    pub omega: [i32; 3],
+    /// `Shape::kind`.
+    pub kind: u8,
     /// Right shifts of quantity times omega.
     pub shift: [u8; 3],
-    /// The opening of the bank that it was written in.
-    pub epoch: u32,
+    /// Weights of one lot: delta, gamma, vega.
+    pub omega: [i32; 3],
     /// Weights at the present quantity.
     pub weight: [i32; 3],
+    /// The opening of the bank that it was written in.
+    pub epoch: u32,
 }
+
+const _: () = assert!(size_of::<RowSpec>() == 32);
 
 impl RowSpec {
     /// Reads a row command, refusing what is outside its range.
-    pub fn read(row: &WriteRow, epoch: u32) -> Result<Self, Reason> {
+    pub fn read(row: &WriteRow, epoch: u32) -> Result<(Shape, Self), Reason> {
+        let shape = Shape {
+            kind: row.row_kind,
+            linear: row.group == code::GROUP_LINEAR,
+            a: row.a,
+            b: if row.row_kind == code::RANGE { row.b } else { row.b.wrapping_shl(U_BITS - B_BITS) },
+        };
         let spec = Self {
-            shape: Shape {
-                kind: row.row_kind,
-                linear: row.group == code::GROUP_LINEAR,
-                a: row.a,
-                b: if row.row_kind == code::RANGE { row.b } else { row.b.wrapping_shl(U_BITS - B_BITS) },
-            },
-            omega: [row.omega_delta, row.omega_gamma, row.omega_vega],
+            kind: row.row_kind,
             shift: [row.shift_delta, row.shift_gamma, row.shift_vega],
-            epoch,
+            omega: [row.omega_delta, row.omega_gamma, row.omega_vega],
             weight: [0; 3],
+            epoch,
         };
         let in_range = row.row_kind <= code::RANGE
             && row.group <= code::GROUP_LINEAR
             && spec.shift.iter().all(|&shift| shift <= WEIGHT_SHIFT_MAX)
-            && spec.place_in_range(row.b);
-        if in_range { Ok(spec) } else { Err(Reason::ValueRange) }
-    }
-
-    /// Whether `a` and the `b` of the wire are legal for the kind.
-    fn place_in_range(&self, b: i64) -> bool {
-        let a = i64::from(self.shape.a);
-        match self.shape.kind {
-            code::CALL | code::PUT => self.shape.a <= A_MAX && (-B_MAX..=B_MAX).contains(&b),
-            code::RANGE => a <= b && b <= EDGE_MAX,
-            _ => a == 0 && b == 0,
-        }
+            && place_in_range(row);
+        if in_range { Ok((shape, spec)) } else { Err(Reason::ValueRange) }
     }
 
     /// Weights at `quantity` lots, or `None` if one does not fit 31 bits.
@@ -104,13 +101,14 @@ impl RowSpec {
         }
         Some(weights)
     }
+}
 
-    fn is_saturated(&self) -> bool {
-        matches!(self.shape.kind, code::CALL | code::PUT) && self.shape.a == A_MAX
-    }
-
-    fn is_option(&self) -> bool {
-        matches!(self.shape.kind, code::CALL | code::PUT)
+/// Whether `a` and `b` are legal for the kind.
+fn place_in_range(row: &WriteRow) -> bool {
+    match row.row_kind {
+        code::CALL | code::PUT => row.a <= A_MAX && (-B_MAX..=B_MAX).contains(&row.b),
+        code::RANGE => i64::from(row.a) <= row.b && row.b <= EDGE_MAX,
+        _ => row.a == 0 && row.b == 0,
     }
 }
 
@@ -137,23 +135,43 @@ impl Rows {
         self.spec.len()
     }
 
-    /// Packs the row at `slot`, just written, for the vector form.
-    fn pack(&mut self, slot: usize) {
-        let spec = &self.spec[slot];
-        self.b[slot] = if spec.is_option() { spec.shape.b } else { 0 };
-        let bit = 1 << (slot % 64);
-        self.linear[slot / 64] =
-            if spec.shape.linear { self.linear[slot / 64] | bit } else { self.linear[slot / 64] & !bit };
-        self.pack_weights(slot);
+    /// Where the row at `slot` is on the price axis.
+    #[inline]
+    pub fn shape(&self, slot: usize) -> Shape {
+        Shape {
+            kind: self.spec[slot].kind,
+            linear: self.linear[slot / 64] >> (slot % 64) & 1 == 1,
+            a: self.a_delta[slot] as u32,
+            b: self.b[slot],
+        }
     }
 
-    /// Packs what a trade changes: fewer cache lines than all of the row.
-    fn pack_weights(&mut self, slot: usize) {
-        let spec = &self.spec[slot];
-        let on = u64::from(spec.is_option());
-        let word = |low: u32, high: i32| (u64::from(low) | (u64::from(high as u32) << 32)) * on;
-        self.a_delta[slot] = word(spec.shape.a, spec.weight[0]);
-        self.gamma_vega[slot] = word(spec.weight[1] as u32, spec.weight[2]);
+    /// Takes a row in whose weights are still zero.
+    fn put(&mut self, slot: usize, shape: Shape, spec: RowSpec) {
+        self.spec[slot] = spec;
+        self.a_delta[slot] = u64::from(shape.a);
+        self.b[slot] = shape.b;
+        self.gamma_vega[slot] = 0;
+        let bit = 1 << (slot % 64);
+        self.linear[slot / 64] =
+            if shape.linear { self.linear[slot / 64] | bit } else { self.linear[slot / 64] & !bit };
+    }
+
+    /// Gives the row at `slot`, of that shape, other weights.
+    fn set_weights(&mut self, slot: usize, shape: &Shape, weight: [i32; 3]) {
+        self.spec[slot].weight = weight;
+        if shape.is_option() {
+            let word = |low: u32, high: i32| u64::from(low) | (u64::from(high as u32) << 32);
+            self.a_delta[slot] = word(shape.a, weight[0]);
+            self.gamma_vega[slot] = word(weight[1] as u32, weight[2]);
+        }
+    }
+
+    /// Asks for the packed cache lines that a trade of the row needs: so they come from memory together, and
+    /// not one after the other when what is stored into them is carried out.
+    #[inline(always)]
+    pub fn fetch(&self, slot: usize) {
+        black_box((self.a_delta[slot], self.b[slot], self.gamma_vega[slot]));
     }
 }
 
@@ -326,7 +344,7 @@ impl Bank {
         rows: &mut Rows,
         first: usize,
         slot: usize,
-        spec: RowSpec,
+        (shape, spec): (Shape, RowSpec),
         quantity: i32,
     ) -> Result<(), Reason> {
         let Stage::Open(written) = self.stage else { return Err(Reason::BankClosed) };
@@ -335,21 +353,20 @@ impl Bank {
             self.retract(rows, first, slot);
         }
         self.stage = Stage::Open(written + u32::from(!again));
-        self.saturated += u32::from(spec.is_saturated());
-        if spec.shape.kind == code::RANGE {
+        self.saturated += u32::from(shape.is_saturated());
+        if shape.kind == code::RANGE {
             rows.ranges[first + self.range_count as usize] = slot as u32;
             self.range_count += 1;
         }
-        rows.spec[slot] = spec;
+        rows.put(slot, shape, spec);
         self.reweigh(rows, slot, quantity);
-        rows.pack(slot);
         Ok(())
     }
 
     /// Takes a row out that is about to be written a second time.
     fn retract(&mut self, rows: &mut Rows, first: usize, slot: usize) {
         self.reweigh(rows, slot, 0);
-        self.saturated -= u32::from(rows.spec[slot].is_saturated());
+        self.saturated -= u32::from(rows.shape(slot).is_saturated());
         let list = &mut rows.ranges[first..first + self.range_count as usize];
         if let Some(at) = list.iter().position(|&listed| listed == slot as u32) {
             list.swap(at, self.range_count as usize - 1);
@@ -364,9 +381,10 @@ impl Bank {
     }
 
     /// Gives the row at `slot` the weights of `quantity`, or none if those do not fit.
+    #[inline]
     pub fn reweigh(&mut self, rows: &mut Rows, slot: usize, quantity: i32) -> Reweighed {
-        let old = rows.spec[slot];
-        let factor = old.shape.gross_factor();
+        let (shape, old) = (rows.shape(slot), rows.spec[slot]);
+        let factor = shape.gross_factor();
         let size = |w: i32| i64::from(w).abs() * factor;
         let rest: [i64; 3] = core::array::from_fn(|i| self.gross[i] - size(old.weight[i]));
         let fits = |w: &[i32; 3]| (0..3).all(|i| rest[i] + size(w[i]) < GROSS_MAX);
@@ -375,9 +393,8 @@ impl Bank {
         let weight = fitting.unwrap_or([0; 3]);
         self.gross = core::array::from_fn(|i| rest[i] + size(weight[i]));
         let change: [i64; 3] = core::array::from_fn(|i| i64::from(weight[i]) - i64::from(old.weight[i]));
-        self.constant[usize::from(old.shape.linear)] += old.shape.constant(change[0]);
-        rows.spec[slot].weight = weight;
-        rows.pack_weights(slot);
+        self.constant[usize::from(shape.linear)] += shape.constant(change[0]);
+        rows.set_weights(slot, &shape, weight);
         Reweighed { change, fits: fitting.is_some() }
     }
 }

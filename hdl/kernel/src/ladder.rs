@@ -62,10 +62,10 @@ impl Source<'_> {
         }
         let at = Ratios { x, ..Ratios::default() };
         let mut sums = GroupSums::default();
-        for spec in &self.rows.spec[first..last] {
-            if spec.shape.kind != code::RANGE {
-                let weight = spec.weight.map(i64::from);
-                sums.group(spec.shape.linear).add(spec.shape.contribution(self.normal, &at, weight));
+        for slot in first..last {
+            let shape = self.rows.shape(slot);
+            if shape.kind != code::RANGE {
+                self.add_row(slot, &shape, &at, &mut sums);
             }
         }
         sums
@@ -78,16 +78,20 @@ impl Source<'_> {
 
     fn add_ranges(&self, at: &Ratios, sums: &mut GroupSums) {
         for slot in self.range_slots() {
-            let spec = &self.rows.spec[slot];
-            let weight = spec.weight.map(i64::from);
-            sums.group(spec.shape.linear).add(spec.shape.contribution(self.normal, at, weight));
+            self.add_row(slot, &self.rows.shape(slot), at, sums);
         }
+    }
+
+    #[inline]
+    fn add_row(&self, slot: usize, shape: &Shape, at: &Ratios, sums: &mut GroupSums) {
+        let weight = self.rows.spec[slot].weight.map(i64::from);
+        sums.group(shape.linear).add(shape.contribution(self.normal, at, weight));
     }
 
     /// Whether the edge of a range row lies between two nodes.
     fn has_edge_between(&self, low: &Ratios, high: &Ratios) -> bool {
         self.range_slots().any(|slot| {
-            let shape = &self.rows.spec[slot].shape;
+            let shape = self.rows.shape(slot);
             shape.range_region(low) != shape.range_region(high)
         })
     }
@@ -123,8 +127,9 @@ impl Source<'_> {
     /// optimal hedge, whose own coin delta moves with the price: its change per unit of log price is
     /// gamma + delta - target.
     fn band_gamma(&self, gamma: i64, delta: i64) -> u64 {
-        let drift = if self.bank.scale.hedge_drifts() { i128::from(delta) - i128::from(self.target) } else { 0 };
-        saturate(i128::from(gamma) + drift, GAMMA_BITS).0.unsigned_abs()
+        // Delta is below 2^46 and the target below 2^61: 64 bits hold the sum.
+        let drift = if self.bank.scale.hedge_drifts() { delta - self.target } else { 0 };
+        (gamma + drift).unsigned_abs().min((1 << GAMMA_BITS) - 1)
     }
 
     /// The band at the price of an exact pass.
@@ -170,15 +175,15 @@ impl NodeValue {
         let (r, f) = (i128::from(at.inverse), i128::from(step_ratio));
         let inverse_delta = (i128::from(sums.inverse.delta) + i128::from(bank.constant[0])) * r;
         let linear_delta = i128::from(sums.linear.delta) + i128::from(bank.constant[1]);
-        let combine = |linear: i64, inverse: i64| (i128::from(linear) << RATIO_BITS) + i128::from(inverse) * r;
-        let gamma = combine(sums.linear.gamma, sums.inverse.gamma) >> RATIO_BITS;
+        let combine = |linear: i64, inverse: i64| i128::from(linear) + ((i128::from(inverse) * r) >> RATIO_BITS);
+        let gamma = combine(sums.linear.gamma, sums.inverse.gamma);
         // d/dx of e^-x I is e^-x (G - I): the -I is the drift of the inverse group.
         let drift = inverse_delta >> RATIO_BITS;
         let (delta, delta_saturated) = saturate(((linear_delta << RATIO_BITS) + inverse_delta) >> 53, VALUE_BITS);
         let slope = ((gamma * f) >> scale.slope_shift()) - ((drift * f) >> 62);
         let (slope, slope_saturated) = saturate(slope, VALUE_BITS);
         let (gamma, gamma_saturated) = saturate((gamma >> scale.gamma_shift()) - (drift >> 22), GAMMA_BITS);
-        let (vega, vega_saturated) = saturate(combine(sums.linear.vega, sums.inverse.vega) >> 54, VALUE_BITS);
+        let (vega, vega_saturated) = saturate(combine(sums.linear.vega, sums.inverse.vega) >> 23, VALUE_BITS);
         let saturated = delta_saturated | slope_saturated | gamma_saturated | vega_saturated;
         Self { delta, slope, gamma, vega, saturated, version: 0 }
     }
@@ -519,9 +524,8 @@ impl Ladder {
     /// Applies pending trades to the nodes `first..=last`.
     fn catch_up(&mut self, source: &Source, first: usize, last: usize) {
         #[cfg(target_arch = "x86_64")]
-        if source.form == Form::Avx2 && last - first == 3 {
-            // SAFETY: this form is only ever chosen after the CPU was found to have AVX2.
-            unsafe { self.catch_up_four(source, first) };
+        if last - first == 3 {
+            self.catch_up_four(source, first);
         }
         for node in &mut self.nodes[first..=last] {
             while node.applied != self.log_head {
@@ -533,23 +537,26 @@ impl Ladder {
         }
     }
 
-    /// The options among what is pending, at four nodes at once, as long as the four agree.
+    /// The options among what is pending, at four nodes at once, as long as the four agree. Products are
+    /// taken one by one: there is no vector product of 64 bits, and what stands in for it costs more.
     #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
     fn catch_up_four(&mut self, source: &Source, first: usize) {
+        if source.form != Form::Avx2 {
+            return;
+        }
         let Some(nodes) = self.nodes[first..].first_chunk_mut::<4>() else { return };
         let x = [nodes[0].at.x, nodes[1].at.x, nodes[2].at.x, nodes[3].at.x];
         loop {
             let applied = nodes[0].applied;
             let pending = &self.log[(applied % LOG_CAPACITY) as usize];
             let agree = nodes.iter().all(|node| node.applied == applied);
-            let is_option = matches!(pending.shape.kind, code::CALL | code::PUT);
-            if applied == self.log_head || !agree || !is_option {
+            if applied == self.log_head || !agree || !pending.shape.is_option() {
                 return;
             }
-            let normal = crate::avx2::normal_at_four(source.normal, pending.shape.a, pending.shape.b, x);
-            for (node, (h, phi)) in nodes.iter_mut().zip(normal) {
-                let (h, phi) = (i64::from(h), i64::from(phi));
+            // SAFETY: this form is only ever chosen after the CPU was found to have AVX2.
+            let normal = unsafe { crate::avx2::normal_at_four(source.normal, pending.shape.a, pending.shape.b, x) };
+            for (k, node) in nodes.iter_mut().enumerate() {
+                let [h, phi] = normal.map(|four| i64::from(four[k] as i32));
                 let sums = crate::row::Sums {
                     delta: pending.change[0] * h,
                     gamma: pending.change[1] * phi,

@@ -437,9 +437,9 @@ impl Kernel {
             return Err(Reason::BankClosed);
         }
         let bank = &mut underlying.banks[shadow];
-        let spec = RowSpec::read(row, bank.epoch)?;
+        let written = RowSpec::read(row, bank.epoch)?;
         let slot = row.slot as usize;
-        bank.write(&mut self.rows[shadow], underlying.slots.0, slot, spec, self.quantities[slot])?;
+        bank.write(&mut self.rows[shadow], underlying.slots.0, slot, written, self.quantities[slot])?;
         self.accepted(command)
     }
 

@@ -12,7 +12,7 @@
 //! `z` below 2^30, so a product is below 2^61.
 
 use hedgewire_abi::command::code;
-use hedgewire_abi::format::TABLE_ENTRIES;
+use hedgewire_abi::format::{A_MAX, TABLE_ENTRIES};
 
 use crate::elementary::Ratios;
 use crate::tables::{HALF_STEP, NormalTable};
@@ -98,6 +98,17 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// Whether the row is an option.
+    #[inline]
+    pub fn is_option(&self) -> bool {
+        matches!(self.kind, code::CALL | code::PUT)
+    }
+
+    /// Whether an option is steeper than its format can say.
+    pub fn is_saturated(&self) -> bool {
+        self.is_option() && self.a == A_MAX
+    }
+
     /// What the row adds to its group at a price, with weights `w` (delta, gamma, vega).
     #[inline]
     pub fn contribution(&self, table: &NormalTable, at: &Ratios, w: [i64; 3]) -> Sums {
@@ -147,12 +158,14 @@ impl Shape {
     /// w Phi = w/2 + w H, and w (Phi - 1) = -w/2 + w H.
     #[inline]
     pub fn constant(&self, w: i64) -> i64 {
-        match self.kind {
-            code::CALL => w << 28,
-            code::PUT => -(w << 28),
-            code::CONSTANT => w << 29,
+        // A factor and no choice of formulas: whether a row is a call or a put cannot be predicted.
+        let halves = match self.kind {
+            code::CALL => 1,
+            code::PUT => -1,
+            code::CONSTANT => 2,
             _ => 0,
-        }
+        };
+        (w << 28) * halves
     }
 
     /// How often the size of a weight counts towards the gross limit, so that sums stay below 2^63.

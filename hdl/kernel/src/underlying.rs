@@ -195,13 +195,14 @@ impl Underlying {
             if !self.banks[bank].holds(&rows[bank], slot) {
                 continue;
             }
+            rows[bank].fetch(slot);
             let reweighed = self.banks[bank].reweigh(&mut rows[bank], slot, quantity);
             fits &= reweighed.fits || bank != self.active;
             let change = reweighed.change;
             if change == [0; 3] || !self.ladders[bank].is_started() {
                 continue;
             }
-            let shape = rows[bank].spec[slot].shape;
+            let shape = rows[bank].shape(slot);
             let (ladder, source) = self.parts(bank, shared, rows, form);
             ladder.record(&source, shape, change);
         }
