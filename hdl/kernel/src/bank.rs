@@ -339,6 +339,7 @@ impl Bank {
     }
 
     /// Writes a row at `slot` with the slot's quantity. `first` is the underlying's first slot.
+    #[inline]
     pub fn write(
         &mut self,
         rows: &mut Rows,

@@ -387,6 +387,7 @@ impl Ladder {
     }
 
     /// Takes note of a changed weight. Cheap: nodes catch up when they are looked at.
+    #[inline]
     pub fn record(&mut self, source: &Source, shape: Shape, change: [i64; 3]) {
         if let Progress::Nodes { row, .. } = &mut self.progress {
             // The rows of the node at hand are half summed: begin it again.
