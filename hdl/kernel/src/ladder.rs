@@ -512,11 +512,10 @@ impl Ladder {
     pub fn refresh(&mut self, source: &Source, index: usize) {
         let (first, last) = self.around(index);
         self.catch_up(source, first, last);
-        for node in first..=last {
-            if self.values[node].version != self.version {
-                let n = &self.nodes[node];
-                self.values[node] =
-                    NodeValue { version: self.version, ..NodeValue::new(&n.sums, source.bank, &n.at, n.step_ratio) };
+        let version = self.version;
+        for (node, value) in self.nodes[first..=last].iter().zip(&mut self.values[first..=last]) {
+            if value.version != version {
+                *value = NodeValue { version, ..NodeValue::new(&node.sums, source.bank, &node.at, node.step_ratio) };
             }
         }
         self.intervals[index] = self.make_interval(source, index);
