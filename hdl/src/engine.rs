@@ -1,1 +1,1271 @@
-//! Placeholder.
+//! The ladder engine: builds ladders, keeps them true to every trade, and makes exact passes.
+//!
+//! ```text
+//!   sequencer -- op --> +-------------------------------- engine ---------------------------------+
+//!                       |  RatioUnit -> Lanes (a pass) -> sums of a node -> node memory           |
+//!   front -- wanted --> |  node memory -> NodeUnit -> window of 4 values -> IntervalUnit          |
+//!                       |                                                   -> interval memory ---|--> front
+//!                       |  a trade: changed row at every node through lane 0, added to the sums   |
+//!                       +-------------------------------------------------------------------------+
+//! ```
+//!
+//! A ladder is number `2 underlying + bank`. Its life:
+//!
+//! ```text
+//!            BUILD                 last node              last interval
+//!   empty ---------> nodes ... ---------------> built ... -------------> settled
+//!     ^                ^                          ^                         |
+//!     +-- OPEN, CLEAR, CONFIGURE                  +-- a trade, a new target-+
+//! ```
+//!
+//! What it works on, highest first: an operation of the sequencer; nodes that lack a trade; the
+//! interval that the front waits for; the ladder at the scan pointer, one node or one interval at a
+//! time. While `halt` is up nothing new of the last two begins, a node's pass is dropped (it is begun
+//! again later) and `halted` follows.
+//!
+//! Invariants:
+//! * node sums are exact, so a node with a trade added equals a rebuilt one;
+//! * an interval is given to the front only when it follows from nodes that hold every trade:
+//!   `settled`, below `finish_next` of the ladder being finished, or the one `fresh` interval;
+//! * the interval memory is written one cycle before that is said, because the front reads it one
+//!   cycle ahead.
+
+use hedgewire_abi::format::{DENSITY_BITS, GUARD_BITS};
+use rust_hdl::prelude::*;
+
+use crate::elementary::RatioUnit;
+use crate::finish::{IntervalUnit, NodeUnit};
+use crate::lanes::Lanes;
+use crate::primitive::{LookUp, Ram};
+use crate::record::{Contribution, ExactGreeks, Interval, NodeValue, Ratios, Row, Scale, Sums};
+use crate::signal::*;
+
+/// What the sequencer can ask for, with `halted` up.
+#[derive(LogicState, Clone, Copy, Debug, PartialEq)]
+pub enum EngineOp {
+    /// Forgets both ladders, scales and targets of an underlying (`ladder` is its first), takes its slots.
+    Configure,
+    /// Takes scale and target of a bank; its ladder is empty.
+    Open,
+    /// Starts a ladder around `price`; `ok` says whether the rows reach its ends.
+    Build,
+    /// Takes the changes of a row in both banks (`ladder` is the active one).
+    Trade,
+    /// Takes the target in the units of both banks (`ladder` is the underlying's first).
+    Retarget,
+    /// One pass over the rows at `price`; `ok` says whether they reach.
+    Exact,
+    /// Forgets a ladder.
+    Clear,
+}
+
+/// Sizes of a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CardSizes {
+    /// Slots of all underlyings together; a multiple of 64.
+    pub rows: usize,
+    /// Most intervals of a ladder.
+    pub intervals: usize,
+    /// Underlyings, at most 32.
+    pub underlyings: usize,
+}
+
+/// Where a ladder lies on the price axis, and how far it is.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct LadderParams {
+    pub low: U<32>,
+    pub shift: U<5>,
+    pub count: U<15>,
+    /// 0 empty, 1 nodes, 2 built.
+    pub stage: U<2>,
+    /// Next node to sum.
+    pub node: U<15>,
+}
+
+/// The slots of an underlying.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Slots {
+    pub first: U<20>,
+    pub count: U<21>,
+}
+
+/// What a node knows beside its sums.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct NodeAt {
+    pub at: Ratios,
+    pub step_ratio: U<34>,
+    pub edge_before: Bit,
+}
+
+/// Sums of regions of range rows at a node; see `Lanes`.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Regions {
+    pub inverse: U<22>,
+    pub linear: U<22>,
+}
+
+/// What a swap reports of a settled ladder.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Summary {
+    pub error_bound: U<32>,
+    pub exact_intervals: U<15>,
+}
+
+/// `address = ladder * stride + index`. Combinational.
+#[derive(LogicBlock)]
+pub struct Strided {
+    pub ladder: Signal<In, U<9>>,
+    pub index: Signal<In, U<15>>,
+    pub address: Signal<Out, U<24>>,
+    _stride: Box<usize>,
+}
+
+impl Strided {
+    /// Addresses of a memory with `stride` words a ladder.
+    pub fn new(stride: usize) -> Self {
+        Self {
+            ladder: Signal::default(),
+            index: Signal::default(),
+            address: Signal::default(),
+            _stride: Box::new(stride),
+        }
+    }
+}
+
+impl Logic for Strided {
+    fn update(&mut self) {
+        let base = self.ladder.val().raw() * (*self._stride as u128);
+        self.address.next = U::new(base + self.index.val().raw());
+    }
+    fn connect(&mut self) {
+        self.address.connect();
+    }
+    fn hdl(&self) -> Verilog {
+        Verilog::Custom(format!(
+            "wire [23:0] wide = {{15'd0, ladder}};\nalways @(*) address = wide * 24'd{} + {{9'd0, index}};",
+            self._stride
+        ))
+    }
+}
+
+#[derive(LogicState, Clone, Copy, Debug, PartialEq)]
+enum State {
+    Idle,
+    /// One ladder, or each of an underlying's two, takes what the operation brings.
+    Each,
+    /// BUILD: both ends within reach?
+    ReachLow,
+    ReachHigh,
+    /// TRADE: the nodes around the price first.
+    Quick,
+    /// A changed row goes through the nodes of a ladder.
+    Aim,
+    Update,
+    /// The values around an interval, and the interval.
+    Window,
+    Load,
+    Interval,
+    IntervalDone,
+    IntervalSaid,
+    /// One node of a build.
+    NodeRatio,
+    NodePass,
+    NodeDrop,
+    /// An exact pass.
+    ExactRatio,
+    ExactPass,
+    ExactValue,
+    ExactBand,
+}
+
+/// The ladder engine with `N` lanes.
+#[derive(LogicBlock)]
+pub struct Engine<const N: usize> {
+    pub clock: Signal<In, Clock>,
+    pub reset: Signal<In, Bit>,
+
+    // ---- operations of the sequencer
+    pub start: Signal<In, Bit>,
+    pub op: Signal<In, EngineOp>,
+    pub ladder: Signal<In, U<9>>,
+    pub slots: Signal<In, Slots>,
+    pub scale: Signal<In, Scale>,
+    pub target: Signal<In, U<62>>,
+    pub other_target: Signal<In, U<62>>,
+    pub price: Signal<In, U<32>>,
+    pub has_price: Signal<In, Bit>,
+    pub shift: Signal<In, U<5>>,
+    pub intervals: Signal<In, U<15>>,
+    pub changed0: Signal<In, Bit>,
+    pub changed1: Signal<In, Bit>,
+    pub change0: Signal<In, Row>,
+    pub change1: Signal<In, Row>,
+    pub done: Signal<Out, Bit>,
+    pub ok: Signal<Out, Bit>,
+    pub greeks: Signal<Out, ExactGreeks>,
+    pub halt: Signal<In, Bit>,
+    pub halted: Signal<Out, Bit>,
+
+    // ---- what the sequencer reads
+    pub look_ladder: Signal<In, U<9>>,
+    pub look_params: Signal<Out, LadderParams>,
+    pub look_scale: Signal<Out, Scale>,
+    pub look_summary: Signal<Out, Summary>,
+
+    // ---- what the front reads
+    pub front_ladder: Signal<In, U<9>>,
+    pub front_params: Signal<Out, LadderParams>,
+    pub read_ladder: Signal<In, U<9>>,
+    pub read_index: Signal<In, U<15>>,
+    pub read_interval: Signal<Out, Interval>,
+    /// It is answered by an exact pass.
+    pub read_exact: Signal<Out, Bit>,
+    pub settled: Signal<Out, U<64>>,
+    pub finish_ladder: Signal<Out, U<9>>,
+    pub finish_next: Signal<Out, U<15>>,
+    pub finish_valid: Signal<Out, Bit>,
+    pub fresh_ladder: Signal<Out, U<9>>,
+    pub fresh_index: Signal<Out, U<15>>,
+    pub fresh_valid: Signal<Out, Bit>,
+    pub wanted: Signal<In, Bit>,
+    pub wanted_ladder: Signal<In, U<9>>,
+    pub wanted_index: Signal<In, U<15>>,
+
+    // ---- the bank
+    pub bank_address: Signal<Out, U<9>>,
+    pub constant_inverse: Signal<In, U<64>>,
+    pub constant_linear: Signal<In, U<64>>,
+    pub row_write: Signal<In, Bit>,
+    pub row_bank: Signal<In, Bit>,
+    pub row_slot: Signal<In, U<20>>,
+    pub row: Signal<In, Row>,
+
+    // ---- units
+    lanes: Lanes<N>,
+    ratio: RatioUnit,
+    node: NodeUnit,
+    interval: IntervalUnit,
+
+    // ---- memories
+    params: LookUp<LadderParams, 9>,
+    params_look: LookUp<LadderParams, 9>,
+    params_front: LookUp<LadderParams, 9>,
+    scales: LookUp<Scale, 9>,
+    scales_look: LookUp<Scale, 9>,
+    targets: LookUp<U<62>, 9>,
+    slots_of: LookUp<Slots, 8>,
+    regions: LookUp<Regions, 9>,
+    summaries: LookUp<Summary, 9>,
+    sums: Ram<Sums, 24>,
+    ats: Ram<NodeAt, 24>,
+    intervals_of: Ram<Interval, 24>,
+    /// Whether an interval's error says that it has none.
+    exacts: Ram<Bit, 24>,
+    sums_read: Strided,
+    sums_write: Strided,
+    ats_read: Strided,
+    interval_read: Strided,
+    interval_write: Strided,
+
+    // ---- state
+    state: DFF<State>,
+    job_op: DFF<EngineOp>,
+    job_ladder: DFF<U<9>>,
+    job_index: DFF<U<15>>,
+    job_price: DFF<U<32>>,
+    job_high: DFF<U<32>>,
+    is_second: DFF<Bit>,
+    /// The interval at hand is the next one of the ladder being finished.
+    is_finish: DFF<Bit>,
+    /// The interval at hand is the one that a trade is decided on.
+    is_quick: DFF<Bit>,
+    scan: DFF<U<9>>,
+    settled_bits: DFF<U<64>>,
+    finish_at: DFF<U<9>>,
+    finish_to: DFF<U<15>>,
+    finish_on: DFF<Bit>,
+    fresh_at: DFF<U<9>>,
+    fresh_to: DFF<U<15>>,
+    fresh_on: DFF<Bit>,
+    bound: DFF<U<32>>,
+    exact_count: DFF<U<15>>,
+    /// Of the interval just made.
+    error: DFF<U<32>>,
+    band: DFF<U<44>>,
+    is_ok: DFF<Bit>,
+    is_done: DFF<Bit>,
+
+    // ---- ratios, one node ahead of the pass
+    ratio_busy: DFF<Bit>,
+    ratio_valid: DFF<Bit>,
+    ratio_asked: DFF<Bit>,
+    ratio_node: DFF<U<15>>,
+    ratio_ladder: DFF<U<9>>,
+    pass_at: DFF<NodeAt>,
+
+    // ---- a trade on its way through the nodes
+    pending0: DFF<Bit>,
+    pending1: DFF<Bit>,
+    pending_first: DFF<U<9>>,
+    row0: DFF<Row>,
+    row1: DFF<Row>,
+    /// The nodes from `rest_first` on, round to where they began, are what is left of the active ladder.
+    rest_on: DFF<Bit>,
+    rest_bank: DFF<Bit>,
+    rest_first: DFF<U<15>>,
+    rest_count: DFF<U<15>>,
+    update_row: DFF<Row>,
+    update_last: DFF<U<15>>,
+    update_read: DFF<U<15>>,
+    reads_left: DFF<U<15>>,
+    update_write: DFF<U<15>>,
+    writes_left: DFF<U<15>>,
+    inject_valid: DFF<Bit>,
+    arrived: DFF<Bit>,
+    arrival: DFF<Contribution>,
+    arrival_node: DFF<U<15>>,
+
+    // ---- values around an interval
+    v0: DFF<NodeValue>,
+    v1: DFF<NodeValue>,
+    v2: DFF<NodeValue>,
+    v3: DFF<NodeValue>,
+    window_on: DFF<Bit>,
+    window_ladder: DFF<U<9>>,
+    window_start: DFF<U<15>>,
+    load_node: DFF<U<15>>,
+    load_left: DFF<U<3>>,
+    load_wait: DFF<U<4>>,
+    load_start: DFF<Bit>,
+    values_left: DFF<U<3>>,
+
+    // ---- wires
+    here: Signal<Local, LadderParams>,
+    here_scale: Signal<Local, Scale>,
+    drifts: Signal<Local, Bit>,
+    is_changed: Signal<Local, Bit>,
+    is_touched: Signal<Local, Bit>,
+    ladder_bit: Signal<Local, U<64>>,
+    offset: Signal<Local, U<32>>,
+    at_index: Signal<Local, U<32>>,
+    centre_step: Signal<Local, U<32>>,
+    half_count: Signal<Local, U<32>>,
+    low_step: Signal<Local, U<32>>,
+    high_step: Signal<Local, U<32>>,
+    low: Signal<Local, U<32>>,
+    high: Signal<Local, U<48>>,
+    nodes: Signal<Local, U<15>>,
+    is_two: Signal<Local, Bit>,
+    want_index: Signal<Local, U<15>>,
+    want: Signal<Local, U<15>>,
+    window_nodes: Signal<Local, U<15>>,
+    ahead: Signal<Local, U<15>>,
+    node_offset: Signal<Local, U<32>>,
+    interval_offset: Signal<Local, U<32>>,
+    gamma_shift: Signal<Local, U<8>>,
+    made: Signal<Local, Interval>,
+    group: Signal<Local, Sums>,
+    is_usable: Signal<Local, Bit>,
+    is_last: Signal<Local, Bit>,
+    has_edge: Signal<Local, Bit>,
+    region: Signal<Local, Regions>,
+    next_bound: Signal<Local, U<32>>,
+    next_exact: Signal<Local, U<15>>,
+    quick_inside: Signal<Local, Bit>,
+    count_32: Signal<Local, U<32>>,
+
+    zero_15: Constant<U<15>>,
+    one: Constant<U<15>>,
+    two: Constant<U<15>>,
+    three: Constant<U<15>>,
+    four: Constant<U<15>>,
+    one_9: Constant<U<9>>,
+    last_ladder: Constant<U<9>>,
+    one_3: Constant<U<3>>,
+    one_4: Constant<U<4>>,
+    one_64: Constant<U<64>>,
+    low_margin: Constant<U<32>>,
+    last_price: Constant<U<48>>,
+    cut: Constant<U<8>>,
+    load_gap: Constant<U<4>>,
+    no_scale: Constant<Scale>,
+}
+
+impl<const N: usize> Engine<N> {
+    /// An engine of these sizes.
+    pub fn new(sizes: CardSizes) -> Self {
+        let ladders = 2 * sizes.underlyings;
+        let nodes = sizes.intervals + 1;
+        with_defaults!({
+            lanes: Lanes::new(sizes.rows),
+            params: LookUp::new(ladders),
+            params_look: LookUp::new(ladders),
+            params_front: LookUp::new(ladders),
+            scales: LookUp::new(ladders),
+            scales_look: LookUp::new(ladders),
+            targets: LookUp::new(ladders),
+            slots_of: LookUp::new(sizes.underlyings),
+            regions: LookUp::new(ladders),
+            summaries: LookUp::new(ladders),
+            sums: Ram::new(ladders * nodes),
+            ats: Ram::new(ladders * nodes),
+            intervals_of: Ram::new(ladders * sizes.intervals),
+            exacts: Ram::new(ladders * sizes.intervals),
+            sums_read: Strided::new(nodes),
+            sums_write: Strided::new(nodes),
+            ats_read: Strided::new(nodes),
+            interval_read: Strided::new(sizes.intervals),
+            interval_write: Strided::new(sizes.intervals),
+            zero_15: Constant::new(U::new(0)),
+            one: Constant::new(U::new(1)),
+            two: Constant::new(U::new(2)),
+            three: Constant::new(U::new(3)),
+            four: Constant::new(U::new(4)),
+            one_9: Constant::new(U::new(1)),
+            last_ladder: Constant::new(U::new(ladders as u128 - 1)),
+            one_3: Constant::new(U::new(1)),
+            one_4: Constant::new(U::new(1)),
+            one_64: Constant::new(U::new(1)),
+            // The first step of a ladder is above 64: step / price then fits its format.
+            low_margin: Constant::new(U::new(65)),
+            last_price: Constant::new(U::new(u128::from(u32::MAX))),
+            // kg - kd + this is the cut from gamma sums to ladder units.
+            cut: Constant::new(U::new(u128::from(DENSITY_BITS - GUARD_BITS))),
+            load_gap: Constant::new(U::new(NodeUnit::II as u128 - 1)),
+            no_scale: Constant::new(Scale::default()),
+        }
+            clock reset start op ladder slots scale target other_target price has_price shift intervals changed0
+            changed1 change0 change1 done ok greeks halt halted look_ladder look_params look_scale look_summary
+            front_ladder front_params read_ladder read_index read_interval read_exact settled finish_ladder finish_next
+            finish_valid fresh_ladder fresh_index fresh_valid wanted wanted_ladder wanted_index bank_address
+            constant_inverse constant_linear row_write row_bank row_slot row ratio node interval state job_op
+            job_ladder job_index job_price job_high is_second is_finish is_quick scan settled_bits finish_at
+            finish_to finish_on fresh_at fresh_to fresh_on bound exact_count error band is_ok is_done ratio_busy
+            ratio_valid ratio_asked ratio_node ratio_ladder pass_at pending0 pending1 pending_first row0 row1
+            rest_on rest_bank rest_first rest_count update_row update_last update_read reads_left update_write
+            writes_left inject_valid arrived arrival arrival_node v0 v1 v2 v3 window_on window_ladder
+            window_start load_node load_left load_wait load_start values_left here here_scale drifts is_changed
+            is_touched ladder_bit offset at_index centre_step half_count low_step high_step low high nodes
+            is_two want_index want window_nodes ahead node_offset interval_offset gamma_shift made group
+            is_usable is_last has_edge region next_bound next_exact quick_inside count_32
+        )
+    }
+}
+
+impl<const N: usize> Logic for Engine<N> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        // ---- units and memories that only need a clock
+        clock!(
+            self,
+            clock,
+            lanes,
+            ratio,
+            node,
+            interval,
+            params,
+            params_look,
+            params_front,
+            scales,
+            scales_look,
+            targets,
+            slots_of,
+            regions,
+            summaries,
+            sums,
+            ats,
+            intervals_of,
+            exacts
+        );
+        // ---- state holds unless it is set below
+        dff_setup!(
+            self,
+            clock,
+            state,
+            job_op,
+            job_ladder,
+            job_index,
+            job_price,
+            job_high,
+            is_second,
+            is_finish,
+            is_quick,
+            scan,
+            settled_bits,
+            finish_at,
+            finish_to,
+            finish_on,
+            fresh_at,
+            fresh_to,
+            fresh_on,
+            bound,
+            exact_count,
+            error,
+            band,
+            is_ok,
+            is_done,
+            ratio_busy,
+            ratio_valid,
+            ratio_asked,
+            ratio_node,
+            ratio_ladder,
+            pass_at,
+            pending0,
+            pending1,
+            pending_first,
+            row0,
+            row1,
+            rest_on,
+            rest_bank,
+            rest_first,
+            rest_count,
+            update_row,
+            update_last,
+            update_read,
+            reads_left,
+            update_write,
+            writes_left,
+            inject_valid,
+            arrived,
+            arrival,
+            arrival_node,
+            v0,
+            v1,
+            v2,
+            v3,
+            window_on,
+            window_ladder,
+            window_start,
+            load_node,
+            load_left,
+            load_wait,
+            load_start,
+            values_left
+        );
+        self.is_done.d.next = false;
+        self.inject_valid.d.next = false;
+        self.load_start.d.next = false;
+
+        // ---- rows go straight to the lanes
+        self.lanes.reset.next = self.reset.val();
+        self.lanes.write.next = self.row_write.val();
+        self.lanes.write_bank.next = self.row_bank.val();
+        self.lanes.write_slot.next = self.row_slot.val();
+        self.lanes.write_row.next = self.row.val();
+        self.lanes.start.next = false;
+        self.lanes.abort.next = false;
+        self.lanes.inject.next = self.inject_valid.q.val();
+        self.lanes.inject_row.next = self.update_row.q.val();
+        self.lanes.inject_ratios.next = self.ats.q.val().at;
+
+        // ---- the ladder at hand
+        self.params.read_address.next = self.job_ladder.q.val();
+        if self.state.q.val() == State::Idle {
+            self.params.read_address.next = self.scan.q.val();
+        }
+        self.here.next = self.params.q.val();
+        self.scales.read_address.next = self.job_ladder.q.val();
+        self.here_scale.next = self.scales.q.val();
+        self.targets.read_address.next = self.job_ladder.q.val();
+        self.slots_of.read_address.next = self.job_ladder.q.val().get_bits::<8>(1);
+        self.regions.read_address.next = self.job_ladder.q.val();
+        self.bank_address.next = self.job_ladder.q.val();
+        self.drifts.next = !self.here_scale.val().usd & !self.here_scale.val().linear_hedge;
+        self.ladder_bit.next = self.one_64.val() << self.job_ladder.q.val();
+        self.nodes.next = self.here.val().count + self.one.val();
+        self.is_two.next = self.here.val().count == bits_lit::<15>(2);
+
+        // ---- what the outside reads
+        self.params_look.read_address.next = self.look_ladder.val();
+        self.look_params.next = self.params_look.q.val();
+        self.scales_look.read_address.next = self.look_ladder.val();
+        self.look_scale.next = self.scales_look.q.val();
+        self.summaries.read_address.next = self.look_ladder.val();
+        self.look_summary.next = self.summaries.q.val();
+        self.params_front.read_address.next = self.front_ladder.val();
+        self.front_params.next = self.params_front.q.val();
+        self.interval_read.ladder.next = self.read_ladder.val();
+        self.interval_read.index.next = self.read_index.val();
+        self.intervals_of.read_address.next = self.interval_read.address.val();
+        self.read_interval.next = self.intervals_of.q.val();
+        self.exacts.read_address.next = self.interval_read.address.val();
+        self.read_exact.next = self.exacts.q.val();
+        self.settled.next = self.settled_bits.q.val();
+        self.finish_ladder.next = self.finish_at.q.val();
+        self.finish_next.next = self.finish_to.q.val();
+        self.finish_valid.next = self.finish_on.q.val();
+        self.fresh_ladder.next = self.fresh_at.q.val();
+        self.fresh_index.next = self.fresh_to.q.val();
+        self.fresh_valid.next = self.fresh_on.q.val();
+        self.done.next = self.is_done.q.val();
+        self.ok.next = self.is_ok.q.val();
+        self.halted.next = (self.state.q.val() == State::Idle)
+            & !self.pending0.q.val()
+            & !self.pending1.q.val()
+            & !self.is_done.q.val();
+
+        // ---- writes, off unless a state below turns them on
+        self.params.write.next = false;
+        self.params.write_address.next = self.job_ladder.q.val();
+        self.params.write_data.next = self.here.val();
+        self.scales.write.next = false;
+        self.scales.write_address.next = self.job_ladder.q.val();
+        self.scales.write_data.next = self.scale.val();
+        self.targets.write.next = false;
+        self.targets.write_address.next = self.job_ladder.q.val();
+        self.targets.write_data.next = self.target.val();
+        self.slots_of.write.next = false;
+        self.slots_of.write_address.next = self.job_ladder.q.val().get_bits::<8>(1);
+        self.slots_of.write_data.next = self.slots.val();
+        self.region.next = self.regions.q.val();
+        self.region.next.inverse = self.lanes.regions_inverse.val();
+        self.region.next.linear = self.lanes.regions_linear.val();
+        self.regions.write.next = false;
+        self.regions.write_address.next = self.job_ladder.q.val();
+        self.regions.write_data.next = self.region.val();
+        self.summaries.write.next = false;
+        self.summaries.write_address.next = self.job_ladder.q.val();
+        self.intervals_of.write.next = false;
+        self.interval_write.ladder.next = self.job_ladder.q.val();
+        self.interval_write.index.next = self.job_index.q.val();
+        self.intervals_of.write_address.next = self.interval_write.address.val();
+        self.made.next = self.interval.interval.val();
+        self.intervals_of.write_data.next = self.made.val();
+        self.exacts.write.next = false;
+        self.exacts.write_address.next = self.interval_write.address.val();
+        self.exacts.write_data.next = self.made.val().error == bits_lit::<32>(0xffff_ffff_u64);
+
+        // ---- sums: read for an update or for a value, written by an update or by a pass
+        self.sums_read.ladder.next = self.job_ladder.q.val();
+        self.ats_read.ladder.next = self.job_ladder.q.val();
+        if self.state.q.val() == State::Update {
+            self.sums_read.index.next = self.update_write.q.val();
+            self.ats_read.index.next = self.update_read.q.val();
+        } else {
+            self.sums_read.index.next = self.load_node.q.val();
+            self.ats_read.index.next = self.load_node.q.val();
+        }
+        self.sums.read_address.next = self.sums_read.address.val();
+        self.ats.read_address.next = self.ats_read.address.val();
+        self.group.next = self.sums.q.val();
+        if self.arrival.q.val().linear {
+            self.group.next.linear_delta = self.sums.q.val().linear_delta + self.arrival.q.val().delta;
+            self.group.next.linear_gamma = self.sums.q.val().linear_gamma + self.arrival.q.val().gamma;
+            self.group.next.linear_vega = self.sums.q.val().linear_vega + self.arrival.q.val().vega;
+        } else {
+            self.group.next.inverse_delta = self.sums.q.val().inverse_delta + self.arrival.q.val().delta;
+            self.group.next.inverse_gamma = self.sums.q.val().inverse_gamma + self.arrival.q.val().gamma;
+            self.group.next.inverse_vega = self.sums.q.val().inverse_vega + self.arrival.q.val().vega;
+        }
+        self.sums_write.ladder.next = self.job_ladder.q.val();
+        self.sums.write.next = self.arrived.q.val();
+        self.sums.write_data.next = self.group.val();
+        if self.arrived.q.val() {
+            self.sums_write.index.next = self.arrival_node.q.val();
+        } else {
+            self.sums_write.index.next = self.here.val().node;
+        }
+        self.sums.write_address.next = self.sums_write.address.val();
+        self.ats.write.next = false;
+        self.ats.write_address.next = self.sums_write.address.val();
+        self.has_edge.next = (self.here.val().node != bits_lit::<15>(0))
+            & ((self.regions.q.val().inverse != self.lanes.regions_inverse.val())
+                | (self.regions.q.val().linear != self.lanes.regions_linear.val()));
+        self.ats.write_data.next = self.pass_at.q.val();
+        self.ats.write_data.next.edge_before = self.has_edge.val();
+
+        // ---- units
+        self.gamma_shift.next = self.here_scale.val().gamma_bits - self.here_scale.val().delta_bits + self.cut.val();
+        self.node.start.next = self.load_start.q.val();
+        self.node.node.next.sums = self.sums.q.val();
+        self.node.node.next.at = self.ats.q.val().at;
+        self.node.node.next.step_ratio = self.ats.q.val().step_ratio;
+        self.node.node.next.edge_before = self.ats.q.val().edge_before;
+        self.node.constant_inverse.next = self.constant_inverse.val();
+        self.node.constant_linear.next = self.constant_linear.val();
+        self.node.gamma_shift.next = self.gamma_shift.val().get_bits::<6>(0);
+        if self.is_two.val() {
+            self.interval.n0.next = self.v1.q.val();
+            self.interval.n1.next = self.v2.q.val();
+            self.interval.n2.next = self.v3.q.val();
+        } else {
+            self.interval.n0.next = self.v0.q.val();
+            self.interval.n1.next = self.v1.q.val();
+            self.interval.n2.next = self.v2.q.val();
+        }
+        self.interval.n3.next = self.v3.q.val();
+        self.want_index.next = self.job_index.q.val() - self.window_start.q.val();
+        self.interval.left.next = self.want_index.val().get_bits::<2>(0);
+        self.interval.two.next = self.is_two.val();
+        self.interval_offset.next = unsigned_cast_wide(self.job_index.q.val());
+        self.interval.left_price.next = self.here.val().low + (self.interval_offset.val() << self.here.val().shift);
+        self.interval.shift.next = self.here.val().shift;
+        self.interval.scale.next = self.here_scale.val();
+        self.interval.target.next = self.targets.q.val();
+        self.interval.exact.next = false;
+        self.interval.start.next = false;
+        self.greeks.next.delta = self.v0.q.val().delta;
+        self.greeks.next.gamma = self.v0.q.val().gamma;
+        self.greeks.next.vega = self.v0.q.val().vega;
+        self.greeks.next.band = self.band.q.val();
+
+        // ---- ratios
+        self.ahead.next = self.here.val().node;
+        if self.state.q.val() == State::NodePass {
+            self.ahead.next = self.here.val().node + self.one.val();
+        }
+        self.node_offset.next = unsigned_cast_wide(self.ahead.val());
+        self.ratio.start.next = false;
+        self.ratio.price.next = self.here.val().low + (self.node_offset.val() << self.here.val().shift);
+        self.ratio.price_ref.next = self.here_scale.val().price_ref;
+        self.ratio.step_shift.next = self.here.val().shift;
+        if self.ratio.done.val() {
+            self.ratio_busy.d.next = false;
+            self.ratio_valid.d.next = true;
+        }
+
+        // ---- a price on the ladder at hand
+        self.offset.next = self.job_price.q.val() - self.here.val().low;
+        self.at_index.next = self.offset.val() >> self.here.val().shift;
+        self.count_32.next = unsigned_cast_wide(self.here.val().count);
+        self.quick_inside.next = self.has_price.val()
+            & (self.here.val().stage == bits_lit::<2>(2))
+            & (self.at_index.val() < self.count_32.val());
+        // ---- the window around an interval: one node before it, four in all
+        self.want.next = self.job_index.q.val() - self.one.val();
+        if self.job_index.q.val() + self.one.val() == self.here.val().count {
+            self.want.next = self.job_index.q.val() - self.two.val();
+        }
+        if (self.job_index.q.val() == bits_lit::<15>(0)) | self.is_two.val() {
+            self.want.next = self.zero_15.val();
+        }
+        self.window_nodes.next = self.four.val();
+        if self.is_two.val() {
+            self.window_nodes.next = self.three.val();
+        }
+
+        // ---- a new ladder
+        self.centre_step.next = self.price.val() >> self.shift.val();
+        self.half_count.next = unsigned_cast_wide(self.intervals.val().get_bits::<14>(1));
+        self.low_step.next = self.centre_step.val() - self.half_count.val();
+        self.high_step.next = unsigned_cast_wide(self.intervals.val());
+        self.high_step.next = self.low_step.val() + self.high_step.val();
+        self.low.next = self.low_step.val() << self.shift.val();
+        self.high.next = unsigned_cast_wide(self.high_step.val());
+        self.high.next = self.high.val() << self.shift.val();
+
+        // ---- the summary of a ladder being finished
+        self.next_bound.next = self.bound.q.val();
+        self.next_exact.next = self.exact_count.q.val();
+        if self.error.q.val() == bits_lit::<32>(0xffff_ffff_u64) {
+            self.next_exact.next = self.exact_count.q.val() + self.one.val();
+        } else {
+            if self.error.q.val() > self.bound.q.val() {
+                self.next_bound.next = self.error.q.val();
+            }
+        }
+        self.summaries.write_data.next.error_bound = self.next_bound.val();
+        self.summaries.write_data.next.exact_intervals = self.next_exact.val();
+        self.is_last.next = self.job_index.q.val() + self.one.val() == self.here.val().count;
+
+        // ---- what EACH does to the ladder at hand
+        self.is_changed.next = self.pending0.q.val();
+        if self.is_second.q.val() {
+            self.is_changed.next = self.pending1.q.val();
+        }
+        self.is_touched.next = (self.job_op.q.val() == EngineOp::Configure)
+            | (self.job_op.q.val() == EngineOp::Open)
+            | (self.job_op.q.val() == EngineOp::Clear)
+            | ((self.job_op.q.val() == EngineOp::Retarget) & self.drifts.val())
+            | ((self.job_op.q.val() == EngineOp::Trade) & self.is_changed.val());
+
+        // ---- is the interval that the front waits for there already?
+        self.is_usable.next = (self.fresh_on.q.val()
+            & (self.fresh_at.q.val() == self.wanted_ladder.val())
+            & (self.fresh_to.q.val() == self.wanted_index.val()))
+            | (self.finish_on.q.val()
+                & (self.finish_at.q.val() == self.wanted_ladder.val())
+                & (self.wanted_index.val() < self.finish_to.q.val()))
+            | self.settled_bits.q.val().get_bit(self.wanted_ladder.val().index());
+
+        match self.state.q.val() {
+            State::Idle => {
+                self.is_finish.d.next = false;
+                self.is_quick.d.next = false;
+                self.is_second.d.next = false;
+                self.ratio_asked.d.next = false;
+                if self.start.val() {
+                    self.job_op.d.next = self.op.val();
+                    self.job_ladder.d.next = self.ladder.val();
+                    self.job_price.d.next = self.price.val();
+                    self.is_ok.d.next = true;
+                    if self.op.val() == EngineOp::Exact {
+                        self.ratio_valid.d.next = false;
+                        self.state.d.next = State::ExactRatio;
+                    } else if self.op.val() == EngineOp::Build {
+                        self.ratio_valid.d.next = false;
+                        self.job_price.d.next = self.low.val();
+                        self.job_high.d.next = self.high.val().get_bits::<32>(0);
+                        if (self.centre_step.val() < self.half_count.val() + self.low_margin.val())
+                            | (self.high.val() > self.last_price.val())
+                        {
+                            self.is_ok.d.next = false;
+                            self.is_done.d.next = true;
+                        } else {
+                            self.state.d.next = State::ReachLow;
+                        }
+                    } else if self.op.val() == EngineOp::Trade {
+                        self.pending0.d.next = self.changed0.val();
+                        self.pending1.d.next = self.changed1.val();
+                        self.row0.d.next = self.change0.val();
+                        self.row1.d.next = self.change1.val();
+                        self.pending_first.d.next = self.ladder.val() - (self.ladder.val() & self.one_9.val());
+                        self.job_ladder.d.next = self.ladder.val() - (self.ladder.val() & self.one_9.val());
+                        self.state.d.next = State::Each;
+                    } else {
+                        // One ladder, unless the operation is for both of an underlying.
+                        self.is_second.d.next = (self.op.val() == EngineOp::Open) | (self.op.val() == EngineOp::Clear);
+                        self.state.d.next = State::Each;
+                    }
+                } else if self.pending0.q.val() {
+                    self.job_ladder.d.next = self.pending_first.q.val();
+                    self.update_row.d.next = self.row0.q.val();
+                    self.state.d.next = State::Aim;
+                } else if self.pending1.q.val() {
+                    self.job_ladder.d.next = self.pending_first.q.val() + self.one_9.val();
+                    self.update_row.d.next = self.row1.q.val();
+                    self.state.d.next = State::Aim;
+                } else if !self.halt.val() {
+                    if self.wanted.val() & !self.is_usable.val() {
+                        self.job_ladder.d.next = self.wanted_ladder.val();
+                        self.job_index.d.next = self.wanted_index.val();
+                        self.state.d.next = State::Window;
+                    } else if self.here.val().stage == bits_lit::<2>(1) {
+                        self.job_ladder.d.next = self.scan.q.val();
+                        self.state.d.next = State::NodeRatio;
+                    } else if (self.here.val().stage == bits_lit::<2>(2))
+                        & !self.settled_bits.q.val().get_bit(self.scan.q.val().index())
+                    {
+                        self.job_ladder.d.next = self.scan.q.val();
+                        self.is_finish.d.next = true;
+                        if self.finish_on.q.val() & (self.finish_at.q.val() == self.scan.q.val()) {
+                            self.job_index.d.next = self.finish_to.q.val();
+                        } else {
+                            self.finish_on.d.next = true;
+                            self.finish_at.d.next = self.scan.q.val();
+                            self.finish_to.d.next = self.zero_15.val();
+                            self.job_index.d.next = self.zero_15.val();
+                            self.bound.d.next = bits_lit::<32>(0);
+                            self.exact_count.d.next = self.zero_15.val();
+                        }
+                        self.state.d.next = State::Window;
+                    } else {
+                        self.scan.d.next = self.scan.q.val() + self.one_9.val();
+                        if self.scan.q.val() == self.last_ladder.val() {
+                            self.scan.d.next = bits_lit::<9>(0);
+                        }
+                    }
+                }
+            }
+            State::Each => {
+                if self.is_touched.val() {
+                    self.settled_bits.d.next = self.settled_bits.q.val() & !self.ladder_bit.val();
+                    self.window_on.d.next = false;
+                    if self.finish_at.q.val() == self.job_ladder.q.val() {
+                        self.finish_on.d.next = false;
+                    }
+                    if self.fresh_at.q.val() == self.job_ladder.q.val() {
+                        self.fresh_on.d.next = false;
+                    }
+                }
+                if (self.job_op.q.val() == EngineOp::Configure)
+                    | (self.job_op.q.val() == EngineOp::Open)
+                    | (self.job_op.q.val() == EngineOp::Clear)
+                {
+                    self.params.write.next = true;
+                    self.params.write_data.next.stage = bits_lit::<2>(0);
+                }
+                if (self.job_op.q.val() == EngineOp::Configure) | (self.job_op.q.val() == EngineOp::Open) {
+                    self.scales.write.next = true;
+                    self.targets.write.next = true;
+                }
+                if self.job_op.q.val() == EngineOp::Configure {
+                    self.scales.write_data.next = self.no_scale.val();
+                    self.targets.write_data.next = bits_lit::<62>(0);
+                    self.slots_of.write.next = true;
+                }
+                if self.job_op.q.val() == EngineOp::Retarget {
+                    self.targets.write.next = true;
+                    if self.is_second.q.val() {
+                        self.targets.write_data.next = self.other_target.val();
+                    }
+                }
+                if (self.job_op.q.val() == EngineOp::Trade)
+                    & ((self.here.val().stage == bits_lit::<2>(0))
+                        | ((self.here.val().stage == bits_lit::<2>(1)) & (self.here.val().node == bits_lit::<15>(0))))
+                {
+                    // Nothing is summed yet that the change could be missing from.
+                    if self.is_second.q.val() {
+                        self.pending1.d.next = false;
+                    } else {
+                        self.pending0.d.next = false;
+                    }
+                }
+                if !self.is_second.q.val() {
+                    self.is_second.d.next = true;
+                    self.job_ladder.d.next = self.job_ladder.q.val() + self.one_9.val();
+                } else if self.job_op.q.val() == EngineOp::Trade {
+                    self.job_ladder.d.next = self.ladder.val();
+                    self.scan.d.next = self.ladder.val();
+                    self.state.d.next = State::Quick;
+                } else {
+                    self.is_done.d.next = true;
+                    self.state.d.next = State::Idle;
+                }
+            }
+            State::Quick => {
+                self.job_index.d.next = self.at_index.val().get_bits::<15>(0);
+                if self.ladder.val().get_bit(0) {
+                    self.update_row.d.next = self.row1.q.val();
+                } else {
+                    self.update_row.d.next = self.row0.q.val();
+                }
+                if self.quick_inside.val()
+                    & ((self.ladder.val().get_bit(0) & self.pending1.q.val())
+                        | (!self.ladder.val().get_bit(0) & self.pending0.q.val()))
+                {
+                    self.is_quick.d.next = true;
+                    self.state.d.next = State::Aim;
+                } else {
+                    self.is_done.d.next = true;
+                    self.state.d.next = State::Idle;
+                }
+            }
+            State::Aim => {
+                self.update_last.d.next = self.here.val().count;
+                self.update_read.d.next = self.zero_15.val();
+                self.update_write.d.next = self.zero_15.val();
+                self.reads_left.d.next = self.nodes.val();
+                self.writes_left.d.next = self.nodes.val();
+                if self.here.val().stage == bits_lit::<2>(1) {
+                    self.reads_left.d.next = self.here.val().node;
+                    self.writes_left.d.next = self.here.val().node;
+                }
+                if self.is_quick.q.val() {
+                    self.update_read.d.next = self.want.val();
+                    self.update_write.d.next = self.want.val();
+                    self.reads_left.d.next = self.window_nodes.val();
+                    self.writes_left.d.next = self.window_nodes.val();
+                    self.rest_on.d.next = true;
+                    self.rest_bank.d.next = self.job_ladder.q.val().get_bit(0);
+                    self.rest_first.d.next = self.want.val() + self.window_nodes.val();
+                    if self.want.val() + self.window_nodes.val() == self.nodes.val() {
+                        self.rest_first.d.next = self.zero_15.val();
+                    }
+                    self.rest_count.d.next = self.nodes.val() - self.window_nodes.val();
+                } else if self.rest_on.q.val() & (self.rest_bank.q.val() == self.job_ladder.q.val().get_bit(0)) {
+                    self.rest_on.d.next = false;
+                    self.update_read.d.next = self.rest_first.q.val();
+                    self.update_write.d.next = self.rest_first.q.val();
+                    self.reads_left.d.next = self.rest_count.q.val();
+                    self.writes_left.d.next = self.rest_count.q.val();
+                }
+                self.state.d.next = State::Update;
+            }
+            State::Update => {
+                if self.reads_left.q.val() != bits_lit::<15>(0) {
+                    self.inject_valid.d.next = true;
+                    self.reads_left.d.next = self.reads_left.q.val() - self.one.val();
+                    self.update_read.d.next = self.update_read.q.val() + self.one.val();
+                    if self.update_read.q.val() == self.update_last.q.val() {
+                        self.update_read.d.next = self.zero_15.val();
+                    }
+                }
+                if self.lanes.injected.val() {
+                    self.update_write.d.next = self.update_write.q.val() + self.one.val();
+                    if self.update_write.q.val() == self.update_last.q.val() {
+                        self.update_write.d.next = self.zero_15.val();
+                    }
+                }
+                if self.arrived.q.val() {
+                    self.writes_left.d.next = self.writes_left.q.val() - self.one.val();
+                }
+                if self.writes_left.q.val() == bits_lit::<15>(0) {
+                    if self.is_quick.q.val() {
+                        self.state.d.next = State::Window;
+                    } else {
+                        if self.job_ladder.q.val().get_bit(0) {
+                            self.pending1.d.next = false;
+                        } else {
+                            self.pending0.d.next = false;
+                        }
+                        self.state.d.next = State::Idle;
+                    }
+                }
+            }
+            State::Window => {
+                self.load_wait.d.next = bits_lit::<4>(0);
+                self.window_on.d.next = true;
+                self.window_ladder.d.next = self.job_ladder.q.val();
+                self.window_start.d.next = self.want.val();
+                self.load_node.d.next = self.want.val();
+                self.load_left.d.next = self.window_nodes.val().get_bits::<3>(0);
+                self.values_left.d.next = self.window_nodes.val().get_bits::<3>(0);
+                self.state.d.next = State::Load;
+                if self.window_on.q.val() & (self.window_ladder.q.val() == self.job_ladder.q.val()) {
+                    if self.window_start.q.val() == self.want.val() {
+                        self.state.d.next = State::Interval;
+                    } else if self.window_start.q.val() + self.one.val() == self.want.val() {
+                        self.load_node.d.next = self.want.val() + self.three.val();
+                        self.load_left.d.next = bits_lit::<3>(1);
+                        self.values_left.d.next = bits_lit::<3>(1);
+                    }
+                }
+            }
+            State::Load => {
+                if self.load_wait.q.val() != bits_lit::<4>(0) {
+                    self.load_wait.d.next = self.load_wait.q.val() - self.one_4.val();
+                } else if self.load_left.q.val() != bits_lit::<3>(0) {
+                    self.load_start.d.next = true;
+                    self.load_node.d.next = self.load_node.q.val() + self.one.val();
+                    self.load_left.d.next = self.load_left.q.val() - self.one_3.val();
+                    self.load_wait.d.next = self.load_gap.val();
+                }
+                if self.node.done.val() {
+                    self.v0.d.next = self.v1.q.val();
+                    self.v1.d.next = self.v2.q.val();
+                    self.v2.d.next = self.v3.q.val();
+                    self.v3.d.next = self.node.value.val();
+                    self.values_left.d.next = self.values_left.q.val() - self.one_3.val();
+                    if self.values_left.q.val() == bits_lit::<3>(1) {
+                        self.state.d.next = State::Interval;
+                    }
+                }
+            }
+            State::Interval => {
+                self.interval.start.next = true;
+                self.state.d.next = State::IntervalDone;
+            }
+            State::IntervalDone => {
+                if self.interval.done.val() {
+                    self.intervals_of.write.next = true;
+                    self.exacts.write.next = true;
+                    self.error.d.next = self.made.val().error;
+                    self.state.d.next = State::IntervalSaid;
+                }
+            }
+            State::IntervalSaid => {
+                if self.is_finish.q.val() {
+                    self.bound.d.next = self.next_bound.val();
+                    self.exact_count.d.next = self.next_exact.val();
+                    self.finish_to.d.next = self.job_index.q.val() + self.one.val();
+                    if self.is_last.val() {
+                        self.summaries.write.next = true;
+                        self.settled_bits.d.next = self.settled_bits.q.val() | self.ladder_bit.val();
+                        self.finish_on.d.next = false;
+                    }
+                } else {
+                    self.fresh_on.d.next = true;
+                    self.fresh_at.d.next = self.job_ladder.q.val();
+                    self.fresh_to.d.next = self.job_index.q.val();
+                    self.is_done.d.next = self.is_quick.q.val();
+                }
+                self.state.d.next = State::Idle;
+            }
+            State::ReachLow => {
+                self.ratio.price.next = self.job_price.q.val();
+                self.ratio.step_shift.next = self.shift.val();
+                self.ratio_valid.d.next = false;
+                if !self.ratio_asked.q.val() & !self.ratio_busy.q.val() {
+                    self.ratio.start.next = true;
+                    self.ratio_asked.d.next = true;
+                }
+                if self.ratio_asked.q.val() & self.ratio.done.val() {
+                    self.ratio_asked.d.next = false;
+                    self.state.d.next = State::ReachHigh;
+                    if !self.ratio.in_reach.val() {
+                        self.is_ok.d.next = false;
+                        self.is_done.d.next = true;
+                        self.state.d.next = State::Idle;
+                    }
+                }
+            }
+            State::ReachHigh => {
+                self.ratio.price.next = self.job_high.q.val();
+                self.ratio.step_shift.next = self.shift.val();
+                self.ratio_valid.d.next = false;
+                if !self.ratio_asked.q.val() {
+                    self.ratio.start.next = true;
+                    self.ratio_asked.d.next = true;
+                }
+                if self.ratio_asked.q.val() & self.ratio.done.val() {
+                    self.is_ok.d.next = self.ratio.in_reach.val();
+                    self.is_done.d.next = true;
+                    self.state.d.next = State::Idle;
+                    if self.ratio.in_reach.val() {
+                        self.params.write.next = true;
+                        self.params.write_data.next.low = self.job_price.q.val();
+                        self.params.write_data.next.shift = self.shift.val();
+                        self.params.write_data.next.count = self.intervals.val();
+                        self.params.write_data.next.stage = bits_lit::<2>(1);
+                        self.params.write_data.next.node = bits_lit::<15>(0);
+                        self.settled_bits.d.next = self.settled_bits.q.val() & !self.ladder_bit.val();
+                        self.window_on.d.next = false;
+                        if self.finish_at.q.val() == self.job_ladder.q.val() {
+                            self.finish_on.d.next = false;
+                        }
+                        if self.fresh_at.q.val() == self.job_ladder.q.val() {
+                            self.fresh_on.d.next = false;
+                        }
+                    }
+                }
+            }
+            State::NodeRatio => {
+                if self.halt.val() | (self.wanted.val() & !self.is_usable.val()) {
+                    self.state.d.next = State::Idle;
+                } else if self.ratio_valid.q.val()
+                    & (self.ratio_ladder.q.val() == self.job_ladder.q.val())
+                    & (self.ratio_node.q.val() == self.here.val().node)
+                {
+                    self.pass_at.d.next.at = self.ratio.ratios.val();
+                    self.pass_at.d.next.step_ratio = self.ratio.step_ratio.val();
+                    self.lanes.start.next = true;
+                    self.state.d.next = State::NodePass;
+                } else if !self.ratio_busy.q.val() {
+                    self.ratio.start.next = true;
+                    self.ratio_busy.d.next = true;
+                    self.ratio_valid.d.next = false;
+                    self.ratio_ladder.d.next = self.job_ladder.q.val();
+                    self.ratio_node.d.next = self.here.val().node;
+                }
+            }
+            State::NodePass => {
+                // The next node's ratios while this one's rows pass.
+                if !self.ratio_busy.q.val()
+                    & (self.ratio_node.q.val() == self.here.val().node)
+                    & (self.here.val().node != self.here.val().count)
+                {
+                    self.ratio.start.next = true;
+                    self.ratio_busy.d.next = true;
+                    self.ratio_valid.d.next = false;
+                    self.ratio_node.d.next = self.ahead.val();
+                }
+                if self.lanes.done.val() {
+                    self.sums.write.next = true;
+                    self.sums.write_data.next = self.lanes.sums.val();
+                    self.ats.write.next = true;
+                    self.regions.write.next = true;
+                    self.params.write.next = true;
+                    self.params.write_data.next.node = self.here.val().node + self.one.val();
+                    if self.here.val().node == self.here.val().count {
+                        self.params.write_data.next.stage = bits_lit::<2>(2);
+                    } else {
+                        // Others get their turn after each node.
+                        self.scan.d.next = self.scan.q.val() + self.one_9.val();
+                        if self.scan.q.val() == self.last_ladder.val() {
+                            self.scan.d.next = bits_lit::<9>(0);
+                        }
+                    }
+                    self.state.d.next = State::Idle;
+                } else if self.halt.val() | (self.wanted.val() & !self.is_usable.val()) {
+                    self.lanes.abort.next = true;
+                    self.state.d.next = State::NodeDrop;
+                }
+            }
+            State::NodeDrop => {
+                if !self.lanes.busy.val() {
+                    self.state.d.next = State::Idle;
+                }
+            }
+            State::ExactRatio => {
+                self.ratio.price.next = self.job_price.q.val();
+                self.ratio.step_shift.next = bits_lit::<5>(0);
+                self.ratio_valid.d.next = false;
+                if !self.ratio_asked.q.val() & !self.ratio_busy.q.val() {
+                    self.ratio.start.next = true;
+                    self.ratio_asked.d.next = true;
+                }
+                if self.ratio_asked.q.val() & self.ratio.done.val() {
+                    self.pass_at.d.next.at = self.ratio.ratios.val();
+                    self.pass_at.d.next.step_ratio = self.ratio.step_ratio.val();
+                    if self.ratio.in_reach.val() {
+                        self.lanes.start.next = true;
+                        self.state.d.next = State::ExactPass;
+                    } else {
+                        self.is_ok.d.next = false;
+                        self.is_done.d.next = true;
+                        self.state.d.next = State::Idle;
+                    }
+                }
+            }
+            State::ExactPass => {
+                self.node.node.next.sums = self.lanes.sums.val();
+                self.node.node.next.at = self.pass_at.q.val().at;
+                self.node.node.next.step_ratio = self.pass_at.q.val().step_ratio;
+                if self.lanes.done.val() {
+                    self.node.start.next = true;
+                    self.state.d.next = State::ExactValue;
+                }
+            }
+            State::ExactValue => {
+                if self.node.done.val() {
+                    self.v0.d.next = self.node.value.val();
+                    self.window_on.d.next = false;
+                    self.ratio_asked.d.next = false;
+                    self.state.d.next = State::ExactBand;
+                }
+            }
+            State::ExactBand => {
+                self.interval.n0.next = self.v0.q.val();
+                self.interval.left_price.next = self.job_price.q.val();
+                self.interval.exact.next = true;
+                self.interval.start.next = !self.ratio_asked.q.val();
+                self.ratio_asked.d.next = true;
+                if self.interval.done.val() {
+                    self.band.d.next = self.made.val().band;
+                    self.is_done.d.next = true;
+                    self.state.d.next = State::Idle;
+                }
+            }
+            _ => {
+                self.state.d.next = State::Idle;
+            }
+        }
+
+        // ---- a contribution arrives: the node's sums are read now and written in the next cycle
+        self.arrived.d.next = self.lanes.injected.val();
+        self.arrival.d.next = self.lanes.contribution.val();
+        self.arrival_node.d.next = self.update_write.q.val();
+
+        // ---- a pass takes the slots of the ladder at hand
+        self.lanes.bank.next = self.job_ladder.q.val().get_bit(0);
+        self.lanes.first.next = self.slots_of.q.val().first;
+        self.lanes.count.next = self.slots_of.q.val().count;
+        self.lanes.ratios.next = self.ratio.ratios.val();
+
+        // ---- every writer of a table writes its twins too
+        self.params_look.write.next = self.params.write.val();
+        self.params_look.write_address.next = self.params.write_address.val();
+        self.params_look.write_data.next = self.params.write_data.val();
+        self.params_front.write.next = self.params.write.val();
+        self.params_front.write_address.next = self.params.write_address.val();
+        self.params_front.write_data.next = self.params.write_data.val();
+        self.scales_look.write.next = self.scales.write.val();
+        self.scales_look.write_address.next = self.scales.write_address.val();
+        self.scales_look.write_data.next = self.scales.write_data.val();
+
+        if self.reset.val() {
+            self.state.d.next = State::Idle;
+            self.settled_bits.d.next = bits_lit::<64>(0);
+            self.finish_on.d.next = false;
+            self.fresh_on.d.next = false;
+            self.window_on.d.next = false;
+            self.pending0.d.next = false;
+            self.pending1.d.next = false;
+            self.rest_on.d.next = false;
+            self.ratio_busy.d.next = false;
+            self.ratio_valid.d.next = false;
+            self.scan.d.next = bits_lit::<9>(0);
+        }
+    }
+}

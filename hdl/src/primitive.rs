@@ -16,4 +16,4 @@ pub use saturate::Saturate;
 pub use shifter::{ShiftLeft, ShiftRight};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -337,3 +337,109 @@ pub struct ExactGreeks {
     /// Capped at `BAND_MAX`.
     pub band: U<44>,
 }
+
+/// `Configure`; its slots are checked against the others' by the sequencer.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Configure {
+    pub first_slot: U<32>,
+    pub slot_count: U<32>,
+    pub exact_mode: Bit,
+}
+
+/// `SetTarget`, checked.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Target {
+    /// Signed 63, like `cash`.
+    pub target: U<63>,
+    pub cash: U<63>,
+}
+
+/// `Reconcile`, checked.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Reconciliation {
+    /// Signed 38.
+    pub position: U<38>,
+    /// Signed 63.
+    pub hedge_coin: U<63>,
+}
+
+/// `Control`, checked.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Control {
+    pub action: U<3>,
+}
+
+/// `Build`; the number of intervals is checked against the card's size by the sequencer.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Build {
+    pub centre: U<32>,
+    pub intervals: U<32>,
+    /// 4 to 16.
+    pub step_shift: U<5>,
+}
+
+/// `Trade`, checked.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Trade {
+    pub slot: U<32>,
+    /// Signed 32, below 2^30 in size.
+    pub quantity: U<32>,
+    /// Signed 63.
+    pub cash: U<63>,
+}
+
+/// `OrderUpdate`: its amounts are what the venue said, at the width of the wire.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct OrderUpdate {
+    pub status: U<8>,
+    pub order_id: U<32>,
+    pub filled: U<64>,
+    /// Signed 64, like `cost`.
+    pub coin: U<64>,
+    pub cost: U<64>,
+}
+
+/// `WriteRow`, checked: `hedgewire_kernel::bank::RowSpec` without its weights.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Spec {
+    /// As in `Row`, like the three that follow.
+    pub kind: U<3>,
+    pub linear: Bit,
+    pub a: U<32>,
+    pub b: U<48>,
+    /// Weights of one lot, signed 32.
+    pub omega_delta: U<32>,
+    pub omega_gamma: U<32>,
+    pub omega_vega: U<32>,
+    /// At most 62.
+    pub shift_delta: U<6>,
+    pub shift_gamma: U<6>,
+    pub shift_vega: U<6>,
+}
+
+/// Weights of a row at its present quantity, signed 32, never the least value.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Weights {
+    pub delta: U<32>,
+    pub gamma: U<32>,
+    pub vega: U<32>,
+}
+
+/// `hedgewire_kernel::bank::Bank`, without its scale and its rows.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct BankState {
+    /// 0 closed, 1 open, 2 active.
+    pub stage: U<2>,
+    /// Slots written since the bank was opened.
+    pub written: U<21>,
+    /// Rows whose `a` is at its limit.
+    pub saturated: U<21>,
+    pub out_of_range: Bit,
+    /// Signed 64, 2^-(kd + 29) coin, like the next.
+    pub constant_inverse: U<64>,
+    pub constant_linear: U<64>,
+    /// Below 2^34, like the two that follow.
+    pub gross_delta: U<35>,
+    pub gross_gamma: U<35>,
+    pub gross_vega: U<35>,
+}

@@ -15,6 +15,8 @@ use std::process::Command;
 
 use rust_hdl::prelude::*;
 
+use crate::verilog::verilog_of;
+
 /// A block under test and the Verilog bench that grows beside it.
 pub struct TestBench<B: Block> {
     /// The block.
@@ -30,7 +32,7 @@ impl<B: Block> TestBench<B> {
     /// Connects the block and emits its Verilog.
     pub fn new(name: &'static str, mut unit: B) -> Self {
         unit.connect_all();
-        let verilog = generate_verilog(&unit);
+        let verilog = verilog_of(&unit, "top");
         Self { unit, name, verilog, ports: Vec::new(), script: String::new(), expectations: 0 }
     }
 
@@ -108,6 +110,11 @@ impl<B: Block> TestBench<B> {
             let _ = std::fs::copy(&source, &kept);
             panic!("{}: Verilog differs from the simulation:\n{said}(kept as {})", self.name, kept.display());
         }
+    }
+
+    /// Defines a macro for the emitted Verilog.
+    pub fn define(&mut self, name: &str) {
+        self.verilog.insert_str(0, &format!("`define {name}\n"));
     }
 
     fn bench(&self) -> String {

@@ -1,4 +1,4 @@
-//! What every hedge kernel and whoever drives it agree on: records, formats, reason codes.
+//! What every hedge kernel and whoever drives it agree on: records, formats, reason codes, registers.
 //!
 //! Everything that the CPU kernel, the card, the host, the journal and the simulators must agree on
 //! stands here and nowhere else. The crate is `no_std` and depends on nothing, so that an emitter, a
@@ -19,7 +19,8 @@
 //!   command order, each carrying the command's `seq` in `command_seq`;
 //! * a refused command leaves the state untouched, except for the two counters.
 //!
-//! Invariant: [`LAYOUT_HASH`] changes whenever a field, a format, a code or the version changes.
+//! Invariant: [`LAYOUT_HASH`] changes whenever a field, a format, a code, a register or the version
+//! changes.
 #![no_std]
 
 pub mod command;
@@ -28,6 +29,7 @@ pub mod format;
 mod markdown;
 pub mod reason;
 mod record;
+pub mod register;
 
 pub use markdown::write_markdown;
 pub use reason::Reason;
@@ -45,5 +47,6 @@ pub const LAYOUT_HASH: u64 = {
     hash = record::hash_layouts(hash, command::LAYOUTS);
     hash = record::hash_layouts(hash, event::LAYOUTS);
     hash = format::hash_formats(hash);
-    reason::hash_reasons(hash)
+    hash = reason::hash_reasons(hash);
+    register::hash_registers(hash)
 };

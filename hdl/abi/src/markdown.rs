@@ -2,17 +2,18 @@
 
 use core::fmt::{Result, Write};
 
-use crate::{Field, LAYOUT_HASH, Reason, RecordLayout, VERSION, command, event, format};
+use crate::{Field, LAYOUT_HASH, Reason, RecordLayout, VERSION, command, event, format, register};
 
-/// Writes all records, formats and reason codes as one Markdown document.
+/// Writes all records, formats, reason codes and registers as one Markdown document.
 pub fn write_markdown(out: &mut impl Write) -> Result {
-    writeln!(out, "# Records, formats and reason codes\n")?;
+    writeln!(out, "# Records, formats, reason codes and registers\n")?;
     writeln!(out, "Generated from `hdl/abi/src`; `scripts/check --bless` writes it anew.\n")?;
     writeln!(out, "Version {VERSION}, layout hash `{LAYOUT_HASH:#018x}`. All integers little-endian.\n")?;
     write_records(out, "Commands", command::LAYOUTS)?;
     write_records(out, "Events", event::LAYOUTS)?;
     write_formats(out)?;
-    write_reasons(out)
+    write_reasons(out)?;
+    write_registers(out)
 }
 
 fn write_records(out: &mut impl Write, heading: &str, layouts: &[RecordLayout]) -> Result {
@@ -51,6 +52,36 @@ fn write_reasons(out: &mut impl Write) -> Result {
     writeln!(out, "## Reason codes\n\n| code | name | meaning |\n|---:|---|---|")?;
     for reason in Reason::ALL {
         writeln!(out, "| {} | `{}` | {} |", *reason as u8, reason.name(), reason.description())?;
+    }
+    Ok(())
+}
+
+fn write_registers(out: &mut impl Write) -> Result {
+    writeln!(
+        out,
+        "\n## Registers\n\n32 bits each, little-endian; `MAGIC_VALUE` is `{:#010x}`.\n",
+        register::MAGIC_VALUE
+    )?;
+    writeln!(out, "| offset | access | register | meaning |\n|---:|---|---|---|")?;
+    for r in register::REGISTERS {
+        writeln!(out, "| {:#05x} | {} | `{}` | {} |", r.offset, r.access, r.name, r.description)?;
+    }
+    writeln!(out, "\n| register | bit | flag | meaning |\n|---|---:|---|---|")?;
+    for flag in register::FLAGS {
+        let holder = register::REGISTERS.iter().find(|r| r.offset == flag.register).map_or("", |r| r.name);
+        writeln!(out, "| `{holder}` | {} | `{}` | {} |", flag.bit, flag.name, flag.description)?;
+    }
+    writeln!(out, "\n| number | value |\n|---|---:|")?;
+    writeln!(out, "| bytes of the BAR | {:#x} |", register::BAR_BYTES)?;
+    writeln!(out, "| offset of the command window | {:#x} |", register::WINDOW_OFFSET)?;
+    writeln!(out, "| bytes of the command window | {:#x} |", register::WINDOW_BYTES)?;
+    writeln!(out, "| `COMMAND_CREDIT` | {} |", register::COMMAND_CREDIT)?;
+    writeln!(out, "| largest `ring_size_log2` | {} |", register::RING_SIZE_LOG2_MAX)?;
+    for (heading, rules) in register::RULES {
+        writeln!(out, "\n### {heading}\n")?;
+        for rule in *rules {
+            writeln!(out, "* {rule}")?;
+        }
     }
     Ok(())
 }

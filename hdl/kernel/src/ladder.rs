@@ -30,9 +30,9 @@ const ROWS_PER_STEP: usize = 512;
 /// `Interval::error` of an interval that is answered by an exact pass.
 pub const EXACT: u32 = u32::MAX;
 /// Error bound above which an interval is not resolved: half a contract.
-const ERROR_MAX: u128 = 1 << (CONTRACT_BITS - 1);
+pub const ERROR_MAX: u128 = 1 << (CONTRACT_BITS - 1);
 /// What rounding of coefficients and Horner chain can add to the cubic's error, ladder units.
-const ROUNDING: u64 = 8;
+pub const ROUNDING: u64 = 8;
 
 /// Everything outside the ladder that its contents follow from.
 pub struct Source<'a> {
@@ -56,8 +56,8 @@ impl Source<'_> {
     /// Sums of option rows in a part of the slots.
     fn option_sums(&self, x: i32, first: usize, last: usize) -> GroupSums {
         #[cfg(target_arch = "x86_64")]
-        if self.form == Form::Avx2 {
-            // SAFETY: this form is only ever chosen after the CPU was found to have AVX2.
+        if self.form == Form::Avx2 && crate::avx2::is_supported() {
+            // SAFETY: the CPU has AVX2.
             return unsafe { crate::avx2::sums(self.rows, self.normal, x, first, last) };
         }
         let at = Ratios { x, ..Ratios::default() };
@@ -109,7 +109,7 @@ impl Source<'_> {
     ///
     /// Whalley and Wilmott (1997): H = cbrt(1.5 lambda S Gamma^2 / a); the factor holds everything
     /// but Gamma, which here is the change of delta per unit of log price, in contracts.
-    fn band(&self, gamma: u64, price: u32) -> u64 {
+    pub fn band(&self, gamma: u64, price: u32) -> u64 {
         let scale = &self.bank.scale;
         if scale.band_kind == code::BAND_FIXED {
             return (u64::from(scale.band_factor) << CONTRACT_BITS) >> scale.band_shift;
@@ -126,7 +126,7 @@ impl Source<'_> {
     /// Size of the gamma that the band is for: with an inverse hedge in coin numeraire that of the
     /// optimal hedge, whose own coin delta moves with the price: its change per unit of log price is
     /// gamma + delta - target.
-    fn band_gamma(&self, gamma: i64, delta: i64) -> u64 {
+    pub fn band_gamma(&self, gamma: i64, delta: i64) -> u64 {
         // Delta is below 2^46 and the target below 2^61: 64 bits hold the sum.
         let drift = if self.bank.scale.hedge_drifts() { delta - self.target } else { 0 };
         (gamma + drift).unsigned_abs().min((1 << GAMMA_BITS) - 1)
@@ -231,7 +231,7 @@ impl Interval {
 
 /// Third coefficient of the Hermite cubic between two nodes.
 #[inline]
-fn third(a: &NodeValue, b: &NodeValue) -> i64 {
+pub fn third(a: &NodeValue, b: &NodeValue) -> i64 {
     a.slope + b.slope - 2 * (b.delta - a.delta)
 }
 
@@ -240,7 +240,7 @@ fn third(a: &NodeValue, b: &NodeValue) -> i64 {
 /// `[13 (y0 + y3) + 243 (y1 + y2) + 3 (m0 - m3) + 81 (m1 - m2)] / 512 - [(y1 + y2) / 2 + (m1 - m2) / 8]`.
 /// Values and slopes are below 2^43: no partial sum passes 2^50.
 #[inline]
-fn miss_512([a, b, c, d]: &[NodeValue; 4]) -> i64 {
+pub fn miss_512([a, b, c, d]: &[NodeValue; 4]) -> i64 {
     13 * (a.delta + d.delta - b.delta - c.delta) + 17 * (b.slope - c.slope) + 3 * (a.slope - d.slope)
 }
 
@@ -541,7 +541,7 @@ impl Ladder {
     /// taken one by one: there is no vector product of 64 bits, and what stands in for it costs more.
     #[cfg(target_arch = "x86_64")]
     fn catch_up_four(&mut self, source: &Source, first: usize) {
-        if source.form != Form::Avx2 {
+        if source.form != Form::Avx2 || !crate::avx2::is_supported() {
             return;
         }
         let Some(nodes) = self.nodes[first..].first_chunk_mut::<4>() else { return };
@@ -553,7 +553,7 @@ impl Ladder {
             if applied == self.log_head || !agree || !pending.shape.is_option() {
                 return;
             }
-            // SAFETY: this form is only ever chosen after the CPU was found to have AVX2.
+            // SAFETY: the CPU has AVX2.
             let normal = unsafe { crate::avx2::normal_at_four(source.normal, pending.shape.a, pending.shape.b, x) };
             for (k, node) in nodes.iter_mut().enumerate() {
                 let [h, phi] = normal.map(|four| i64::from(four[k] as i32));

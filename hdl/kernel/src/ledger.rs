@@ -46,31 +46,44 @@ impl Sides {
     }
 }
 
+/// Where an order is in its life.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum State {
+pub enum State {
+    /// No order.
     #[default]
     Free,
     /// Counted and sent, not yet acknowledged.
     Sent,
+    /// Acknowledged.
     Open,
+    /// Nobody knows; whatever is open of it may still fill.
     Unknown,
+    /// Nothing of it can fill any more.
     Done,
 }
 
+/// One order of the ledger.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Order {
-    id: u32,
-    state: State,
-    side: Side,
-    quantity: i64,
-    filled: i64,
-    coin: i64,
-    cost: i64,
+pub struct Order {
+    /// Its id.
+    pub id: u32,
+    /// Where it is in its life.
+    pub state: State,
+    /// Its side.
+    pub side: Side,
+    /// Its size, contracts.
+    pub quantity: i64,
+    /// What of it has filled, contracts.
+    pub filled: i64,
+    /// Coin constant of its fills, 2^-32 coin.
+    pub coin: i64,
+    /// Session cost of its fills, 2^-32 coin.
+    pub cost: i64,
 }
 
 impl Order {
     /// What may still fill.
-    fn remaining(&self) -> i64 {
+    pub fn remaining(&self) -> i64 {
         match self.state {
             State::Sent | State::Open | State::Unknown => (self.quantity - self.filled).max(0),
             State::Free | State::Done => 0,
@@ -108,8 +121,10 @@ pub struct Ledger {
     pub ledger_seq: u32,
     /// Orders since the last fill.
     pub attempts: u32,
-    next_id: u32,
-    orders: [Order; ORDER_SLOTS],
+    /// Id of the next order.
+    pub next_id: u32,
+    /// Orders by id, modulo the number of slots.
+    pub orders: [Order; ORDER_SLOTS],
 }
 
 impl Ledger {

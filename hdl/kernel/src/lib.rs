@@ -25,7 +25,7 @@ mod over_hedge;
 pub mod row;
 pub mod tables;
 pub mod trigger;
-mod underlying;
+pub mod underlying;
 
 use hedgewire_abi::command::{
     self, Build, Configure, Control, OpenBank, OrderUpdate, Quote, Reconcile, SetTarget, Trade, WriteRow, code,

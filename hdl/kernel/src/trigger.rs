@@ -85,16 +85,24 @@ pub fn check_status(set: &SetStatus) -> Result<(), Reason> {
 /// What has been sent lately.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Pace {
-    last_hedge_ns: u64,
-    has_hedged: bool,
+    /// Time of the last hedge, ns.
+    pub last_hedge_ns: u64,
+    /// Whether there was one.
+    pub has_hedged: bool,
     /// When the message budget is whole again (generic cell rate: no division).
-    budget_whole_ns: u64,
-    minute_start_ns: u64,
-    minute_count: u32,
-    last_side: Side,
-    last_quantity: i64,
-    last_price: u32,
-    last_ledger_seq: u32,
+    pub budget_whole_ns: u64,
+    /// Start of the window that hedges are counted in, ns.
+    pub minute_start_ns: u64,
+    /// Hedges in it.
+    pub minute_count: u32,
+    /// Side of the last hedge.
+    pub last_side: Side,
+    /// Its size, contracts.
+    pub last_quantity: i64,
+    /// Its limit price, price units.
+    pub last_price: u32,
+    /// The ledger it was decided on.
+    pub last_ledger_seq: u32,
 }
 
 /// What the trigger is asked about.
@@ -181,7 +189,7 @@ struct Wanted {
 
 /// Half band after factor, floor and cap.
 #[inline(always)]
-fn half_band(situation: &Situation, scale: u32, set: &SetTrigger) -> i64 {
+pub fn half_band(situation: &Situation, scale: u32, set: &SetTrigger) -> i64 {
     // Below 2^43 times 2^20.
     let scaled = (situation.band.min(BAND_MAX) * u64::from(scale)) >> CONTRACT_BITS;
     let floor = set.band_min + u64::from(situation.error);
@@ -190,7 +198,7 @@ fn half_band(situation: &Situation, scale: u32, set: &SetTrigger) -> i64 {
 
 /// Part of the band that a hedge leaves.
 #[inline(always)]
-fn exit(band: i64, set: &SetTrigger) -> i64 {
+pub fn exit(band: i64, set: &SetTrigger) -> i64 {
     (band * i64::from(set.theta)) >> CONTRACT_BITS
 }
 

@@ -54,9 +54,9 @@ pub struct Underlying {
     /// Target in ladder units of each bank.
     targets: [i64; 2],
     /// Cash (where it counts) less target, ladder units of the active bank; 0 if out of range.
-    offset: i64,
+    pub offset: i64,
     /// Cash or target does not fit the active bank's scale.
-    coin_out_of_range: bool,
+    pub coin_out_of_range: bool,
 }
 
 impl Underlying {

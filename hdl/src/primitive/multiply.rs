@@ -10,12 +10,20 @@
 //! are 18, 35, 52, 69. Where the synthesis tool keeps the product register outside the block, that
 //! route is the slowest of the card; `ECP5_MULTIPLIER` (a Verilog macro) instantiates the block with
 //! its own output register instead, which is the same register and costs no cycle.
+//!
+//! UltraScale+ multiplies 27 by 18 bits. With the macro `ULTRASCALE_MULTIPLIER` one factor is cut at 26
+//! and what is left of it, where that is a few bits, goes into adders: 18 by 32 bits is one block
+//! then and not two. The same product after the same cycles.
 
 use rust_hdl::prelude::*;
 
 use crate::signal::S;
 
 const LIMB: usize = 17;
+/// What one side of a block of UltraScale+ takes beside a sign.
+const LONG_LIMB: usize = 26;
+/// A limb of so many bits is not worth a block.
+const SHORT: usize = 8;
 
 /// Limbs of a signed operand of `bits`.
 const fn limbs(bits: usize) -> usize {
@@ -76,15 +84,17 @@ impl<const A: usize, const B: usize, const P: usize> Logic for Multiply<A, B, P>
         self.p.connect();
     }
     fn hdl(&self) -> Verilog {
-        let (mut text, mut terms) = limb_products(A, B);
-        let mut level = 0;
-        while terms.len() > 1 {
-            terms = add_in_pairs(&mut text, terms, level, P);
-            level += 1;
-        }
-        let product = &terms[0];
-        text += &format!("always @(*) p = {};\n", product.resized(P));
-        Verilog::Custom(text)
+        let product = |(mut text, mut terms): (String, Vec<Term>)| {
+            for level in 0..Self::LATENCY - 1 {
+                terms = add_in_pairs(&mut text, terms, level, P);
+            }
+            text + &format!("always @(*) p = {};\n", terms[0].resized(P))
+        };
+        Verilog::Custom(format!(
+            "`ifdef ULTRASCALE_MULTIPLIER\n{}`else\n{}`endif\n",
+            product(long_products(A, B)),
+            product(limb_products(A, B))
+        ))
     }
 }
 
@@ -110,8 +120,8 @@ impl Term {
 fn limb_products(a_bits: usize, b_bits: usize) -> (String, Vec<Term>) {
     let mut text = String::new();
     let mut terms = Vec::new();
-    for (i, a) in cut("a", a_bits).into_iter().enumerate() {
-        for (j, b) in cut("b", b_bits).into_iter().enumerate() {
+    for (i, a) in cut("a", a_bits, LIMB).into_iter().enumerate() {
+        for (j, b) in cut("b", b_bits, LIMB).into_iter().enumerate() {
             let name = format!("m{i}_{j}");
             let bits = a.bits + b.bits;
             text += &format!(
@@ -156,19 +166,60 @@ fn ecp5_block(name: &str, a_bits: usize, b_bits: usize) -> String {
     )
 }
 
+/// The same with blocks of UltraScale+: the factor is cut long that leaves the fewer blocks.
+fn long_products(a_bits: usize, b_bits: usize) -> (String, Vec<Term>) {
+    let blocks = |long: usize, short: usize| {
+        let parts = cut("", long, LONG_LIMB);
+        parts.iter().filter(|part| part.bits > SHORT).count() * cut("", short, LIMB).len()
+    };
+    let (long, short) = if blocks(a_bits, b_bits) <= blocks(b_bits, a_bits) {
+        (cut("a", a_bits, LONG_LIMB), cut("b", b_bits, LIMB))
+    } else {
+        (cut("b", b_bits, LONG_LIMB), cut("a", a_bits, LIMB))
+    };
+    let mut text = String::new();
+    let mut terms = Vec::new();
+    for (i, x) in long.iter().enumerate() {
+        for (j, y) in short.iter().enumerate() {
+            let name = format!("m{i}_{j}");
+            let bits = x.bits + y.bits;
+            let product = if x.bits <= SHORT { by_adders(&name, x.bits, bits) } else { format!("{name}x * {name}y") };
+            text += &format!(
+                "wire signed [{}:0] {name}x = {}; wire signed [{}:0] {name}y = {};\n\
+                 reg signed [{}:0] {name};\ninitial {name} = 0;\nalways @(posedge clock) {name} <= {product};\n",
+                x.bits - 1,
+                x.name,
+                y.bits - 1,
+                y.name,
+                bits - 1,
+            );
+            terms.push(Term { name, shift: x.shift + y.shift, bits });
+        }
+    }
+    (text, terms)
+}
+
+/// `x y`, bit by bit of `x`; its top bit counts negative.
+fn by_adders(name: &str, x_bits: usize, bits: usize) -> String {
+    let wide = format!("{{{{{x_bits}{{{name}y[{}]}}}}, {name}y}}", bits - x_bits - 1);
+    let share = |i: usize| format!("(({wide} & {{{bits}{{{name}x[{i}]}}}}) << {i})");
+    let positive: Vec<_> = (0..x_bits - 1).map(share).collect();
+    format!("{} - {}", positive.join(" + "), share(x_bits - 1))
+}
+
 /// Limbs of an operand, lowest first; all but the top one are unsigned, with a zero on top.
-fn cut(operand: &str, bits: usize) -> Vec<Term> {
-    let count = limbs(bits);
-    let limb = |i: usize| {
-        let low = LIMB * i;
+fn cut(operand: &str, bits: usize, limb: usize) -> Vec<Term> {
+    let count = if bits <= limb + 1 { 1 } else { (bits - 1).div_ceil(limb) };
+    let part = |i: usize| {
+        let low = limb * i;
         if i + 1 == count {
             Term { name: format!("$signed({operand}[{}:{low}])", bits - 1), shift: low, bits: bits - low }
         } else {
-            let high = low + LIMB - 1;
-            Term { name: format!("$signed({{1'b0, {operand}[{high}:{low}]}})"), shift: low, bits: LIMB + 1 }
+            let high = low + limb - 1;
+            Term { name: format!("$signed({{1'b0, {operand}[{high}:{low}]}})"), shift: low, bits: limb + 1 }
         }
     };
-    (0..count).map(limb).collect()
+    (0..count).map(part).collect()
 }
 
 /// One level of the tree: neighbours by weight are added; the low bits of the lower one pass by.

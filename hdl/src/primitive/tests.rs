@@ -3,6 +3,7 @@
 use rust_hdl::prelude::*;
 
 use super::*;
+use crate::prove::{By, emitted, holds};
 use crate::signal::{S, U};
 use crate::testbench::TestBench;
 use crate::{cycle, peek, poke};
@@ -31,21 +32,26 @@ macro_rules! multiply_tests {
         #[test]
         fn $name() {
             type Unit = Multiply<$a, $b, { $a + $b }>;
-            let mut bench = TestBench::new(stringify!($name), Unit::default());
-            let mut state = 0x9e37_79b9_7f4a_7c15;
-            let mut expected = Vec::new();
-            for i in 0..300 {
-                let (a, b) = (S::new(word(&mut state) as i128), S::new(word(&mut state) as i128));
-                expected.push(a.raw() * b.raw());
-                poke!(bench, a, a);
-                poke!(bench, b, b);
-                cycle!(bench);
-                if i + 1 >= Unit::LATENCY {
-                    let product = peek!(bench, p);
-                    assert_eq!(product.raw(), expected[i + 1 - Unit::LATENCY], "vector {i}");
+            for is_ultrascale in [false, true] {
+                let mut bench = TestBench::new(stringify!($name), Unit::default());
+                if is_ultrascale {
+                    bench.define("ULTRASCALE_MULTIPLIER");
                 }
+                let mut state = 0x9e37_79b9_7f4a_7c15;
+                let mut expected = Vec::new();
+                for i in 0..300 {
+                    let (a, b) = (S::new(word(&mut state) as i128), S::new(word(&mut state) as i128));
+                    expected.push(a.raw() * b.raw());
+                    poke!(bench, a, a);
+                    poke!(bench, b, b);
+                    cycle!(bench);
+                    if i + 1 >= Unit::LATENCY {
+                        let product = peek!(bench, p);
+                        assert_eq!(product.raw(), expected[i + 1 - Unit::LATENCY], "vector {i}");
+                    }
+                }
+                bench.finish();
             }
-            bench.finish();
         }
     )*};
 }
@@ -183,4 +189,84 @@ fn rom_returns_its_words() {
         assert_eq!(peek!(bench, q), words.get(i as usize).copied().unwrap_or_default());
     }
     bench.finish();
+}
+
+/// `hedgewire_abi::format::saturate`, as Verilog that compares numbers.
+fn saturates(bits: usize, to: usize) -> String {
+    format!(
+        "localparam signed [{top}:0] LIMIT = {bits}'d{limit};
+         always @(*) begin
+           assert (clipped == (x > LIMIT || x < -LIMIT));
+           assert ($signed(y) == (x > LIMIT ? LIMIT : x < -LIMIT ? -LIMIT : x));
+         end\n",
+        top = bits - 1,
+        limit = (1i128 << (to - 1)) - 1,
+    )
+}
+
+macro_rules! saturate_proofs {
+    ($($bits:literal $to:literal;)*) => {
+        #[test]
+        fn it_is_proved_that_saturate_equals_its_definition() {
+            $(
+                let Some(verilog) = emitted("saturation", Saturate::<$bits, $to>::default()) else { return };
+                assert!(holds(&verilog, &[], &saturates($bits, $to), By::Cycles(1)), "{} to {}", $bits, $to);
+            )*
+        }
+    };
+}
+
+// Neighbours, 8 bits, and widths at which the card has it.
+saturate_proofs! {
+    3 2;
+    8 5;
+    8 7;
+    60 44;
+    112 56;
+    128 64;
+}
+
+#[test]
+fn the_proof_refutes_broken_saturation() {
+    let Some(verilog) = emitted("saturation", Saturate::<8, 5>::default()) else { return };
+    // The least value let through; the lower limit one too low; one bit too few looked at.
+    for (from, to) in [
+        (" && (x[4:0] != {1'b1, {4{1'b0}}})", ""),
+        ("{1'b1, {3{1'b0}}, 1'b1}", "{1'b1, {4{1'b0}}}"),
+        ("(x[7:4] == {4{x[7]}})", "(x[7:5] == {3{x[7]}})"),
+    ] {
+        assert!(verilog.contains(from), "{from} is in the emitted Verilog");
+        assert!(!holds(&verilog.replace(from, to), &[], &saturates(8, 5), By::Cycles(1)), "{from} -> {to}");
+    }
+}
+
+/// `y = floor(x / 2^by)`: y 2^by is at most x, and (y + 1) 2^by is above it. Past the width, by the sign.
+fn floors(bits: usize) -> String {
+    format!(
+        "wire signed [{wide}:0] whole = y;
+         wire signed [{wide}:0] least = whole << by;
+         wire signed [{wide}:0] value = x;
+         wire signed [{wide}:0] step = {double}'d1 << by;
+         wire [31:0] places = by;
+         always @(*) begin
+           if (places < {bits}) assert (least <= value && value - least < step);
+           else assert (y == (x < 0 ? -1 : 0));
+         end\n",
+        wide = 2 * bits - 1,
+        double = 2 * bits,
+    )
+}
+
+#[test]
+fn it_is_proved_that_a_shift_right_is_a_floor() {
+    let Some(verilog) = emitted("shift", ShiftRight::<8, 4>::default()) else { return };
+    assert!(holds(&verilog, &[], &floors(8), By::Cycles(1)));
+    // Towards zero.
+    let truncating = verilog.replace("y = x >>> by", "y = x < 0 ? -(-x >>> by) : x >>> by");
+    assert!(truncating != verilog && !holds(&truncating, &[], &floors(8), By::Cycles(1)));
+    // Without the sign.
+    let unsigned = verilog.replace(">>>", ">>");
+    assert!(!holds(&unsigned, &[], &floors(8), By::Cycles(1)));
+    let Some(verilog) = emitted("shift", ShiftRight::<24, 7>::default()) else { return };
+    assert!(holds(&verilog, &[], &floors(24), By::Cycles(1)));
 }

@@ -16,10 +16,11 @@ impl CommandStream {
             return self.plan_setup(desk);
         }
         match self.rng.random_range(0..100) {
-            0..60 => {
+            0..58 => {
                 let action = self.market_action(desk);
                 self.plan.push_back(action);
             }
+            58..60 => self.plan_burst(desk),
             60..80 => self.plan_drill(desk),
             80..88 => self.plan_exposure(desk),
             88..94 => self.plan_loose_settings(desk),
@@ -68,6 +69,22 @@ impl CommandStream {
         let mut quote = self.quote_body(desk);
         quote.feed_ns = self.now_ns.saturating_add(delay_ns).saturating_sub(age_ns);
         Planned { command: quote.encode(self.header(desk)), delay_ns }
+    }
+
+    /// An exposure to hedge, and quotes back to back: of one desk, or of several in turn.
+    fn plan_burst(&mut self, desk: usize) {
+        self.plan_exposure(desk);
+        let is_mixed = self.chance(50);
+        for place in 0..self.rng.random_range(4..40) {
+            let desk = if is_mixed { self.some_desk() } else { desk };
+            if self.desks[desk].slots.is_none() || self.desks[desk].holds_quotes_back {
+                continue;
+            }
+            let mut quote = self.quote_body(desk);
+            // The mirror learns of the ones before only when they have been answered.
+            quote.feed_seq = quote.feed_seq.wrapping_add(place);
+            self.plan.push_back(Planned { command: quote.encode(self.header(desk)), delay_ns: 0 });
+        }
     }
 
     /// A quote that is in order, mostly.

@@ -1,0 +1,545 @@
+//! What the venue says: `hedgewire_kernel::ledger::Ledger::update` and `reconcile`.
+//!
+//! ```text
+//!   start | take | differences            | sums                  | choose      | done
+//!         |      | bought, coin, remaining| position, coin, open  | new ledger  |
+//!
+//!   status unknown            -> refusal VALUE_RANGE
+//!   not this order            -> fault UNKNOWN_ORDER, not reconciled
+//!   filled beyond any position-> fault LEDGER_RANGE,  not reconciled
+//!   filled less than before   -> refusal STALE_UPDATE
+//!   a sum does not fit        -> fault LEDGER_RANGE,  not reconciled
+//!   nothing new               -> nothing changes
+//!   else                      -> booked; fault OVERFILL (not reconciled) or LATE_FILL where it is one
+//! ```
+//!
+//! `LATENCY` 4, from the cycle of `start` to that of `done`; one at a time.
+
+use hedgewire_abi::Reason;
+use hedgewire_abi::command::code;
+use hedgewire_abi::format::{COIN_MAGNITUDE_BITS, POSITION_MAX};
+use rust_hdl::prelude::*;
+
+use crate::record;
+use crate::signal::{S, U, bits_lit, signed_cast_same, signed_cast_wide, unsigned_cast_pos, unsigned_cast_wide};
+
+#[cfg(test)]
+mod tests;
+
+/// Cycles from `start` to `done`.
+pub const LATENCY: usize = 4;
+
+// The widths below are written out.
+const _: () = assert!(COIN_MAGNITUDE_BITS == 62 && POSITION_MAX == 1 << 36);
+
+/// `record::Order::state`.
+const STATE_FREE: u128 = 0;
+const STATE_OPEN: u128 = 2;
+const STATE_UNKNOWN: u128 = 3;
+const STATE_DONE: u128 = 4;
+
+/// A sum of coin after one of its totals moved (`add_change`), combinational but for its first step.
+#[derive(LogicBlock, Default)]
+struct AddChange {
+    clock: Signal<In, Clock>,
+    /// Signed, like the two that follow.
+    sum: Signal<In, U<63>>,
+    old_total: Signal<In, U<63>>,
+    new_total: Signal<In, U<64>>,
+    /// The sum of the cycle before, plus new less old.
+    total: Signal<Out, U<63>>,
+    /// New total and sum fit the format of coin.
+    fits: Signal<Out, Bit>,
+    change: DFF<S<66>>,
+    sum_before: DFF<S<63>>,
+    new_fits: DFF<Bit>,
+    old_signed: Signal<Local, S<63>>,
+    new_signed: Signal<Local, S<64>>,
+    new_above: Signal<Local, U<2>>,
+    new_below: Signal<Local, U<62>>,
+    wide: Signal<Local, S<66>>,
+    above: Signal<Local, U<4>>,
+    below: Signal<Local, U<62>>,
+}
+
+impl Logic for AddChange {
+    #[hdl_gen]
+    fn update(&mut self) {
+        clock!(self, clock, change, sum_before, new_fits);
+        self.old_signed.next = signed_cast_same(self.old_total.val());
+        self.new_signed.next = signed_cast_same(self.new_total.val());
+        self.change.d.next =
+            signed_cast_wide::<66, 64>(self.new_signed.val()) - signed_cast_wide::<66, 63>(self.old_signed.val());
+        self.sum_before.d.next = signed_cast_same(self.sum.val());
+        // Below 2^62 in size: nothing but sign from bit 62 on, and not -2^62.
+        self.new_above.next = self.new_total.val().get_bits::<2>(62);
+        self.new_below.next = self.new_total.val().get_bits::<62>(0);
+        self.new_fits.d.next = !self.new_above.val().any() | (self.new_above.val().all() & self.new_below.val().any());
+        self.wide.next = signed_cast_wide::<66, 63>(self.sum_before.q.val()) + self.change.q.val();
+        self.above.next = self.wide.val().get_bits::<4>(62);
+        self.below.next = self.wide.val().get_bits::<62>(0);
+        self.total.next = self.wide.val().get_bits::<63>(0);
+        self.fits.next =
+            self.new_fits.q.val() & (!self.above.val().any() | (self.above.val().all() & self.below.val().any()));
+    }
+}
+
+/// Books an order update.
+#[derive(LogicBlock)]
+pub struct Book {
+    pub clock: Signal<In, Clock>,
+    /// One cycle, with the operands.
+    pub start: Signal<In, Bit>,
+    /// Of the update, like the four that follow.
+    pub status: Signal<In, U<8>>,
+    pub order_id: Signal<In, U<32>>,
+    pub filled: Signal<In, U<64>>,
+    /// Signed, like `cost`.
+    pub coin: Signal<In, U<64>>,
+    pub cost: Signal<In, U<64>>,
+    pub ledger: Signal<In, record::Ledger>,
+    /// The order in slot `order_id % 16`.
+    pub order: Signal<In, record::Order>,
+    /// One cycle; the results stay until the next.
+    pub done: Signal<Out, Bit>,
+    /// 0, or why the command is refused: nothing changes.
+    pub refusal: Signal<Out, U<8>>,
+    /// 0, or what is wrong though the command is carried out.
+    pub fault: Signal<Out, U<8>>,
+    pub new_ledger: Signal<Out, record::Ledger>,
+    pub new_order: Signal<Out, record::Order>,
+    /// The order has changed.
+    pub write_order: Signal<Out, Bit>,
+
+    // Take.
+    taken: DFF<Bit>,
+    old_ledger: DFF<record::Ledger>,
+    old_order: DFF<record::Order>,
+    said_status: DFF<U<8>>,
+    said_id: DFF<U<32>>,
+    said_filled: DFF<U<64>>,
+    said_coin: DFF<U<64>>,
+    said_cost: DFF<U<64>>,
+
+    // Differences.
+    differed: DFF<Bit>,
+    bad_status: DFF<Bit>,
+    unmatched: DFF<Bit>,
+    too_many: DFF<Bit>,
+    older: DFF<Bit>,
+    bought: DFF<U<37>>,
+    state: DFF<U<3>>,
+    left_before: DFF<U<27>>,
+    left_after: DFF<U<27>>,
+    same: DFF<Bit>,
+    over: DFF<Bit>,
+    late: DFF<Bit>,
+    coin_change: AddChange,
+    cost_change: AddChange,
+
+    // Sums.
+    summed: DFF<Bit>,
+    fits: DFF<Bit>,
+    booked: DFF<record::Ledger>,
+    booked_order: DFF<record::Order>,
+
+    // Choose.
+    chosen: DFF<Bit>,
+    out_refusal: DFF<U<8>>,
+    out_fault: DFF<U<8>>,
+    out_ledger: DFF<record::Ledger>,
+    out_order: DFF<record::Order>,
+    out_write: DFF<Bit>,
+
+    filled_above: Signal<Local, U<27>>,
+    filled_now: Signal<Local, U<37>>,
+    quantity: Signal<Local, U<37>>,
+    room_before: Signal<Local, U<37>>,
+    room_after: Signal<Local, U<37>>,
+    is_done: Signal<Local, Bit>,
+    next_state: Signal<Local, U<3>>,
+    coin_wide: Signal<Local, S<63>>,
+    cost_wide: Signal<Local, S<63>>,
+    coin_same: Signal<Local, Bit>,
+    cost_same: Signal<Local, Bit>,
+    new_filled: Signal<Local, U<37>>,
+    position: Signal<Local, S<38>>,
+    step: Signal<Local, S<40>>,
+    moved: Signal<Local, S<40>>,
+    slot: Signal<Local, U<4>>,
+    place: Signal<Local, U<16>>,
+    taken_out: Signal<Local, U<31>>,
+    put_in: Signal<Local, U<31>>,
+    was_unknown: Signal<Local, Bit>,
+    is_unknown: Signal<Local, Bit>,
+    open_before: Signal<Local, U<31>>,
+    unknown_before: Signal<Local, U<31>>,
+    open: Signal<Local, U<31>>,
+    unknown: Signal<Local, U<31>>,
+    count: Signal<Local, U<5>>,
+
+    zero_remaining: Constant<U<27>>,
+    one_bit: Constant<U<16>>,
+    one_seq: Constant<U<32>>,
+    one_count: Constant<U<5>>,
+    no_attempts: Constant<U<32>>,
+    status_max: Constant<U<8>>,
+    filled_max: Constant<U<37>>,
+    position_max: Constant<S<40>>,
+    position_min: Constant<S<40>>,
+    order_open: Constant<U<8>>,
+    order_unknown: Constant<U<8>>,
+    free: Constant<U<3>>,
+    open_state: Constant<U<3>>,
+    unknown_state: Constant<U<3>>,
+    done_state: Constant<U<3>>,
+    value_range: Constant<U<8>>,
+    unknown_order: Constant<U<8>>,
+    ledger_range: Constant<U<8>>,
+    stale_update: Constant<U<8>>,
+    overfill: Constant<U<8>>,
+    late_fill: Constant<U<8>>,
+}
+
+impl Default for Book {
+    fn default() -> Self {
+        let reason = |reason: Reason| Constant::new(U::new(reason as u128));
+        let state = |state| Constant::new(U::new(state));
+        Self {
+            zero_remaining: Constant::new(U::new(0)),
+            one_bit: Constant::new(U::new(1)),
+            one_seq: Constant::new(U::new(1)),
+            one_count: Constant::new(U::new(1)),
+            no_attempts: Constant::new(U::new(0)),
+            status_max: Constant::new(U::new(code::ORDER_UNKNOWN.into())),
+            filled_max: Constant::new(U::new(POSITION_MAX as u128)),
+            position_max: Constant::new(S::new(POSITION_MAX.into())),
+            position_min: Constant::new(S::new((-POSITION_MAX).into())),
+            order_open: Constant::new(U::new(code::ORDER_OPEN.into())),
+            order_unknown: Constant::new(U::new(code::ORDER_UNKNOWN.into())),
+            free: state(STATE_FREE),
+            open_state: state(STATE_OPEN),
+            unknown_state: state(STATE_UNKNOWN),
+            done_state: state(STATE_DONE),
+            value_range: reason(Reason::ValueRange),
+            unknown_order: reason(Reason::UnknownOrder),
+            ledger_range: reason(Reason::LedgerRange),
+            stale_update: reason(Reason::StaleUpdate),
+            overfill: reason(Reason::Overfill),
+            late_fill: reason(Reason::LateFill),
+            clock: Signal::default(),
+            start: Signal::default(),
+            status: Signal::default(),
+            order_id: Signal::default(),
+            filled: Signal::default(),
+            coin: Signal::default(),
+            cost: Signal::default(),
+            ledger: Signal::default(),
+            order: Signal::default(),
+            done: Signal::default(),
+            refusal: Signal::default(),
+            fault: Signal::default(),
+            new_ledger: Signal::default(),
+            new_order: Signal::default(),
+            write_order: Signal::default(),
+            taken: DFF::default(),
+            old_ledger: DFF::default(),
+            old_order: DFF::default(),
+            said_status: DFF::default(),
+            said_id: DFF::default(),
+            said_filled: DFF::default(),
+            said_coin: DFF::default(),
+            said_cost: DFF::default(),
+            differed: DFF::default(),
+            bad_status: DFF::default(),
+            unmatched: DFF::default(),
+            too_many: DFF::default(),
+            older: DFF::default(),
+            bought: DFF::default(),
+            state: DFF::default(),
+            left_before: DFF::default(),
+            left_after: DFF::default(),
+            same: DFF::default(),
+            over: DFF::default(),
+            late: DFF::default(),
+            coin_change: AddChange::default(),
+            cost_change: AddChange::default(),
+            summed: DFF::default(),
+            fits: DFF::default(),
+            booked: DFF::default(),
+            booked_order: DFF::default(),
+            chosen: DFF::default(),
+            out_refusal: DFF::default(),
+            out_fault: DFF::default(),
+            out_ledger: DFF::default(),
+            out_order: DFF::default(),
+            out_write: DFF::default(),
+            filled_above: Signal::default(),
+            filled_now: Signal::default(),
+            quantity: Signal::default(),
+            room_before: Signal::default(),
+            room_after: Signal::default(),
+            is_done: Signal::default(),
+            next_state: Signal::default(),
+            coin_wide: Signal::default(),
+            cost_wide: Signal::default(),
+            coin_same: Signal::default(),
+            cost_same: Signal::default(),
+            new_filled: Signal::default(),
+            position: Signal::default(),
+            step: Signal::default(),
+            moved: Signal::default(),
+            slot: Signal::default(),
+            place: Signal::default(),
+            taken_out: Signal::default(),
+            put_in: Signal::default(),
+            was_unknown: Signal::default(),
+            is_unknown: Signal::default(),
+            open_before: Signal::default(),
+            unknown_before: Signal::default(),
+            open: Signal::default(),
+            unknown: Signal::default(),
+            count: Signal::default(),
+        }
+    }
+}
+
+impl Logic for Book {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, old_ledger, old_order, said_status, said_id, said_filled, said_coin, said_cost);
+        dff_setup!(self, clock, out_refusal, out_fault, out_ledger, out_order, out_write);
+        clock!(self, clock, taken, differed, summed, chosen, coin_change, cost_change);
+        clock!(
+            self,
+            clock,
+            bad_status,
+            unmatched,
+            too_many,
+            older,
+            bought,
+            state,
+            left_before,
+            left_after,
+            same,
+            over,
+            late
+        );
+        clock!(self, clock, fits, booked, booked_order);
+        self.taken.d.next = self.start.val();
+        self.differed.d.next = self.taken.q.val();
+        self.summed.d.next = self.differed.q.val();
+        self.chosen.d.next = self.summed.q.val();
+
+        // Take.
+        if self.start.val() {
+            self.old_ledger.d.next = self.ledger.val();
+            self.old_order.d.next = self.order.val();
+            self.said_status.d.next = self.status.val();
+            self.said_id.d.next = self.order_id.val();
+            self.said_filled.d.next = self.filled.val();
+            self.said_coin.d.next = self.coin.val();
+            self.said_cost.d.next = self.cost.val();
+        }
+
+        // Differences.
+        self.filled_above.next = self.said_filled.q.val().get_bits::<27>(37);
+        self.filled_now.next = self.said_filled.q.val().get_bits::<37>(0);
+        self.quantity.next = unsigned_cast_wide(self.old_order.q.val().quantity);
+        self.bad_status.d.next = self.said_status.q.val() > self.status_max.val();
+        self.unmatched.d.next =
+            (self.old_order.q.val().state == self.free.val()) | (self.old_order.q.val().id != self.said_id.q.val());
+        self.too_many.d.next = self.filled_above.val().any() | (self.filled_now.val() > self.filled_max.val());
+        self.older.d.next = self.filled_now.val() < self.old_order.q.val().filled;
+        self.bought.d.next = self.filled_now.val() - self.old_order.q.val().filled;
+
+        // An order that is done stays done; one that is filled is done.
+        self.is_done.next = self.old_order.q.val().state == self.done_state.val();
+        self.next_state.next = self.done_state.val();
+        if !self.is_done.val() & (self.filled_now.val() < self.quantity.val()) {
+            if self.said_status.q.val() == self.order_open.val() {
+                self.next_state.next = self.open_state.val();
+            } else if self.said_status.q.val() == self.order_unknown.val() {
+                self.next_state.next = self.unknown_state.val();
+            }
+        }
+        self.state.d.next = self.next_state.val();
+
+        // What could and what can still fill.
+        self.room_before.next = self.quantity.val() - self.old_order.q.val().filled;
+        self.room_after.next = self.quantity.val() - self.filled_now.val();
+        self.left_before.d.next = self.zero_remaining.val();
+        if !self.is_done.val() & (self.old_order.q.val().filled < self.quantity.val()) {
+            self.left_before.d.next = self.room_before.val().get_bits::<27>(0);
+        }
+        self.left_after.d.next = self.zero_remaining.val();
+        if self.next_state.val() != self.done_state.val() {
+            self.left_after.d.next = self.room_after.val().get_bits::<27>(0);
+        }
+
+        self.coin_wide.next = signed_cast_same(self.old_order.q.val().coin);
+        self.cost_wide.next = signed_cast_same(self.old_order.q.val().cost);
+        self.coin_same.next =
+            signed_cast_same(self.said_coin.q.val()) == signed_cast_wide::<64, 63>(self.coin_wide.val());
+        self.cost_same.next =
+            signed_cast_same(self.said_cost.q.val()) == signed_cast_wide::<64, 63>(self.cost_wide.val());
+        self.same.d.next = (self.next_state.val() == self.old_order.q.val().state)
+            & (self.filled_now.val() == self.old_order.q.val().filled)
+            & self.coin_same.val()
+            & self.cost_same.val();
+        self.over.d.next = self.filled_now.val() > self.quantity.val();
+        self.late.d.next = self.is_done.val() & (self.filled_now.val() != self.old_order.q.val().filled);
+        self.coin_change.sum.next = self.old_ledger.q.val().hedge_coin;
+        self.coin_change.old_total.next = self.old_order.q.val().coin;
+        self.coin_change.new_total.next = self.said_coin.q.val();
+        self.cost_change.sum.next = self.old_ledger.q.val().cost;
+        self.cost_change.old_total.next = self.old_order.q.val().cost;
+        self.cost_change.new_total.next = self.said_cost.q.val();
+
+        // Sums.
+        self.position.next = signed_cast_same(self.old_ledger.q.val().position);
+        self.step.next = unsigned_cast_pos(self.bought.q.val());
+        self.moved.next = signed_cast_wide::<40, 38>(self.position.val()) + self.step.val();
+        if self.old_order.q.val().side {
+            self.moved.next = signed_cast_wide::<40, 38>(self.position.val()) - self.step.val();
+        }
+        self.fits.d.next = (self.moved.val() >= self.position_min.val())
+            & (self.moved.val() <= self.position_max.val())
+            & self.coin_change.fits.val()
+            & self.cost_change.fits.val();
+
+        self.taken_out.next = unsigned_cast_wide(self.left_before.q.val());
+        self.put_in.next = unsigned_cast_wide(self.left_after.q.val());
+        self.was_unknown.next = self.old_order.q.val().state == self.unknown_state.val();
+        self.is_unknown.next = self.state.q.val() == self.unknown_state.val();
+        self.open_before.next = self.old_ledger.q.val().open_buy;
+        self.unknown_before.next = self.old_ledger.q.val().unknown_buy;
+        if self.old_order.q.val().side {
+            self.open_before.next = self.old_ledger.q.val().open_sell;
+            self.unknown_before.next = self.old_ledger.q.val().unknown_sell;
+        }
+        self.open.next = self.open_before.val();
+        self.unknown.next = self.unknown_before.val();
+        if self.was_unknown.val() & self.is_unknown.val() {
+            self.unknown.next = self.unknown_before.val() - self.taken_out.val() + self.put_in.val();
+        } else if self.was_unknown.val() {
+            self.unknown.next = self.unknown_before.val() - self.taken_out.val();
+            self.open.next = self.open_before.val() + self.put_in.val();
+        } else if self.is_unknown.val() {
+            self.unknown.next = self.unknown_before.val() + self.put_in.val();
+            self.open.next = self.open_before.val() - self.taken_out.val();
+        } else {
+            self.open.next = self.open_before.val() - self.taken_out.val() + self.put_in.val();
+        }
+        self.count.next = self.old_ledger.q.val().open_count;
+        if self.left_before.q.val().any() & !self.left_after.q.val().any() {
+            self.count.next = self.old_ledger.q.val().open_count - self.one_count.val();
+        } else if !self.left_before.q.val().any() & self.left_after.q.val().any() {
+            self.count.next = self.old_ledger.q.val().open_count + self.one_count.val();
+        }
+        self.slot.next = self.said_id.q.val().get_bits::<4>(0);
+        self.place.next = self.one_bit.val() << self.slot.val();
+        self.new_filled.next = self.said_filled.q.val().get_bits::<37>(0);
+
+        self.booked.d.next = self.old_ledger.q.val();
+        self.booked.d.next.position = self.moved.val().get_bits::<38>(0);
+        self.booked.d.next.hedge_coin = self.coin_change.total.val();
+        self.booked.d.next.cost = self.cost_change.total.val();
+        if self.old_order.q.val().side {
+            self.booked.d.next.open_sell = self.open.val();
+            self.booked.d.next.unknown_sell = self.unknown.val();
+        } else {
+            self.booked.d.next.open_buy = self.open.val();
+            self.booked.d.next.unknown_buy = self.unknown.val();
+        }
+        self.booked.d.next.open_count = self.count.val();
+        self.booked.d.next.busy = self.old_ledger.q.val().busy & !self.place.val();
+        if self.left_after.q.val().any() {
+            self.booked.d.next.busy = self.old_ledger.q.val().busy | self.place.val();
+        }
+        self.booked.d.next.ledger_seq = self.old_ledger.q.val().ledger_seq + self.one_seq.val();
+        if self.bought.q.val().any() {
+            self.booked.d.next.attempts = self.no_attempts.val();
+        }
+        self.booked_order.d.next = self.old_order.q.val();
+        self.booked_order.d.next.state = self.state.q.val();
+        self.booked_order.d.next.filled = self.new_filled.val();
+        self.booked_order.d.next.coin = self.said_coin.q.val().get_bits::<63>(0);
+        self.booked_order.d.next.cost = self.said_cost.q.val().get_bits::<63>(0);
+
+        // Choose.
+        if self.summed.q.val() {
+            self.out_refusal.d.next = bits_lit::<8>(0);
+            self.out_fault.d.next = bits_lit::<8>(0);
+            self.out_ledger.d.next = self.old_ledger.q.val();
+            self.out_order.d.next = self.old_order.q.val();
+            self.out_write.d.next = false;
+            if self.bad_status.q.val() {
+                self.out_refusal.d.next = self.value_range.val();
+            } else if self.unmatched.q.val() {
+                self.out_ledger.d.next.is_reconciled = false;
+                self.out_fault.d.next = self.unknown_order.val();
+            } else if self.too_many.q.val() {
+                self.out_ledger.d.next.is_reconciled = false;
+                self.out_fault.d.next = self.ledger_range.val();
+            } else if self.older.q.val() {
+                self.out_refusal.d.next = self.stale_update.val();
+            } else if !self.fits.q.val() {
+                self.out_ledger.d.next.is_reconciled = false;
+                self.out_fault.d.next = self.ledger_range.val();
+            } else if !self.same.q.val() {
+                self.out_ledger.d.next = self.booked.q.val();
+                self.out_order.d.next = self.booked_order.q.val();
+                self.out_write.d.next = true;
+                if self.over.q.val() {
+                    self.out_ledger.d.next.is_reconciled = false;
+                    self.out_fault.d.next = self.overfill.val();
+                } else if self.late.q.val() {
+                    self.out_fault.d.next = self.late_fill.val();
+                }
+            }
+        }
+        self.done.next = self.chosen.q.val();
+        self.refusal.next = self.out_refusal.q.val();
+        self.fault.next = self.out_fault.q.val();
+        self.new_ledger.next = self.out_ledger.q.val();
+        self.new_order.next = self.out_order.q.val();
+        self.write_order.next = self.out_write.q.val();
+    }
+}
+
+/// Takes the venue's word (`Ledger::reconcile`). Combinational. The sixteen orders of the ledger
+/// become free, which is for whoever holds them to do; `busy` says so here.
+#[derive(LogicBlock)]
+pub struct Reconcile {
+    pub ledger: Signal<In, record::Ledger>,
+    pub word: Signal<In, record::Reconciliation>,
+    pub new_ledger: Signal<Out, record::Ledger>,
+    one: Constant<U<32>>,
+    nothing: Constant<record::Ledger>,
+}
+
+impl Default for Reconcile {
+    fn default() -> Self {
+        Self {
+            ledger: Signal::default(),
+            word: Signal::default(),
+            new_ledger: Signal::default(),
+            one: Constant::new(U::new(1)),
+            nothing: Constant::new(record::Ledger::default()),
+        }
+    }
+}
+
+impl Logic for Reconcile {
+    #[hdl_gen]
+    fn update(&mut self) {
+        self.new_ledger.next = self.nothing.val();
+        self.new_ledger.next.position = self.word.val().position;
+        self.new_ledger.next.hedge_coin = self.word.val().hedge_coin;
+        self.new_ledger.next.cost = self.ledger.val().cost;
+        self.new_ledger.next.is_reconciled = true;
+        self.new_ledger.next.ledger_seq = self.ledger.val().ledger_seq + self.one.val();
+        self.new_ledger.next.next_id = self.ledger.val().next_id;
+    }
+}

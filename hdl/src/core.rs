@@ -1,0 +1,1986 @@
+//! The core: the whole hedge kernel behind two streams, commands in and events out.
+//!
+//! ```text
+//!   command -> buffer -> FETCH -> PLACE -> BASE -> SHIFT -> LOAD -> head
+//!                 ^       ladder; price above its lowest; interval and fraction; the interval's word
+//!                 |                                          |
+//!                 |           a quote that the ladder answers|            anything else, once nothing
+//!                 |           goes straight on, one a cycle  |            is in flight any more
+//!                 |                                          v                     v
+//!                 +---- fetched again after a slow ----  [ desk ]             [ sequencer ] -- engine, bank, book
+//!                       command: it may have changed         |                     |
+//!                       what was read ahead                  +------> events <-----+
+//! ```
+//!
+//! A quote is fast when nothing is wrong with it and a fresh interval answers it. Fast quotes of one
+//! underlying are `desk::INTERVAL` cycles apart, so that each sees the ledger that the one before left;
+//! of different underlyings they may come every cycle. Everything else is slow: it waits until the
+//! desk is empty, then the sequencer carries it out alone. `Trade` and `Time` end in a decision at the last
+//! quote: they are fetched a second time, now as a question, so that they take the same way.
+//!
+//! Invariants:
+//! * commands leave the head in order, and so do events: slow ones are said only while the desk is empty;
+//! * a head without a usable interval is read again in every cycle in which it waits, and nothing
+//!   makes an interval old while a fast quote is at the head;
+//! * whether the head goes is known a cycle ahead, in `goes`: of the command behind it if the head goes
+//!   now, else of the head;
+//! * a refused command changes nothing but the sequence numbers; `now` moves with accepted ones only.
+
+use hedgewire_abi::command::code;
+use hedgewire_abi::format::{FRACTION_BITS, ORDER_SLOTS};
+use rust_hdl::prelude::*;
+
+use crate::bank::Bank;
+use crate::book::{Book, Reconcile};
+use crate::decode::{
+    ReadBuild, ReadConfigure, ReadControl, ReadOrderUpdate, ReadPriceLimits, ReadQuote, ReadRateLimits,
+    ReadReconciliation, ReadScale, ReadSizeLimits, ReadStatus, ReadTarget, ReadTrade, ReadTrigger, Reserved,
+};
+use crate::desk::{self, Desk};
+use crate::engine::{CardSizes, Engine, EngineOp};
+use crate::finish::RiskUnit;
+use crate::offset::OffsetUnit;
+use crate::primitive::LookUp;
+use crate::record::{
+    ExactGreeks, Interval, Ledger, Order, PriceLimits, Quote, RateLimits, Setup, SizeLimits, Status, Trigger, Words,
+};
+use crate::signal::*;
+
+/// What the core keeps of an underlying, changed by slow commands only.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Keep {
+    pub first: U<20>,
+    /// 0 before `Configure`.
+    pub count: U<21>,
+    pub exact_mode: Bit,
+    /// Which bank answers.
+    pub active: Bit,
+    pub has_rows: Bit,
+    /// Signed 63, 2^-32 coin, like `cash`.
+    pub target: U<63>,
+    pub cash: U<63>,
+}
+
+/// The last quote's place in its feed.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Feed {
+    pub has_quote: Bit,
+    pub feed_seq: U<32>,
+}
+
+/// Where a command's price falls.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Place {
+    pub ladder: U<9>,
+    pub price: U<32>,
+    pub index: U<15>,
+    pub t: U<16>,
+    pub inside: Bit,
+    pub shift: U<5>,
+    pub is_known: Bit,
+    pub exact_mode: Bit,
+    pub has_rows: Bit,
+}
+
+/// An event in fields; `Pack` makes eight words of it.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct EventFields {
+    pub kind: U<8>,
+    pub version: U<8>,
+    pub underlying: U<8>,
+    pub reason: U<8>,
+    pub is_urgent: Bit,
+    pub is_exact: Bit,
+    pub is_last: Bit,
+    pub no_flags: U<13>,
+    pub bank_id: U<16>,
+    pub now_ns: U<64>,
+    pub w2: U<64>,
+    pub w3: U<64>,
+    pub w4: U<64>,
+    pub w5: U<64>,
+    pub command_seq: U<64>,
+}
+
+/// The words of an event; the last one, its sequence, is stamped by the ring writer. Combinational.
+#[derive(LogicBlock, Default)]
+pub struct Pack {
+    pub fields: Signal<In, EventFields>,
+    pub words: Signal<Out, Words>,
+}
+
+impl Logic for Pack {
+    fn update(&mut self) {
+        let f = self.fields.val();
+        let head = f.kind.raw()
+            | f.version.raw() << 8
+            | f.underlying.raw() << 16
+            | f.reason.raw() << 24
+            | u128::from(f.is_urgent) << 32
+            | u128::from(f.is_exact) << 33
+            | u128::from(f.is_last) << 34
+            | f.bank_id.raw() << 48;
+        self.words.next = Words {
+            w0: U::new(head),
+            w1: f.now_ns,
+            w2: f.w2,
+            w3: f.w3,
+            w4: f.w4,
+            w5: f.w5,
+            w6: f.command_seq,
+            w7: U::new(0),
+        };
+    }
+    fn connect(&mut self) {
+        self.words.connect();
+    }
+    fn hdl(&self) -> Verilog {
+        Verilog::Custom("always @(*) words = {64'd0, fields};".into())
+    }
+}
+
+/// Commands that may wait at the core's door.
+const BUFFER_BITS: usize = 4;
+/// Events that may wait to be taken.
+const EVENT_BITS: usize = 6;
+/// Cycles after a reset in which every unit runs dry.
+const DRY_CYCLES: u128 = 200;
+/// Events that may be held before a quote waits: a slow command adds two.
+const ROOM: u128 = 48;
+
+#[derive(LogicState, Clone, Copy, Debug, PartialEq)]
+enum State {
+    /// After a reset units run dry, then every underlying is forgotten.
+    Dry,
+    /// Fast quotes pass; a slow head waits for the desk to empty.
+    Run,
+    Check,
+    Dispatch,
+    /// The ends of a slow command.
+    Refuse,
+    Accept,
+    Retire,
+    /// The command is fetched again, as a question for the last quote.
+    Ask,
+    Set,
+    Control,
+    DisarmAll,
+    /// `Configure`.
+    Meets,
+    Forget,
+    Forgetting,
+    ClearOrders,
+    /// `SetTarget`.
+    UnitsFirst,
+    UnitsSecond,
+    Retarget,
+    /// `OpenBank`, `WriteRow`, `Build`, `Swap`.
+    Open,
+    OpenBank,
+    OpenWait,
+    Row,
+    Build,
+    SwapWait,
+    Swap,
+    SwapKeep,
+    Swapped,
+    /// `Trade`.
+    TradeRows,
+    TradeLedger,
+    TradeFault,
+    TradeNodes,
+    /// `OrderUpdate`, `Reconcile`.
+    Booking,
+    OrderFault,
+    SayLedger,
+    /// Coin constant and set-up of the underlying, worked out anew.
+    Offset,
+    OffsetWait,
+    /// The decision of a slow command.
+    Evaluate,
+    Exact,
+    Issue,
+    Said,
+    Risk,
+}
+
+/// The doorbell: bit `u` is set while the ladder of underlying `u` that does not answer is settled.
+#[derive(LogicBlock, Default)]
+pub struct Bells {
+    /// One bit a ladder.
+    pub settled: Signal<In, U<64>>,
+    /// One bit an underlying: the bank that answers.
+    pub active: Signal<In, U<32>>,
+    pub built: Signal<Out, U<32>>,
+}
+
+impl Logic for Bells {
+    fn update(&mut self) {
+        let (settled, active) = (self.settled.val(), self.active.val());
+        let bell = |u: usize| u128::from(settled.get_bit(2 * u + usize::from(!active.get_bit(u)))) << u;
+        self.built.next = U::new((0..32).map(bell).sum());
+    }
+    fn connect(&mut self) {
+        self.built.connect();
+    }
+    fn hdl(&self) -> Verilog {
+        Verilog::Custom(
+            "integer u;\nalways @(*) begin\nbuilt = 0;\n\
+             for (u = 0; u < 32; u = u + 1) built[u] = active[u] ? settled[2 * u] : settled[2 * u + 1];\nend"
+                .into(),
+        )
+    }
+}
+
+/// Which underlyings were issued in the last `spacing - 2` cycles. `seen` and `ahead_seen` are of registers.
+#[derive(LogicBlock)]
+pub struct Recent {
+    pub clock: Signal<In, Clock>,
+    pub issue: Signal<In, Bit>,
+    /// What is issued, and asked about.
+    pub underlying: Signal<In, U<8>>,
+    pub seen: Signal<Out, Bit>,
+    /// Asked about too.
+    pub ahead: Signal<In, U<8>>,
+    pub ahead_seen: Signal<Out, Bit>,
+    _line: Vec<Option<u128>>,
+}
+
+impl Recent {
+    /// For issues at least `spacing` cycles apart, decided a cycle ahead.
+    pub fn new(spacing: usize) -> Self {
+        Self {
+            clock: Signal::default(),
+            issue: Signal::default(),
+            underlying: Signal::default(),
+            seen: Signal::default(),
+            ahead: Signal::default(),
+            ahead_seen: Signal::default(),
+            _line: vec![None; spacing - 2],
+        }
+    }
+}
+
+impl Logic for Recent {
+    fn update(&mut self) {
+        // A card has 32 underlyings at most.
+        let (underlying, ahead) = (self.underlying.val().raw() % 32, self.ahead.val().raw() % 32);
+        if self.clock.pos_edge() {
+            self._line.rotate_right(1);
+            self._line[0] = self.issue.val().then_some(underlying);
+        }
+        self.seen.next = self._line.contains(&Some(underlying));
+        self.ahead_seen.next = self._line.contains(&Some(ahead));
+    }
+    fn connect(&mut self) {
+        self.seen.connect();
+        self.ahead_seen.connect();
+    }
+    fn hdl(&self) -> Verilog {
+        // An underlying is in the line once at most, so a bit each says which are there.
+        let depth = self._line.len();
+        Verilog::Custom(format!(
+            "reg [{top}:0] line;\nreg [31:0] hot;\ninitial begin\nline = 0;\nhot = 0;\nend\n\
+             wire [5:0] last = line[{top}:{last}];\n\
+             always @(posedge clock) begin\nline <= {{line[{low}:0], issue, underlying[4:0]}};\n\
+             hot <= (hot & ~({{31'd0, last[5]}} << last[4:0])) | ({{31'd0, issue}} << underlying[4:0]);\nend\n\
+             always @(*) begin\nseen = hot[underlying[4:0]];\nahead_seen = hot[ahead[4:0]];\nend",
+            top = 6 * depth - 1,
+            last = 6 * (depth - 1),
+            low = 6 * (depth - 1) - 1
+        ))
+    }
+}
+
+/// The core with `N` lanes.
+#[derive(LogicBlock)]
+pub struct Core<const N: usize> {
+    pub clock: Signal<In, Clock>,
+    pub reset: Signal<In, Bit>,
+    pub command_valid: Signal<In, Bit>,
+    pub command_ready: Signal<Out, Bit>,
+    pub command: Signal<In, Words>,
+    pub event_valid: Signal<Out, Bit>,
+    pub event_ready: Signal<In, Bit>,
+    /// Its last word, the sequence, is zero.
+    pub event_data: Signal<Out, Words>,
+    /// Every command taken has been answered, and the answer has left.
+    pub idle: Signal<Out, Bit>,
+    /// Doorbell, one bit an underlying: a swap would find its ladder settled.
+    pub built: Signal<Out, U<32>>,
+
+    // ---- units
+    desk: Desk,
+    engine: Engine<N>,
+    bank: Bank,
+    book: Book,
+    reconcile: Reconcile,
+    offset: OffsetUnit,
+    risk: RiskUnit,
+    pack: Pack,
+    bells: Bells,
+    recent: Recent,
+    reserved: Reserved,
+    read_quote: ReadQuote,
+    read_trigger: ReadTrigger,
+    read_price: ReadPriceLimits,
+    read_size: ReadSizeLimits,
+    read_rate: ReadRateLimits,
+    read_status: ReadStatus,
+    read_scale: ReadScale,
+    read_configure: ReadConfigure,
+    read_target: ReadTarget,
+    read_reconciliation: ReadReconciliation,
+    read_control: ReadControl,
+    read_build: ReadBuild,
+    read_trade: ReadTrade,
+    read_update: ReadOrderUpdate,
+
+    // ---- memories
+    buffer: LookUp<Words, 4>,
+    events: LookUp<Words, 6>,
+    keeps: LookUp<Keep, 8>,
+    keeps_place: LookUp<Keep, 8>,
+    feeds: LookUp<Feed, 8>,
+    feeds_front: LookUp<Feed, 8>,
+    quotes: LookUp<Quote, 8>,
+    prices: LookUp<U<32>, 8>,
+    setups: LookUp<Setup, 8>,
+
+    // ---- buffer and front
+    write_at: DFF<U<5>>,
+    fetch_at: DFF<U<5>>,
+    retire_at: DFF<U<5>>,
+    is_fetched: DFF<Bit>,
+    fetched: DFF<Words>,
+    is_placed: DFF<Bit>,
+    placed: DFF<Words>,
+    placed_place: DFF<Place>,
+    is_based: DFF<Bit>,
+    based: DFF<Words>,
+    based_place: DFF<Place>,
+    based_offset: DFF<U<32>>,
+    based_count: DFF<U<15>>,
+    based_by: DFF<U<5>>,
+    is_shifted: DFF<Bit>,
+    shifted: DFF<Words>,
+    shifted_place: DFF<Place>,
+    shifted_quote: DFF<Quote>,
+    shifted_reason: DFF<U<8>>,
+    shifted_known: DFF<Bit>,
+    shifted_stray: DFF<Bit>,
+    shifted_index: DFF<U<32>>,
+    shifted_count: DFF<U<15>>,
+    is_loading: DFF<Bit>,
+    loading: DFF<Words>,
+    loading_place: DFF<Place>,
+    loading_quote: DFF<Quote>,
+    loading_reason: DFF<U<8>>,
+    loading_known: DFF<Bit>,
+    loading_stray: DFF<Bit>,
+    /// Sequence and time are right once what is ahead of it has gone.
+    loading_next: DFF<Bit>,
+    loading_timely: DFF<Bit>,
+    loading_newer: DFF<Bit>,
+    /// A quote that nothing is wrong with but, maybe, sequence, time and place in its feed.
+    loading_plain: DFF<Bit>,
+    /// Of the underlying that is right ahead of it.
+    loading_same: DFF<Bit>,
+    is_head: DFF<Bit>,
+    head: DFF<Words>,
+    head_place: DFF<Place>,
+    head_quote: DFF<Quote>,
+    head_reason: DFF<U<8>>,
+    head_known: DFF<Bit>,
+    head_stray: DFF<Bit>,
+    head_next: DFF<Bit>,
+    head_timely: DFF<Bit>,
+    head_newer: DFF<Bit>,
+    head_plain: DFF<Bit>,
+    head_interval: DFF<Interval>,
+    head_usable: DFF<Bit>,
+    head_exact: DFF<Bit>,
+    /// The head is issued in this cycle.
+    goes: DFF<Bit>,
+    /// What has been read is the head's interval.
+    is_reread: DFF<Bit>,
+    /// Sequence and time that the command behind SHIFT is compared with.
+    ahead_seq: DFF<U<64>>,
+    ahead_ns: DFF<U<64>>,
+
+    // ---- machine
+    state: DFF<State>,
+    after: DFF<State>,
+    last_seq: DFF<U<64>>,
+    now_ns: DFF<U<64>>,
+    is_killed: DFF<Bit>,
+    in_flight: DFF<U<6>>,
+    events_in: DFF<U<6>>,
+    events_out: DFF<U<6>>,
+    events_held: DFF<U<7>>,
+    active_bits: DFF<U<32>>,
+
+    // ---- sequencer
+    reason: DFF<U<8>>,
+    moves_now: DFF<Bit>,
+    is_question: DFF<Bit>,
+    is_sweep: DFF<Bit>,
+    is_halting: DFF<Bit>,
+    is_exact: DFF<Bit>,
+    is_asked: DFF<Bit>,
+    engine_pending: DFF<Bit>,
+    bank_pending: DFF<Bit>,
+    loop_at: DFF<U<8>>,
+    order_at: DFF<U<4>>,
+    dry: DFF<U<8>>,
+    first_units: DFF<U<62>>,
+    second_units: DFF<U<62>>,
+    greeks: DFF<ExactGreeks>,
+    error: DFF<U<32>>,
+
+    // ---- wires: the head
+    kind: Signal<Local, U<8>>,
+    version: Signal<Local, U<8>>,
+    number: Signal<Local, U<8>>,
+    number_wide: Signal<Local, U<9>>,
+    is_number: Signal<Local, Bit>,
+    code: Signal<Local, U<8>>,
+    slot: Signal<Local, U<32>>,
+    first_slot: Signal<Local, U<32>>,
+    slot_count: Signal<Local, U<32>>,
+    first: Signal<Local, U<20>>,
+    count: Signal<Local, U<21>>,
+    intervals: Signal<Local, U<32>>,
+    at: Signal<Local, U<8>>,
+    keep: Signal<Local, Keep>,
+    feed: Signal<Local, Feed>,
+    place: Signal<Local, Place>,
+    ledger: Signal<Local, Ledger>,
+    setup: Signal<Local, Setup>,
+    base_ladder: Signal<Local, U<9>>,
+    active_ladder: Signal<Local, U<9>>,
+    shadow_ladder: Signal<Local, U<9>>,
+    is_quote: Signal<Local, Bit>,
+    is_newer: Signal<Local, Bit>,
+    feed_step: Signal<Local, U<32>>,
+    is_current: Signal<Local, Bit>,
+    is_usable: Signal<Local, Bit>,
+    is_exact_interval: Signal<Local, Bit>,
+    loading_usable: Signal<Local, Bit>,
+    shifted_inside: Signal<Local, Bit>,
+    shifted_kind: Signal<Local, U<8>>,
+    shifted_version: Signal<Local, U<8>>,
+    shifted_code: Signal<Local, U<8>>,
+    shifted_number: Signal<Local, U<8>>,
+    shifted_feed: Signal<Local, Feed>,
+    shifted_step: Signal<Local, U<32>>,
+    loading_number: Signal<Local, U<8>>,
+    feeds_has: Signal<Local, Bit>,
+    on_ladder: Signal<Local, Bit>,
+    want_risk: Signal<Local, Bit>,
+    is_fast: Signal<Local, Bit>,
+    has_room: Signal<Local, Bit>,
+    issue: Signal<Local, Bit>,
+    advance: Signal<Local, Bit>,
+    is_empty: Signal<Local, Bit>,
+    flush: Signal<Local, Bit>,
+    flush_to: Signal<Local, U<5>>,
+
+    // ---- wires: the front
+    front_kind: Signal<Local, U<8>>,
+    front_at: Signal<Local, U<8>>,
+    front_ladder: Signal<Local, U<9>>,
+    front_price: Signal<Local, U<32>>,
+    fraction: Signal<Local, U<32>>,
+    interval_index: Signal<Local, U<32>>,
+    interval_count: Signal<Local, U<32>>,
+
+    // ---- wires: the sequencer
+    owns: Signal<Local, Bit>,
+    slot_end: Signal<Local, U<32>>,
+    keep_first: Signal<Local, U<32>>,
+    first_wide: Signal<Local, U<33>>,
+    count_wide: Signal<Local, U<33>>,
+    end_wide: Signal<Local, U<33>>,
+    other_first: Signal<Local, U<33>>,
+    other_end: Signal<Local, U<33>>,
+    new_keep: Signal<Local, Keep>,
+    new_setup: Signal<Local, Setup>,
+    new_ledger: Signal<Local, Ledger>,
+    news: Signal<Local, U<32>>,
+    is_news: Signal<Local, Bit>,
+    fits_active: Signal<Local, Bit>,
+    fields: Signal<Local, EventFields>,
+    push: Signal<Local, Bit>,
+    zone: Signal<Local, U<64>>,
+    zone2: Signal<Local, U<64>>,
+    coin_sum: Signal<Local, S<64>>,
+    cash_wide: Signal<Local, S<64>>,
+    coin_wide: Signal<Local, S<64>>,
+    position_wide: Signal<Local, S<64>>,
+    quantity_wide: Signal<Local, S<64>>,
+    quantity: Signal<Local, S<32>>,
+    span: Signal<Local, U<32>>,
+    filled_value: Signal<Local, U<64>>,
+    held_up: Signal<Local, Bit>,
+    held_down: Signal<Local, Bit>,
+
+    // ---- constants
+    one_5: Constant<U<5>>,
+    full: Constant<U<5>>,
+    one_6: Constant<U<6>>,
+    most_value: Constant<U<64>>,
+    not_risk: Constant<U<8>>,
+    one_7: Constant<U<7>>,
+    room: Constant<U<7>>,
+    one_8: Constant<U<8>>,
+    one_9: Constant<U<9>>,
+    one_4: Constant<U<4>>,
+    last_order: Constant<U<4>>,
+    one_32: Constant<U<32>>,
+    one_64: Constant<U<64>>,
+    half_64: Constant<U<6>>,
+    sixteen: Constant<U<5>>,
+    underlyings: Constant<U<9>>,
+    last_underlying: Constant<U<8>>,
+    rows: Constant<U<33>>,
+    dry_cycles: Constant<U<8>>,
+    most_intervals: Constant<U<32>>,
+    no_keep: Constant<Keep>,
+    no_setup: Constant<Setup>,
+    no_ledger: Constant<Ledger>,
+    no_order: Constant<Order>,
+    no_trigger: Constant<Trigger>,
+    no_price: Constant<PriceLimits>,
+    no_size: Constant<SizeLimits>,
+    no_rate: Constant<RateLimits>,
+    no_status: Constant<Status>,
+}
+
+impl<const N: usize> Core<N> {
+    /// A core of these sizes.
+    pub fn new(sizes: CardSizes) -> Self {
+        assert!((1..=32).contains(&sizes.underlyings), "a card has 1 to 32 underlyings");
+        with_defaults!({
+            one_5: Constant::new(U::new(1)),
+            full: Constant::new(U::new(1 << BUFFER_BITS)),
+            one_6: Constant::new(U::new(1)),
+            most_value: Constant::new(U::new(i64::MAX as u128)),
+            not_risk: Constant::new(U::new(!u128::from(code::WANT_RISK))),
+            one_7: Constant::new(U::new(1)),
+            room: Constant::new(U::new(ROOM)),
+            one_8: Constant::new(U::new(1)),
+            one_9: Constant::new(U::new(1)),
+            one_4: Constant::new(U::new(1)),
+            last_order: Constant::new(U::new(ORDER_SLOTS as u128 - 1)),
+            one_32: Constant::new(U::new(1)),
+            one_64: Constant::new(U::new(1)),
+            half_64: Constant::new(U::new(32)),
+            sixteen: Constant::new(U::new(u128::from(FRACTION_BITS))),
+            underlyings: Constant::new(U::new(sizes.underlyings as u128)),
+            last_underlying: Constant::new(U::new(sizes.underlyings as u128 - 1)),
+            rows: Constant::new(U::new(sizes.rows as u128)),
+            dry_cycles: Constant::new(U::new(DRY_CYCLES)),
+            most_intervals: Constant::new(U::new(sizes.intervals as u128)),
+            no_keep: Constant::new(Keep::default()),
+            no_setup: Constant::new(Setup::default()),
+            no_ledger: Constant::new(Ledger::default()),
+            no_order: Constant::new(Order::default()),
+            no_trigger: Constant::new(Trigger::default()),
+            no_price: Constant::new(PriceLimits::default()),
+            no_size: Constant::new(SizeLimits::default()),
+            no_rate: Constant::new(RateLimits::default()),
+            no_status: Constant::new(Status::default()),
+            desk: Desk::new(sizes.underlyings),
+            engine: Engine::new(sizes),
+            bank: Bank::new(sizes.underlyings, sizes.rows),
+            recent: Recent::new(desk::INTERVAL),
+            buffer: LookUp::new(1 << BUFFER_BITS),
+            events: LookUp::new(1 << EVENT_BITS),
+            keeps: LookUp::new(sizes.underlyings),
+            keeps_place: LookUp::new(sizes.underlyings),
+            feeds: LookUp::new(sizes.underlyings),
+            feeds_front: LookUp::new(sizes.underlyings),
+            quotes: LookUp::new(sizes.underlyings),
+            prices: LookUp::new(sizes.underlyings),
+            setups: LookUp::new(sizes.underlyings),
+        }
+            clock reset command_valid command_ready command event_valid event_ready event_data idle built book
+            reconcile offset risk pack bells reserved read_quote read_trigger read_price read_size read_rate
+            read_status read_scale read_configure read_target read_reconciliation read_control read_build
+            read_trade read_update write_at fetch_at retire_at is_fetched fetched is_placed placed placed_place
+            is_based based based_place based_offset based_count based_by is_shifted shifted shifted_place
+            shifted_quote shifted_reason shifted_known shifted_stray shifted_index shifted_count is_loading
+            loading loading_place loading_quote loading_reason loading_known loading_stray loading_next
+            loading_timely loading_newer loading_plain loading_same is_head head head_place head_quote
+            head_reason head_known head_stray head_next head_timely head_newer head_plain head_interval
+            head_usable head_exact goes is_reread ahead_seq ahead_ns
+            state after last_seq now_ns is_killed in_flight events_in events_out events_held active_bits reason
+            moves_now is_question is_sweep is_halting is_exact is_asked engine_pending bank_pending loop_at
+            order_at dry first_units second_units greeks error kind version number number_wide is_number code
+            slot first_slot slot_count first count intervals at keep feed place ledger setup base_ladder
+            active_ladder shadow_ladder is_quote is_newer feed_step is_current is_usable
+            is_exact_interval loading_usable shifted_inside shifted_kind shifted_version shifted_code
+            shifted_number shifted_feed shifted_step loading_number feeds_has on_ladder want_risk is_fast has_room issue advance is_empty flush
+            flush_to front_kind front_at front_ladder front_price fraction interval_index
+            interval_count owns slot_end keep_first first_wide count_wide end_wide other_first other_end
+            new_keep new_setup new_ledger news is_news fits_active fields push zone zone2 coin_sum cash_wide
+            coin_wide position_wide quantity_wide quantity span filled_value held_up held_down
+        )
+    }
+}
+
+impl<const N: usize> Logic for Core<N> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        clock!(
+            self,
+            clock,
+            desk,
+            engine,
+            bank,
+            book,
+            offset,
+            risk,
+            recent,
+            buffer,
+            events,
+            keeps,
+            keeps_place,
+            feeds,
+            feeds_front,
+            quotes,
+            prices,
+            setups
+        );
+        dff_setup!(
+            self,
+            clock,
+            write_at,
+            fetch_at,
+            retire_at,
+            is_fetched,
+            fetched,
+            is_placed,
+            placed,
+            placed_place,
+            is_based,
+            based,
+            based_place,
+            based_offset,
+            based_count,
+            based_by,
+            is_shifted,
+            shifted,
+            shifted_place,
+            shifted_quote,
+            shifted_reason,
+            shifted_known,
+            shifted_stray,
+            shifted_index,
+            shifted_count,
+            is_loading,
+            loading,
+            loading_place,
+            loading_quote,
+            loading_reason,
+            loading_known,
+            loading_stray,
+            loading_next,
+            loading_timely,
+            loading_newer,
+            loading_plain,
+            loading_same,
+            is_head,
+            head,
+            head_place,
+            head_quote,
+            head_reason,
+            head_known,
+            head_stray,
+            head_next,
+            head_timely,
+            head_newer,
+            head_plain,
+            head_interval,
+            head_usable,
+            head_exact,
+            goes,
+            is_reread,
+            ahead_seq,
+            ahead_ns,
+            state,
+            after,
+            last_seq,
+            now_ns,
+            is_killed,
+            in_flight,
+            events_in,
+            events_out,
+            events_held,
+            active_bits,
+            reason,
+            moves_now,
+            is_question,
+            is_sweep,
+            is_halting,
+            is_exact,
+            is_asked,
+            engine_pending,
+            bank_pending,
+            loop_at,
+            order_at,
+            dry,
+            first_units,
+            second_units,
+            greeks,
+            error
+        );
+        self.desk.reset.next = self.reset.val();
+        self.engine.reset.next = self.reset.val();
+        self.bank.reset.next = self.reset.val();
+
+        // ---- the head, and what is known of its underlying
+        self.zone.next = self.head.q.val().w0;
+        self.kind.next = self.zone.val().get_bits::<8>(0);
+        self.version.next = self.zone.val().get_bits::<8>(8);
+        self.number.next = self.zone.val().get_bits::<8>(16);
+        self.code.next = self.zone.val().get_bits::<8>(24);
+        self.slot.next = self.zone.val().get_bits::<32>(32);
+        self.at.next = self.number.val();
+        if self.is_sweep.q.val() | (self.state.q.val() == State::DisarmAll) {
+            self.at.next = self.loop_at.q.val();
+        }
+        self.keeps.read_address.next = self.at.val();
+        if self.state.q.val() == State::Meets {
+            self.keeps.read_address.next = self.loop_at.q.val();
+        }
+        self.keep.next = self.keeps.q.val();
+        self.feeds.read_address.next = self.number.val();
+        self.feed.next = self.feeds.q.val();
+        self.quotes.read_address.next = self.number.val();
+        self.setups.read_address.next = self.at.val();
+        self.setup.next = self.setups.q.val();
+        self.place.next = self.head_place.q.val();
+        self.base_ladder.next = unsigned_cast_wide(self.at.val());
+        self.base_ladder.next = self.base_ladder.val() + self.base_ladder.val();
+        self.active_ladder.next = self.base_ladder.val();
+        self.shadow_ladder.next = self.base_ladder.val() + self.one_9.val();
+        if self.keep.val().active {
+            self.active_ladder.next = self.base_ladder.val() + self.one_9.val();
+            self.shadow_ladder.next = self.base_ladder.val();
+        }
+
+        // ---- units that follow the head
+        self.read_trigger.words.next = self.head.q.val();
+        self.read_price.words.next = self.head.q.val();
+        self.read_size.words.next = self.head.q.val();
+        self.read_rate.words.next = self.head.q.val();
+        self.read_status.words.next = self.head.q.val();
+        self.read_scale.words.next = self.head.q.val();
+        self.read_configure.words.next = self.head.q.val();
+        self.read_target.words.next = self.head.q.val();
+        self.read_reconciliation.words.next = self.head.q.val();
+        self.read_control.words.next = self.head.q.val();
+        self.read_build.words.next = self.head.q.val();
+        self.read_trade.words.next = self.head.q.val();
+        self.read_update.words.next = self.head.q.val();
+        self.first_slot.next = self.read_configure.record.val().first_slot;
+        self.slot_count.next = self.read_configure.record.val().slot_count;
+        self.first.next = self.first_slot.val().get_bits::<20>(0);
+        self.count.next = self.slot_count.val().get_bits::<21>(0);
+        self.intervals.next = self.read_build.record.val().intervals;
+        self.desk.owned.next = self.state.q.val() != State::Run;
+        self.desk.book_address.next = self.at.val();
+        self.ledger.next = self.desk.ledger.val();
+        self.desk.order_slot.next = self.slot.val().get_bits::<4>(0);
+        if self.state.q.val() == State::ClearOrders {
+            self.desk.order_slot.next = self.order_at.q.val();
+        }
+        self.desk.is_killed.next = self.is_killed.q.val();
+        self.book.start.next = false;
+        self.book.status.next = self.read_update.record.val().status;
+        self.book.order_id.next = self.read_update.record.val().order_id;
+        self.book.filled.next = self.read_update.record.val().filled;
+        self.book.coin.next = self.read_update.record.val().coin;
+        self.book.cost.next = self.read_update.record.val().cost;
+        self.book.ledger.next = self.ledger.val();
+        self.book.order.next = self.desk.order.val();
+        self.reconcile.ledger.next = self.ledger.val();
+        self.reconcile.word.next = self.read_reconciliation.record.val();
+
+        self.engine.look_ladder.next = self.active_ladder.val();
+        if (self.state.q.val() == State::Dispatch)
+            | (self.state.q.val() == State::SwapWait)
+            | (self.state.q.val() == State::Build)
+        {
+            self.engine.look_ladder.next = self.shadow_ladder.val();
+        }
+        if self.state.q.val() == State::UnitsFirst {
+            self.engine.look_ladder.next = self.base_ladder.val();
+        }
+        if self.state.q.val() == State::UnitsSecond {
+            self.engine.look_ladder.next = self.base_ladder.val() + self.one_9.val();
+        }
+        self.bank.state_address.next = self.active_ladder.val();
+        if self.state.q.val() == State::Dispatch {
+            self.bank.state_address.next = self.shadow_ladder.val();
+        }
+        self.bank.other_address.next = self.engine.bank_address.val();
+        self.engine.constant_inverse.next = self.bank.other_state.val().constant_inverse;
+        self.engine.constant_linear.next = self.bank.other_state.val().constant_linear;
+        self.engine.row_write.next = self.bank.row_write.val();
+        self.engine.row_bank.next = self.bank.row_bank.val();
+        self.engine.row_slot.next = self.bank.row_slot.val();
+        self.engine.row.next = self.bank.row.val();
+        self.bank.start.next = false;
+        self.bank.op.next = bits_lit::<3>(0);
+        self.bank.underlying.next = self.at.val();
+        self.bank.bank.next = !self.keep.val().active;
+        self.bank.first.next = self.keep.val().first;
+        self.bank.count.next = self.keep.val().count;
+        self.bank.slot.next = self.slot.val().get_bits::<20>(0);
+        self.bank.words.next = self.head.q.val();
+        self.bank.quantity.next = self.read_trade.record.val().quantity;
+
+        self.offset.start.next = false;
+        self.offset.usd.next = self.engine.look_scale.val().usd;
+        self.offset.delta_bits.next = self.engine.look_scale.val().delta_bits;
+        if self.state.q.val() == State::Dispatch {
+            self.offset.usd.next = self.read_scale.scale.val().usd;
+            self.offset.delta_bits.next = self.read_scale.scale.val().delta_bits;
+        }
+        self.offset.cash.next = self.keep.val().cash;
+        self.offset.hedge_coin.next = self.ledger.val().hedge_coin;
+        self.offset.target.next = self.keep.val().target;
+
+        self.engine.start.next = false;
+        self.engine.op.next = EngineOp::Configure;
+        self.engine.ladder.next = self.base_ladder.val();
+        self.engine.slots.next.first = self.first.val();
+        self.engine.slots.next.count = self.count.val();
+        if self.kind.val() == bits_lit::<8>(1) {
+            self.bank.first.next = self.first.val();
+            self.bank.count.next = self.count.val();
+        }
+        if self.is_sweep.q.val() {
+            self.bank.first.next = bits_lit::<20>(0);
+            self.bank.count.next = bits_lit::<21>(64);
+            self.engine.slots.next.first = bits_lit::<20>(0);
+            self.engine.slots.next.count = bits_lit::<21>(0);
+        }
+        self.engine.scale.next = self.read_scale.scale.val();
+        self.engine.target.next = self.first_units.q.val();
+        self.engine.other_target.next = self.second_units.q.val();
+        self.engine.price.next = self.read_build.record.val().centre;
+        self.engine.has_price.next = self.keep.val().has_rows & self.feed.val().has_quote & !self.keep.val().exact_mode;
+        self.engine.shift.next = self.read_build.record.val().step_shift;
+        self.engine.intervals.next = self.intervals.val().get_bits::<15>(0);
+        self.engine.changed0.next = self.bank.changed0.val();
+        self.engine.changed1.next = self.bank.changed1.val();
+        self.engine.change0.next = self.bank.change0.val();
+        self.engine.change1.next = self.bank.change1.val();
+        self.engine.halt.next = self.is_halting.q.val();
+        self.engine.wanted.next = false;
+        self.engine.wanted_ladder.next = self.place.val().ladder;
+        self.engine.wanted_index.next = self.place.val().index;
+        if self.engine.done.val() {
+            self.engine_pending.d.next = false;
+        }
+        if self.bank.done.val() {
+            self.bank_pending.d.next = false;
+        }
+
+        // ---- what the head is
+        self.number_wide.next = unsigned_cast_wide(self.number.val());
+        self.is_number.next = self.number_wide.val() < self.underlyings.val();
+        self.is_quote.next = self.kind.val() == bits_lit::<8>(32);
+        self.feed_step.next = self.head_quote.q.val().feed_seq - self.feed.val().feed_seq;
+        self.is_newer.next =
+            !self.feed.val().has_quote | (self.feed_step.val().any() & !self.feed_step.val().get_bit(31));
+        self.is_current.next = self.version.val() == bits_lit::<8>(1);
+        self.is_usable.next = (self.engine.fresh_valid.val()
+            & (self.engine.fresh_ladder.val() == self.place.val().ladder)
+            & (self.engine.fresh_index.val() == self.place.val().index))
+            | (self.engine.finish_valid.val()
+                & (self.engine.finish_ladder.val() == self.place.val().ladder)
+                & (self.place.val().index < self.engine.finish_next.val()))
+            | self.engine.settled.val().get_bit(self.place.val().ladder.index());
+        self.loading_usable.next = (self.engine.fresh_valid.val()
+            & (self.engine.fresh_ladder.val() == self.loading_place.q.val().ladder)
+            & (self.engine.fresh_index.val() == self.loading_place.q.val().index))
+            | (self.engine.finish_valid.val()
+                & (self.engine.finish_ladder.val() == self.loading_place.q.val().ladder)
+                & (self.loading_place.q.val().index < self.engine.finish_next.val()))
+            | self.engine.settled.val().get_bit(self.loading_place.q.val().ladder.index());
+        self.is_exact_interval.next = self.engine.read_exact.val();
+        self.on_ladder.next = self.place.val().has_rows & self.place.val().inside & !self.place.val().exact_mode;
+        self.want_risk.next = self.code.val().get_bit(1) & (self.kind.val() != bits_lit::<8>(33));
+        self.has_room.next = self.events_held.q.val() < self.room.val();
+        self.is_fast.next =
+            self.head_plain.q.val() & self.head_next.q.val() & self.head_timely.q.val() & self.head_newer.q.val();
+        self.issue.next = self.goes.q.val();
+        self.advance.next = (self.state.q.val() == State::Run) & (!self.is_head.q.val() | self.goes.q.val());
+        // Who goes next waits for its interval, an earlier decision of its underlying, room for the event.
+        self.zone.next = self.loading.q.val().w0;
+        self.loading_number.next = self.zone.val().get_bits::<8>(16);
+        self.recent.underlying.next = self.number.val();
+        self.recent.ahead.next = self.loading_number.val();
+        self.recent.issue.next = self.issue.val();
+        self.goes.d.next = self.is_head.q.val()
+            & !self.goes.q.val()
+            & (self.state.q.val() == State::Run)
+            & self.is_fast.val()
+            & self.head_usable.q.val()
+            & !self.head_exact.q.val()
+            & !self.recent.seen.val()
+            & self.has_room.val();
+        if self.advance.val() {
+            self.goes.d.next = self.is_loading.q.val()
+                & self.loading_plain.q.val()
+                & self.loading_next.q.val()
+                & self.loading_timely.q.val()
+                & self.loading_newer.q.val()
+                & self.loading_usable.val()
+                & !self.is_exact_interval.val()
+                & !self.recent.ahead_seen.val()
+                & !self.loading_same.q.val()
+                & self.has_room.val();
+        }
+
+        // ---- commands come in
+        self.buffer.write_address.next = self.write_at.q.val().get_bits::<4>(0);
+        self.buffer.write_data.next = self.command.val();
+        self.buffer.write.next = false;
+        self.command_ready.next = false;
+        if (self.write_at.q.val() - self.retire_at.q.val() != self.full.val())
+            & (self.state.q.val() != State::Dry)
+            & !self.is_sweep.q.val()
+        {
+            self.command_ready.next = true;
+            if self.command_valid.val() {
+                self.buffer.write.next = true;
+                self.write_at.d.next = self.write_at.q.val() + self.one_5.val();
+            }
+        }
+        self.is_empty.next = self.write_at.q.val() == self.fetch_at.q.val();
+
+        // ---- FETCH
+        self.buffer.read_address.next = self.fetch_at.q.val().get_bits::<4>(0);
+        if self.advance.val() {
+            self.is_fetched.d.next = !self.is_empty.val();
+            self.fetched.d.next = self.buffer.q.val();
+            if !self.is_empty.val() {
+                self.fetch_at.d.next = self.fetch_at.q.val() + self.one_5.val();
+            }
+        }
+
+        // ---- PLACE: the ladder that answers, and the price
+        self.zone2.next = self.fetched.q.val().w0;
+        self.front_kind.next = self.zone2.val().get_bits::<8>(0);
+        self.front_at.next = self.zone2.val().get_bits::<8>(16);
+        self.keeps_place.read_address.next = self.front_at.val();
+        self.prices.read_address.next = self.front_at.val();
+        self.front_price.next = self.prices.q.val();
+        self.zone2.next = self.fetched.q.val().w4;
+        if self.front_kind.val() == bits_lit::<8>(32) {
+            self.front_price.next = self.zone2.val().get_bits::<32>(0);
+        }
+        self.front_ladder.next = unsigned_cast_wide(self.front_at.val());
+        self.front_ladder.next = self.front_ladder.val() + self.front_ladder.val();
+        if self.keeps_place.q.val().active {
+            self.front_ladder.next = self.front_ladder.val() + self.one_9.val();
+        }
+        if self.advance.val() {
+            self.is_placed.d.next = self.is_fetched.q.val();
+            self.placed.d.next = self.fetched.q.val();
+            self.placed_place.d.next.ladder = self.front_ladder.val();
+            self.placed_place.d.next.price = self.front_price.val();
+            self.placed_place.d.next.is_known = self.keeps_place.q.val().count.any();
+            self.placed_place.d.next.exact_mode = self.keeps_place.q.val().exact_mode;
+            self.placed_place.d.next.has_rows = self.keeps_place.q.val().has_rows;
+        }
+
+        // ---- BASE: how far the price is above the lowest of the ladder
+        self.engine.front_ladder.next = self.placed_place.q.val().ladder;
+        if self.advance.val() {
+            self.is_based.d.next = self.is_placed.q.val();
+            self.based.d.next = self.placed.q.val();
+            self.based_place.d.next = self.placed_place.q.val();
+            self.based_place.d.next.shift = self.engine.front_params.val().shift;
+            self.based_offset.d.next = self.placed_place.q.val().price - self.engine.front_params.val().low;
+            self.based_count.d.next = self.engine.front_params.val().count;
+            self.based_by.d.next = self.sixteen.val() - self.engine.front_params.val().shift;
+        }
+
+        // ---- SHIFT: interval, and fraction in 2^-16
+        self.interval_index.next = self.based_offset.q.val() >> self.based_place.q.val().shift;
+        self.fraction.next = self.based_offset.q.val() << self.based_by.q.val();
+        self.reserved.words.next = self.based.q.val();
+        self.read_quote.words.next = self.based.q.val();
+        if self.advance.val() {
+            self.is_shifted.d.next = self.is_based.q.val();
+            self.shifted.d.next = self.based.q.val();
+            self.shifted_place.d.next = self.based_place.q.val();
+            self.shifted_place.d.next.index = self.interval_index.val().get_bits::<15>(0);
+            self.shifted_place.d.next.t = self.fraction.val().get_bits::<16>(0);
+            self.shifted_index.d.next = self.interval_index.val();
+            self.shifted_count.d.next = self.based_count.q.val();
+            self.shifted_quote.d.next = self.read_quote.quote.val();
+            self.shifted_reason.d.next = self.read_quote.reason.val();
+            self.shifted_known.d.next = self.reserved.known.val();
+            self.shifted_stray.d.next = self.reserved.stray.val();
+        }
+
+        // ---- LOAD: the interval's word is read, and everything compared that the head needs to know
+        self.interval_count.next = unsigned_cast_wide(self.shifted_count.q.val());
+        self.shifted_inside.next = self.shifted_index.q.val() < self.interval_count.val();
+        self.zone.next = self.shifted.q.val().w0;
+        self.shifted_kind.next = self.zone.val().get_bits::<8>(0);
+        self.shifted_version.next = self.zone.val().get_bits::<8>(8);
+        self.shifted_number.next = self.zone.val().get_bits::<8>(16);
+        self.shifted_code.next = self.zone.val().get_bits::<8>(24);
+        self.feeds_front.read_address.next = self.shifted_number.val();
+        self.shifted_feed.next = self.feeds_front.q.val();
+        self.shifted_step.next = self.shifted_quote.q.val().feed_seq - self.shifted_feed.val().feed_seq;
+        if self.advance.val() {
+            self.is_loading.d.next = self.is_shifted.q.val();
+            self.loading.d.next = self.shifted.q.val();
+            self.loading_place.d.next = self.shifted_place.q.val();
+            self.loading_place.d.next.inside = self.shifted_inside.val();
+            self.loading_quote.d.next = self.shifted_quote.q.val();
+            self.loading_reason.d.next = self.shifted_reason.q.val();
+            self.loading_known.d.next = self.shifted_known.q.val();
+            self.loading_stray.d.next = self.shifted_stray.q.val();
+            self.loading_next.d.next = self.shifted.q.val().w7 == self.ahead_seq.q.val();
+            self.loading_timely.d.next = self.shifted.q.val().w1 >= self.ahead_ns.q.val();
+            // If this changes before the command is the head, an issue has changed it, and `recent` knows.
+            self.loading_newer.d.next = !self.shifted_feed.val().has_quote
+                | (self.shifted_step.val().any() & !self.shifted_step.val().get_bit(31));
+            self.loading_plain.d.next = (self.shifted_kind.val() == bits_lit::<8>(32))
+                & (self.shifted_version.val() == bits_lit::<8>(1))
+                & !self.shifted_code.val().get_bit(1)
+                & !self.shifted_stray.q.val()
+                & (self.shifted_reason.q.val() == bits_lit::<8>(0))
+                & self.shifted_place.q.val().is_known
+                & self.shifted_place.q.val().has_rows
+                & !self.shifted_place.q.val().exact_mode
+                & self.shifted_inside.val();
+            self.loading_same.d.next =
+                self.is_loading.q.val() & (self.shifted_number.val() == self.loading_number.val());
+        }
+        // What the next command must follow: the one ahead, or what was left by those that have gone.
+        if self.is_shifted.q.val() {
+            if self.advance.val() {
+                self.ahead_seq.d.next = self.shifted.q.val().w7 + self.one_64.val();
+                self.ahead_ns.d.next = self.shifted.q.val().w1;
+            }
+        } else if !self.is_loading.q.val() & !self.is_head.q.val() {
+            self.ahead_seq.d.next = self.last_seq.q.val() + self.one_64.val();
+            self.ahead_ns.d.next = self.now_ns.q.val();
+        }
+
+        // ---- the head; one whose interval is not usable is read again
+        self.engine.read_ladder.next = self.loading_place.q.val().ladder;
+        self.engine.read_index.next = self.loading_place.q.val().index;
+        self.is_reread.d.next = false;
+        if (self.state.q.val() != State::Run) | (self.is_head.q.val() & !self.head_usable.q.val()) {
+            self.engine.read_ladder.next = self.head_place.q.val().ladder;
+            self.engine.read_index.next = self.head_place.q.val().index;
+            self.is_reread.d.next = true;
+        }
+        self.head_newer.d.next = self.is_newer.val();
+        if self.is_reread.q.val() {
+            self.head_interval.d.next = self.engine.read_interval.val();
+            self.head_usable.d.next = self.is_usable.val();
+            self.head_exact.d.next = self.is_exact_interval.val();
+        }
+        if self.advance.val() {
+            self.engine.read_ladder.next = self.shifted_place.q.val().ladder;
+            self.engine.read_index.next = self.shifted_place.q.val().index;
+            self.is_head.d.next = self.is_loading.q.val();
+            self.head.d.next = self.loading.q.val();
+            self.head_place.d.next = self.loading_place.q.val();
+            self.head_quote.d.next = self.loading_quote.q.val();
+            self.head_reason.d.next = self.loading_reason.q.val();
+            self.head_known.d.next = self.loading_known.q.val();
+            self.head_stray.d.next = self.loading_stray.q.val();
+            self.head_next.d.next = self.loading_next.q.val();
+            self.head_timely.d.next = self.loading_timely.q.val();
+            self.head_newer.d.next = self.loading_newer.q.val();
+            self.head_plain.d.next = self.loading_plain.q.val();
+            self.head_interval.d.next = self.engine.read_interval.val();
+            self.head_usable.d.next = self.loading_usable.val();
+            self.head_exact.d.next = self.is_exact_interval.val();
+            self.is_reread.d.next = false;
+        }
+
+        // ---- the desk
+        self.desk.issue.next = self.issue.val();
+        self.desk.meta.next.kind = self.kind.val();
+        self.desk.meta.next.underlying = self.number.val();
+        self.desk.meta.next.now_ns = self.head.q.val().w1;
+        self.desk.meta.next.command_seq = self.head.q.val().w7;
+        self.desk.meta.next.reason = bits_lit::<8>(0);
+        self.desk.meta.next.is_exact = self.is_exact.q.val();
+        self.desk.meta.next.want_risk = self.want_risk.val();
+        self.desk.quote.next = self.head_quote.q.val();
+        if !self.is_quote.val() {
+            self.desk.quote.next = self.quotes.q.val();
+        }
+        self.desk.coefficients.next = self.head_interval.q.val();
+        self.desk.t.next = self.place.val().t;
+        self.desk.exact.next = self.greeks.q.val();
+        self.risk.start.next = false;
+        self.risk.is_exact.next = self.is_exact.q.val();
+        self.risk.exact.next = self.greeks.q.val();
+        self.risk.interval.next = self.head_interval.q.val();
+        self.risk.t.next = self.place.val().t;
+        self.risk.price.next = self.place.val().price;
+        self.risk.shift.next = self.place.val().shift;
+        self.risk.delta_bits.next = self.engine.look_scale.val().delta_bits;
+        self.risk.vega_bits.next = self.engine.look_scale.val().vega_bits;
+
+        // ---- tables that slow commands write
+        self.keeps.write.next = false;
+        self.keeps.write_address.next = self.at.val();
+        self.new_keep.next = self.keep.val();
+        self.feeds.write.next = self.issue.val();
+        self.feeds.write_address.next = self.at.val();
+        self.feeds_has.next = true;
+        self.quotes.write.next = self.issue.val();
+        self.setups.write.next = false;
+        self.setups.write_address.next = self.at.val();
+        self.new_setup.next = self.setup.val();
+        self.desk.set_address.next = self.at.val();
+        self.desk.set_trigger.next = false;
+        self.desk.trigger.next = self.read_trigger.record.val();
+        self.desk.set_price.next = false;
+        self.desk.price_limits.next = self.read_price.record.val();
+        self.desk.set_size.next = false;
+        self.desk.size_limits.next = self.read_size.record.val();
+        self.desk.set_rate.next = false;
+        self.desk.rate_limits.next = self.read_rate.record.val();
+        self.desk.set_status.next = false;
+        self.desk.status.next = self.read_status.record.val();
+        self.desk.clear_pace.next = false;
+        self.desk.write_ledger.next = false;
+        self.new_ledger.next = self.ledger.val();
+        self.desk.write_order.next = false;
+        self.desk.new_order.next = self.no_order.val();
+
+        // ---- arithmetic of the sequencer
+        self.keep_first.next = unsigned_cast_wide(self.keep.val().first);
+        self.slot_end.next = unsigned_cast_wide(self.keep.val().count);
+        self.slot_end.next = self.keep_first.val() + self.slot_end.val();
+        self.owns.next = (self.slot.val() >= self.keep_first.val()) & (self.slot.val() < self.slot_end.val());
+        self.first_wide.next = unsigned_cast_wide(self.first_slot.val());
+        self.count_wide.next = unsigned_cast_wide(self.slot_count.val());
+        self.end_wide.next = self.first_wide.val() + self.count_wide.val();
+        self.other_first.next = unsigned_cast_wide(self.keep.val().first);
+        self.other_end.next = unsigned_cast_wide(self.keep.val().count);
+        self.other_end.next = self.other_first.val() + self.other_end.val();
+        self.is_news.next = (self.bank.old_quantity.val() != self.read_trade.record.val().quantity)
+            | (self.keep.val().cash != self.read_trade.record.val().cash);
+        self.news.next = bits_lit::<32>(0);
+        if self.is_news.val() {
+            self.news.next = bits_lit::<32>(1);
+        }
+        self.fits_active.next = self.bank.fits0.val();
+        if self.keep.val().active {
+            self.fits_active.next = self.bank.fits1.val();
+        }
+        self.cash_wide.next = signed_cast_wide(signed_cast_same(self.keep.val().cash));
+        self.coin_wide.next = signed_cast_wide(signed_cast_same(self.ledger.val().hedge_coin));
+        self.coin_sum.next = self.cash_wide.val() + self.coin_wide.val();
+        self.position_wide.next = signed_cast_wide(signed_cast_same(self.ledger.val().position));
+        self.quantity.next = signed_cast_same(self.read_trade.record.val().quantity);
+        self.quantity_wide.next = signed_cast_wide(self.quantity.val());
+        self.span.next = unsigned_cast_wide(self.engine.look_params.val().count);
+        self.span.next = self.engine.look_params.val().low + (self.span.val() << self.engine.look_params.val().shift);
+        self.zone2.next = self.read_update.record.val().filled;
+        self.filled_value.next = self.zone2.val();
+        if self.zone2.val().get_bit(63) {
+            self.filled_value.next = self.most_value.val();
+        }
+
+        // ---- an event, unless nothing is said
+        self.push.next = false;
+        self.fields.next.kind = bits_lit::<8>(2);
+        self.fields.next.version = bits_lit::<8>(1);
+        self.fields.next.underlying = self.number.val();
+        self.fields.next.reason = bits_lit::<8>(0);
+        self.fields.next.is_urgent = false;
+        self.fields.next.is_exact = false;
+        self.fields.next.is_last = true;
+        self.fields.next.no_flags = bits_lit::<13>(0);
+        self.fields.next.bank_id = self.setup.val().bank_id;
+        self.fields.next.now_ns = self.head.q.val().w1;
+        self.fields.next.w2 = bits_lit::<64>(0);
+        self.fields.next.w3 = bits_lit::<64>(0);
+        self.fields.next.w4 = bits_lit::<64>(0);
+        self.fields.next.w5 = bits_lit::<64>(0);
+        self.fields.next.command_seq = self.head.q.val().w7;
+
+        self.flush.next = false;
+        self.flush_to.next = self.retire_at.q.val();
+
+        // ---- a fast quote leaves the head
+        if self.issue.val() {
+            self.retire_at.d.next = self.retire_at.q.val() + self.one_5.val();
+            self.last_seq.d.next = self.head.q.val().w7;
+            self.now_ns.d.next = self.head.q.val().w1;
+        }
+
+        match self.state.q.val() {
+            State::Dry => {
+                self.dry.d.next = self.dry.q.val() + self.one_8.val();
+                if self.dry.q.val() == self.dry_cycles.val() {
+                    self.is_sweep.d.next = true;
+                    self.is_halting.d.next = true;
+                    self.loop_at.d.next = bits_lit::<8>(0);
+                    self.state.d.next = State::Forget;
+                }
+            }
+            State::Run => {
+                if self.is_head.q.val() {
+                    if self.is_fast.val() & !self.head_usable.q.val() {
+                        self.engine.wanted.next = true;
+                    } else if (!self.is_fast.val() | self.head_exact.q.val())
+                        & (self.in_flight.q.val() == bits_lit::<6>(0))
+                        & self.has_room.val()
+                    {
+                        self.state.d.next = State::Check;
+                    }
+                }
+            }
+            State::Check => {
+                self.moves_now.d.next = false;
+                self.is_exact.d.next = false;
+                self.is_halting.d.next = false;
+                self.state.d.next = State::Refuse;
+                if self.is_question.q.val() {
+                    self.state.d.next = State::Evaluate;
+                } else if !self.is_current.val() {
+                    self.reason.d.next = bits_lit::<8>(128);
+                } else if !self.head_next.q.val() {
+                    self.reason.d.next = bits_lit::<8>(131);
+                } else {
+                    self.last_seq.d.next = self.head.q.val().w7;
+                    if !self.head_timely.q.val() {
+                        self.reason.d.next = bits_lit::<8>(133);
+                    } else if self.is_quote.val() & self.place.val().is_known {
+                        if self.head_stray.q.val() {
+                            self.reason.d.next = bits_lit::<8>(130);
+                        } else if self.head_reason.q.val() != bits_lit::<8>(0) {
+                            self.reason.d.next = self.head_reason.q.val();
+                        } else if !self.head_newer.q.val() {
+                            self.reason.d.next = bits_lit::<8>(141);
+                        } else {
+                            self.feeds.write.next = true;
+                            self.quotes.write.next = true;
+                            self.moves_now.d.next = true;
+                            self.state.d.next = State::Evaluate;
+                        }
+                    } else if !self.is_number.val()
+                        | (!self.place.val().is_known
+                            & (self.kind.val() != bits_lit::<8>(1))
+                            & (self.kind.val() != bits_lit::<8>(9)))
+                    {
+                        self.reason.d.next = bits_lit::<8>(132);
+                    } else if !self.head_known.q.val() {
+                        self.reason.d.next = bits_lit::<8>(129);
+                    } else if self.head_stray.q.val() {
+                        self.reason.d.next = bits_lit::<8>(130);
+                    } else {
+                        self.reason.d.next = bits_lit::<8>(134);
+                        self.state.d.next = State::Dispatch;
+                    }
+                }
+            }
+            // The reason is VALUE_RANGE unless said otherwise.
+            State::Dispatch => {
+                self.state.d.next = State::Refuse;
+                self.loop_at.d.next = bits_lit::<8>(0);
+                self.order_at.d.next = bits_lit::<4>(0);
+                self.after.d.next = State::Accept;
+                if self.kind.val() == bits_lit::<8>(1) {
+                    if self.read_configure.ok.val()
+                        & (self.first_slot.val().get_bits::<6>(0) == bits_lit::<6>(0))
+                        & (self.slot_count.val().get_bits::<6>(0) == bits_lit::<6>(0))
+                        & self.slot_count.val().any()
+                        & (self.end_wide.val() <= self.rows.val())
+                    {
+                        self.state.d.next = State::Meets;
+                    }
+                } else if self.kind.val() == bits_lit::<8>(6) {
+                    if self.read_target.ok.val() {
+                        self.keeps.write.next = true;
+                        self.new_keep.next.target = self.read_target.record.val().target;
+                        self.new_keep.next.cash = self.read_target.record.val().cash;
+                        self.state.d.next = State::Offset;
+                        if self.read_target.record.val().target != self.keep.val().target {
+                            self.state.d.next = State::UnitsFirst;
+                        }
+                    }
+                } else if self.kind.val() == bits_lit::<8>(7) {
+                    if self.read_reconciliation.ok.val() {
+                        self.new_ledger.next = self.reconcile.new_ledger.val();
+                        self.desk.write_ledger.next = true;
+                        self.after.d.next = State::SayLedger;
+                        self.state.d.next = State::ClearOrders;
+                    }
+                } else if self.kind.val() == bits_lit::<8>(9) {
+                    if self.read_control.ok.val() {
+                        self.state.d.next = State::Control;
+                    }
+                } else if self.kind.val() == bits_lit::<8>(16) {
+                    if self.read_scale.ok.val() {
+                        self.offset.start.next = true;
+                        self.is_halting.d.next = true;
+                        self.state.d.next = State::Open;
+                    }
+                } else if self.kind.val() == bits_lit::<8>(17) {
+                    if !self.owns.val() {
+                        self.reason.d.next = bits_lit::<8>(135);
+                    } else if self.engine.look_params.val().stage.any() {
+                        self.reason.d.next = bits_lit::<8>(136);
+                    } else {
+                        self.bank.start.next = true;
+                        self.bank.op.next = bits_lit::<3>(2);
+                        self.state.d.next = State::Row;
+                    }
+                } else if self.kind.val() == bits_lit::<8>(18) {
+                    if self.read_build.ok.val() & (self.intervals.val() <= self.most_intervals.val()) {
+                        if self.bank.state.val().stage != bits_lit::<2>(1) {
+                            self.reason.d.next = bits_lit::<8>(136);
+                        } else if self.bank.state.val().written != self.keep.val().count {
+                            self.reason.d.next = bits_lit::<8>(137);
+                        } else {
+                            self.reason.d.next = bits_lit::<8>(138);
+                            self.is_halting.d.next = true;
+                            self.state.d.next = State::Build;
+                        }
+                    }
+                } else if self.kind.val() == bits_lit::<8>(19) {
+                    self.reason.d.next = bits_lit::<8>(139);
+                    if self.engine.look_params.val().stage.any() {
+                        self.state.d.next = State::SwapWait;
+                    }
+                } else if self.kind.val() == bits_lit::<8>(33) {
+                    if !self.owns.val() {
+                        self.reason.d.next = bits_lit::<8>(135);
+                    } else if self.read_trade.ok.val() {
+                        self.is_halting.d.next = true;
+                        self.state.d.next = State::TradeRows;
+                    }
+                } else if self.kind.val() == bits_lit::<8>(34) {
+                    self.book.start.next = true;
+                    self.state.d.next = State::Booking;
+                } else if self.kind.val() == bits_lit::<8>(35) {
+                    if (self.code.val() & self.not_risk.val()) != bits_lit::<8>(0) {
+                        self.reason.d.next = bits_lit::<8>(130);
+                    } else {
+                        self.state.d.next = State::Ask;
+                    }
+                } else {
+                    self.state.d.next = State::Set;
+                }
+            }
+            State::Refuse => {
+                self.push.next = true;
+                self.fields.next.reason = self.reason.q.val();
+                self.fields.next.w5 = unsigned_cast_wide(self.kind.val());
+                self.state.d.next = State::Retire;
+            }
+            State::Accept => {
+                self.push.next = true;
+                self.fields.next.kind = bits_lit::<8>(1);
+                self.fields.next.w2 = unsigned_cast_wide(self.kind.val());
+                self.moves_now.d.next = true;
+                self.state.d.next = State::Retire;
+            }
+            State::Retire => {
+                if self.moves_now.q.val() {
+                    self.now_ns.d.next = self.head.q.val().w1;
+                }
+                self.is_question.d.next = false;
+                self.is_exact.d.next = false;
+                self.is_halting.d.next = false;
+                self.retire_at.d.next = self.retire_at.q.val() + self.one_5.val();
+                self.flush.next = true;
+                self.flush_to.next = self.retire_at.q.val() + self.one_5.val();
+                self.state.d.next = State::Run;
+            }
+            // A decision at the last quote is wanted.
+            State::Ask => {
+                self.moves_now.d.next = true;
+                self.is_halting.d.next = false;
+                if !self.keep.val().has_rows {
+                    self.reason.d.next = bits_lit::<8>(16);
+                    self.state.d.next = State::Refuse;
+                } else if !self.feed.val().has_quote {
+                    self.reason.d.next = bits_lit::<8>(17);
+                    self.state.d.next = State::Refuse;
+                } else {
+                    self.is_question.d.next = true;
+                    self.flush.next = true;
+                    self.state.d.next = State::Run;
+                }
+            }
+            State::Set => {
+                self.state.d.next = State::Refuse;
+                if self.kind.val() == bits_lit::<8>(2) {
+                    self.desk.set_trigger.next = self.read_trigger.ok.val();
+                    if self.read_trigger.ok.val() {
+                        self.state.d.next = State::Accept;
+                    }
+                } else if self.kind.val() == bits_lit::<8>(3) {
+                    self.desk.set_price.next = self.read_price.ok.val();
+                    if self.read_price.ok.val() {
+                        self.state.d.next = State::Accept;
+                    }
+                } else if self.kind.val() == bits_lit::<8>(4) {
+                    self.desk.set_size.next = self.read_size.ok.val();
+                    if self.read_size.ok.val() {
+                        self.state.d.next = State::Accept;
+                    }
+                } else if self.kind.val() == bits_lit::<8>(5) {
+                    self.desk.set_rate.next = self.read_rate.ok.val();
+                    if self.read_rate.ok.val() {
+                        self.state.d.next = State::Accept;
+                    }
+                } else {
+                    self.desk.set_status.next = self.read_status.ok.val();
+                    if self.read_status.ok.val() {
+                        self.state.d.next = State::Accept;
+                    }
+                }
+            }
+            State::Control => {
+                self.state.d.next = State::Accept;
+                self.setups.write.next = true;
+                if self.read_control.record.val().action == bits_lit::<3>(0) {
+                    self.new_setup.next.is_armed = false;
+                } else if self.read_control.record.val().action == bits_lit::<3>(1) {
+                    self.new_setup.next.is_armed = true;
+                } else if self.read_control.record.val().action == bits_lit::<3>(2) {
+                    self.new_setup.next.mode = bits_lit::<2>(0);
+                } else if self.read_control.record.val().action == bits_lit::<3>(3) {
+                    self.new_setup.next.mode = bits_lit::<2>(1);
+                } else if self.read_control.record.val().action == bits_lit::<3>(4) {
+                    self.new_setup.next.mode = bits_lit::<2>(2);
+                } else if self.read_control.record.val().action == bits_lit::<3>(5) {
+                    self.is_killed.d.next = true;
+                } else {
+                    self.is_killed.d.next = false;
+                    self.state.d.next = State::DisarmAll;
+                }
+            }
+            State::DisarmAll => {
+                self.setups.write.next = true;
+                self.new_setup.next.is_armed = false;
+                self.loop_at.d.next = self.loop_at.q.val() + self.one_8.val();
+                if self.loop_at.q.val() == self.last_underlying.val() {
+                    self.state.d.next = State::Accept;
+                }
+            }
+            State::Meets => {
+                self.loop_at.d.next = self.loop_at.q.val() + self.one_8.val();
+                if (self.loop_at.q.val() != self.number.val())
+                    & (self.first_wide.val() < self.other_end.val())
+                    & (self.other_first.val() < self.end_wide.val())
+                {
+                    self.reason.d.next = bits_lit::<8>(135);
+                    self.state.d.next = State::Refuse;
+                } else if self.loop_at.q.val() == self.last_underlying.val() {
+                    self.is_halting.d.next = true;
+                    self.state.d.next = State::Forget;
+                }
+            }
+            State::Forget => {
+                if self.engine.halted.val() {
+                    self.engine.start.next = true;
+                    self.bank.start.next = true;
+                    self.engine_pending.d.next = true;
+                    self.bank_pending.d.next = true;
+                    self.state.d.next = State::Forgetting;
+                }
+            }
+            State::Forgetting => {
+                self.keeps.write.next = true;
+                self.new_keep.next.first = self.first.val();
+                self.new_keep.next.count = self.count.val();
+                self.new_keep.next.exact_mode = self.read_configure.record.val().exact_mode;
+                self.new_keep.next.has_rows = false;
+                self.new_keep.next.target = bits_lit::<63>(0);
+                self.new_keep.next.cash = bits_lit::<63>(0);
+                if self.is_sweep.q.val() {
+                    self.new_keep.next = self.no_keep.val();
+                }
+                self.feeds.write.next = true;
+                self.feeds_has.next = false;
+                self.setups.write.next = true;
+                self.new_setup.next = self.no_setup.val();
+                self.desk.set_trigger.next = true;
+                self.desk.trigger.next = self.no_trigger.val();
+                self.desk.set_price.next = true;
+                self.desk.price_limits.next = self.no_price.val();
+                self.desk.set_size.next = true;
+                self.desk.size_limits.next = self.no_size.val();
+                self.desk.set_rate.next = true;
+                self.desk.rate_limits.next = self.no_rate.val();
+                self.desk.set_status.next = true;
+                self.desk.status.next = self.no_status.val();
+                self.desk.clear_pace.next = true;
+                self.desk.write_ledger.next = true;
+                self.new_ledger.next = self.no_ledger.val();
+                self.order_at.d.next = bits_lit::<4>(0);
+                self.state.d.next = State::ClearOrders;
+            }
+            State::ClearOrders => {
+                self.desk.write_order.next = true;
+                if self.order_at.q.val() != self.last_order.val() {
+                    self.order_at.d.next = self.order_at.q.val() + self.one_4.val();
+                } else if !self.engine_pending.q.val() & !self.bank_pending.q.val() {
+                    if !self.is_sweep.q.val() {
+                        self.state.d.next = State::Accept;
+                        if self.kind.val() == bits_lit::<8>(7) {
+                            self.state.d.next = State::Offset;
+                        }
+                    } else if self.loop_at.q.val() == self.last_underlying.val() {
+                        self.is_sweep.d.next = false;
+                        self.is_halting.d.next = false;
+                        self.flush.next = true;
+                        self.state.d.next = State::Run;
+                    } else {
+                        self.loop_at.d.next = self.loop_at.q.val() + self.one_8.val();
+                        self.state.d.next = State::Forget;
+                    }
+                }
+            }
+            State::UnitsFirst => {
+                self.offset.start.next = !self.is_asked.q.val();
+                self.is_asked.d.next = true;
+                if self.is_asked.q.val() & self.offset.done.val() {
+                    self.first_units.d.next = self.offset.target_units.val();
+                    self.is_asked.d.next = false;
+                    self.state.d.next = State::UnitsSecond;
+                }
+            }
+            State::UnitsSecond => {
+                self.offset.start.next = !self.is_asked.q.val();
+                self.is_asked.d.next = true;
+                if self.is_asked.q.val() & self.offset.done.val() {
+                    self.second_units.d.next = self.offset.target_units.val();
+                    self.is_asked.d.next = false;
+                    self.is_halting.d.next = true;
+                    self.state.d.next = State::Retarget;
+                }
+            }
+            State::Retarget => {
+                self.engine.op.next = EngineOp::Retarget;
+                if !self.engine_pending.q.val() & self.engine.halted.val() {
+                    self.engine.start.next = true;
+                    self.engine_pending.d.next = true;
+                }
+                if self.engine_pending.q.val() & self.engine.done.val() {
+                    self.is_halting.d.next = false;
+                    self.state.d.next = State::Offset;
+                }
+            }
+            State::Open => {
+                self.engine.op.next = EngineOp::Open;
+                self.engine.ladder.next = self.shadow_ladder.val();
+                if self.offset.done.val() {
+                    self.first_units.d.next = self.offset.target_units.val();
+                    self.state.d.next = State::OpenBank;
+                }
+            }
+            State::OpenBank => {
+                self.engine.op.next = EngineOp::Open;
+                self.engine.ladder.next = self.shadow_ladder.val();
+                self.bank.op.next = bits_lit::<3>(1);
+                if self.engine.halted.val() {
+                    self.engine.start.next = true;
+                    self.bank.start.next = true;
+                    self.engine_pending.d.next = true;
+                    self.bank_pending.d.next = true;
+                    self.state.d.next = State::OpenWait;
+                }
+            }
+            State::OpenWait => {
+                self.engine.op.next = EngineOp::Open;
+                self.engine.ladder.next = self.shadow_ladder.val();
+                if !self.engine_pending.q.val() & !self.bank_pending.q.val() {
+                    self.state.d.next = State::Accept;
+                }
+            }
+            State::Row => {
+                self.bank.op.next = bits_lit::<3>(2);
+                if self.bank.done.val() {
+                    self.reason.d.next = self.bank.reason.val();
+                    self.state.d.next = State::Accept;
+                    if self.bank.reason.val() != bits_lit::<8>(0) {
+                        self.state.d.next = State::Refuse;
+                    }
+                }
+            }
+            State::Build => {
+                self.engine.op.next = EngineOp::Build;
+                self.engine.ladder.next = self.shadow_ladder.val();
+                if !self.engine_pending.q.val() & self.engine.halted.val() {
+                    self.engine.start.next = true;
+                    self.engine_pending.d.next = true;
+                }
+                if self.engine_pending.q.val() & self.engine.done.val() {
+                    self.state.d.next = State::Refuse;
+                    if self.engine.ok.val() {
+                        self.state.d.next = State::Accept;
+                    }
+                }
+            }
+            State::SwapWait => {
+                if self.engine.settled.val().get_bit(self.shadow_ladder.val().index()) {
+                    self.is_halting.d.next = true;
+                    self.state.d.next = State::Swap;
+                }
+            }
+            State::Swap => {
+                self.engine.op.next = EngineOp::Clear;
+                self.engine.ladder.next = self.active_ladder.val();
+                self.bank.op.next = bits_lit::<3>(4);
+                if self.engine.halted.val() & !self.engine_pending.q.val() {
+                    self.engine.start.next = true;
+                    self.bank.start.next = true;
+                    self.engine_pending.d.next = true;
+                    self.bank_pending.d.next = true;
+                    self.state.d.next = State::SwapKeep;
+                }
+            }
+            State::SwapKeep => {
+                self.engine.op.next = EngineOp::Clear;
+                self.engine.ladder.next = self.active_ladder.val();
+                if !self.engine_pending.q.val() & !self.bank_pending.q.val() {
+                    self.keeps.write.next = true;
+                    self.new_keep.next.active = !self.keep.val().active;
+                    self.active_bits.d.next = self.active_bits.q.val() ^ (self.one_32.val() << self.at.val());
+                    self.new_keep.next.has_rows = true;
+                    self.after.d.next = State::Swapped;
+                    self.state.d.next = State::Offset;
+                }
+            }
+            State::Swapped => {
+                self.push.next = true;
+                self.fields.next.kind = bits_lit::<8>(6);
+                self.fields.next.w2 = unsigned_cast_wide(self.engine.look_summary.val().error_bound);
+                self.zone2.next = unsigned_cast_wide(self.bank.state.val().saturated);
+                self.zone2.next = self.zone2.val() << self.half_64.val();
+                self.zone.next = unsigned_cast_wide(self.engine.look_summary.val().exact_intervals);
+                self.fields.next.w3 = self.zone2.val() | self.zone.val();
+                self.zone2.next = unsigned_cast_wide(self.span.val());
+                self.zone2.next = self.zone2.val() << self.half_64.val();
+                self.zone.next = unsigned_cast_wide(self.engine.look_params.val().low);
+                self.fields.next.w4 = self.zone2.val() | self.zone.val();
+                self.moves_now.d.next = true;
+                self.state.d.next = State::Retire;
+            }
+            State::TradeRows => {
+                self.bank.op.next = bits_lit::<3>(3);
+                if self.engine.halted.val() {
+                    self.bank.start.next = true;
+                    self.state.d.next = State::TradeLedger;
+                }
+            }
+            State::TradeLedger => {
+                self.bank.op.next = bits_lit::<3>(3);
+                if self.bank.done.val() {
+                    self.keeps.write.next = true;
+                    self.new_keep.next.cash = self.read_trade.record.val().cash;
+                    self.desk.write_ledger.next = true;
+                    self.new_ledger.next.ledger_seq = self.ledger.val().ledger_seq + self.news.val();
+                    self.after.d.next = State::TradeFault;
+                    self.state.d.next = State::Offset;
+                }
+            }
+            State::TradeFault => {
+                self.push.next = self.keep.val().has_rows & !self.fits_active.val();
+                self.fields.next.kind = bits_lit::<8>(7);
+                self.fields.next.reason = bits_lit::<8>(37);
+                self.fields.next.is_last = false;
+                self.fields.next.w2 = unsigned_cast_wide(self.slot.val());
+                self.fields.next.w3 = unsigned_cast_same(self.quantity_wide.val());
+                self.state.d.next = State::TradeNodes;
+            }
+            State::TradeNodes => {
+                self.engine.op.next = EngineOp::Trade;
+                self.engine.ladder.next = self.active_ladder.val();
+                self.engine.price.next = self.quotes.q.val().price;
+                if !self.engine_pending.q.val() {
+                    self.engine.start.next = true;
+                    self.engine_pending.d.next = true;
+                }
+                if self.engine_pending.q.val() & self.engine.done.val() {
+                    self.state.d.next = State::Ask;
+                }
+            }
+            State::Booking => {
+                if self.book.done.val() {
+                    if self.book.refusal.val() != bits_lit::<8>(0) {
+                        self.reason.d.next = self.book.refusal.val();
+                        self.state.d.next = State::Refuse;
+                    } else {
+                        self.desk.write_ledger.next = true;
+                        self.new_ledger.next = self.book.new_ledger.val();
+                        self.desk.write_order.next = self.book.write_order.val();
+                        self.desk.new_order.next = self.book.new_order.val();
+                        self.after.d.next = State::OrderFault;
+                        self.state.d.next = State::Offset;
+                    }
+                }
+            }
+            State::OrderFault => {
+                self.push.next = self.book.fault.val() != bits_lit::<8>(0);
+                self.fields.next.kind = bits_lit::<8>(7);
+                self.fields.next.reason = self.book.fault.val();
+                self.fields.next.is_last = false;
+                self.fields.next.w2 = unsigned_cast_wide(self.slot.val());
+                self.fields.next.w3 = self.filled_value.val();
+                self.state.d.next = State::SayLedger;
+            }
+            State::SayLedger => {
+                self.push.next = true;
+                self.fields.next.kind = bits_lit::<8>(5);
+                self.fields.next.w2 = unsigned_cast_same(self.position_wide.val());
+                self.fields.next.w3 = unsigned_cast_same(self.coin_sum.val());
+                self.zone2.next = unsigned_cast_wide(self.ledger.val().open_sell);
+                self.zone2.next = self.zone2.val() << self.half_64.val();
+                self.zone.next = unsigned_cast_wide(self.ledger.val().open_buy);
+                self.fields.next.w4 = self.zone2.val() | self.zone.val();
+                self.zone2.next = unsigned_cast_wide(self.ledger.val().unknown_sell);
+                self.zone2.next = self.zone2.val() << self.half_64.val();
+                self.zone.next = unsigned_cast_wide(self.ledger.val().unknown_buy);
+                self.fields.next.w5 = self.zone2.val() | self.zone.val();
+                self.moves_now.d.next = true;
+                self.state.d.next = State::Retire;
+            }
+            State::Offset => {
+                self.offset.start.next = true;
+                self.state.d.next = State::OffsetWait;
+            }
+            State::OffsetWait => {
+                if self.offset.done.val() {
+                    self.setups.write.next = true;
+                    self.new_setup.next.bank_id = self.engine.look_scale.val().bank_id;
+                    self.new_setup.next.contract_scale = self.engine.look_scale.val().contract_scale;
+                    self.new_setup.next.contract_shift = self.engine.look_scale.val().contract_shift;
+                    self.new_setup.next.linear_hedge = self.engine.look_scale.val().linear_hedge;
+                    self.new_setup.next.counts_contracts =
+                        self.engine.look_scale.val().linear_hedge | !self.engine.look_scale.val().usd;
+                    self.new_setup.next.valid_until_ns = self.engine.look_scale.val().valid_until_ns;
+                    self.new_setup.next.offset = self.offset.offset.val();
+                    self.new_setup.next.coin_out_of_range = self.offset.coin_out_of_range.val();
+                    self.new_setup.next.weights_out_of_range = self.bank.state.val().out_of_range;
+                    self.state.d.next = self.after.q.val();
+                }
+            }
+            State::Evaluate => {
+                if !self.place.val().has_rows {
+                    self.moves_now.d.next = true;
+                    self.reason.d.next = bits_lit::<8>(16);
+                    self.state.d.next = State::Refuse;
+                } else if !self.on_ladder.val() {
+                    self.is_halting.d.next = true;
+                    self.state.d.next = State::Exact;
+                } else if !self.is_usable.val() {
+                    self.engine.wanted.next = true;
+                } else if self.is_exact_interval.val() {
+                    self.is_halting.d.next = true;
+                    self.state.d.next = State::Exact;
+                } else {
+                    self.state.d.next = State::Issue;
+                }
+                self.moves_now.d.next = true;
+            }
+            State::Exact => {
+                self.engine.op.next = EngineOp::Exact;
+                self.engine.ladder.next = self.active_ladder.val();
+                self.engine.price.next = self.place.val().price;
+                if !self.engine_pending.q.val() & self.engine.halted.val() {
+                    self.engine.start.next = true;
+                    self.engine_pending.d.next = true;
+                }
+                if self.engine_pending.q.val() & self.engine.done.val() {
+                    self.greeks.d.next = self.engine.greeks.val();
+                    self.is_exact.d.next = true;
+                    self.state.d.next = State::Issue;
+                    if !self.engine.ok.val() {
+                        self.reason.d.next = bits_lit::<8>(18);
+                        self.state.d.next = State::Refuse;
+                    }
+                }
+            }
+            State::Issue => {
+                self.desk.issue.next = true;
+                self.error.d.next = self.head_interval.q.val().error;
+                if self.is_exact.q.val() {
+                    self.error.d.next = bits_lit::<32>(0);
+                }
+                self.state.d.next = State::Said;
+            }
+            State::Said => {
+                if self.desk.said.val() {
+                    self.state.d.next = State::Retire;
+                    if self.want_risk.val() {
+                        self.risk.start.next = true;
+                        self.state.d.next = State::Risk;
+                    }
+                }
+            }
+            State::Risk => {
+                if self.risk.done.val() {
+                    self.push.next = true;
+                    self.fields.next.kind = bits_lit::<8>(4);
+                    self.fields.next.is_exact = self.is_exact.q.val();
+                    self.fields.next.w2 = self.risk.delta.val();
+                    self.fields.next.w3 = self.risk.gamma.val();
+                    self.fields.next.w4 = self.risk.vega.val();
+                    self.zone2.next = unsigned_cast_wide(self.error.q.val());
+                    self.zone2.next = self.zone2.val() << self.half_64.val();
+                    self.zone.next = unsigned_cast_wide(self.place.val().price);
+                    self.fields.next.w5 = self.zone2.val() | self.zone.val();
+                    self.state.d.next = State::Retire;
+                }
+            }
+            _ => {
+                self.state.d.next = State::Dry;
+            }
+        }
+
+        // ---- tables, as the states left them
+        self.feeds.write_data.next.has_quote = self.feeds_has.val();
+        self.feeds.write_data.next.feed_seq = self.head_quote.q.val().feed_seq;
+        self.keeps.write_data.next = self.new_keep.val();
+        self.feeds_front.write.next = self.feeds.write.val();
+        self.feeds_front.write_address.next = self.at.val();
+        self.feeds_front.write_data.next.has_quote = self.feeds_has.val();
+        self.feeds_front.write_data.next.feed_seq = self.head_quote.q.val().feed_seq;
+        self.keeps_place.write.next = self.keeps.write.val();
+        self.keeps_place.write_address.next = self.at.val();
+        self.keeps_place.write_data.next = self.new_keep.val();
+        self.setups.write_data.next = self.new_setup.val();
+        self.desk.set_setup.next = self.setups.write.val();
+        self.desk.setup.next = self.new_setup.val();
+        self.desk.new_ledger.next = self.new_ledger.val();
+        self.quotes.write_address.next = self.number.val();
+        self.quotes.write_data.next = self.head_quote.q.val();
+        self.prices.write.next = self.quotes.write.val();
+        self.prices.write_address.next = self.number.val();
+        self.prices.write_data.next = self.head_quote.q.val().price;
+
+        // ---- after a slow command what was read ahead is read again
+        if self.flush.val() {
+            self.fetch_at.d.next = self.flush_to.val();
+            self.is_fetched.d.next = false;
+            self.is_placed.d.next = false;
+            self.is_based.d.next = false;
+            self.is_shifted.d.next = false;
+            self.is_loading.d.next = false;
+            self.is_head.d.next = false;
+            self.goes.d.next = false;
+        }
+
+        // ---- a decision comes out of the desk
+        if self.desk.said.val() {
+            self.push.next = true;
+            self.fields.next.kind = bits_lit::<8>(3);
+            self.zone2.next = unsigned_cast_wide(self.desk.outcome.val().order_id);
+            self.zone2.next = self.zone2.val() << self.half_64.val();
+            self.zone.next = unsigned_cast_wide(self.desk.outcome.val().limit_price);
+            self.fields.next.w5 = self.zone2.val() | self.zone.val();
+            if self.desk.outcome.val().reason != bits_lit::<8>(0) {
+                self.fields.next.kind = bits_lit::<8>(2);
+                self.fields.next.w5 = unsigned_cast_wide(self.desk.said_meta.val().kind);
+            }
+            self.fields.next.underlying = self.desk.said_meta.val().underlying;
+            self.fields.next.reason = self.desk.outcome.val().reason;
+            self.fields.next.is_urgent = self.desk.outcome.val().is_urgent;
+            self.fields.next.is_exact = self.desk.said_meta.val().is_exact;
+            self.fields.next.is_last = !self.desk.said_meta.val().want_risk;
+            self.fields.next.bank_id = self.desk.outcome.val().bank_id;
+            self.fields.next.now_ns = self.desk.said_meta.val().now_ns;
+            self.fields.next.w2 = self.desk.outcome.val().exposure;
+            self.fields.next.w3 = self.desk.outcome.val().band;
+            self.fields.next.w4 = self.desk.outcome.val().quantity;
+            self.fields.next.command_seq = self.desk.said_meta.val().command_seq;
+        }
+
+        // ---- events go out
+        self.pack.fields.next = self.fields.val();
+        self.events.write.next = self.push.val();
+        self.events.write_address.next = self.events_in.q.val();
+        self.events.write_data.next = self.pack.words.val();
+        self.events.read_address.next = self.events_out.q.val();
+        self.event_data.next = self.events.q.val();
+        self.event_valid.next = self.events_in.q.val() != self.events_out.q.val();
+        if self.push.val() {
+            self.events_in.d.next = self.events_in.q.val() + self.one_6.val();
+        }
+        if (self.events_in.q.val() != self.events_out.q.val()) & self.event_ready.val() {
+            self.events_out.d.next = self.events_out.q.val() + self.one_6.val();
+        }
+        // Held: said or still to be said. A slow command says two at most, and there is room for them.
+        self.held_up.next = self.desk.issue.val() | (self.push.val() & !self.desk.said.val());
+        self.held_down.next = (self.events_in.q.val() != self.events_out.q.val()) & self.event_ready.val();
+        if self.held_up.val() & !self.held_down.val() {
+            self.events_held.d.next = self.events_held.q.val() + self.one_7.val();
+        }
+        if !self.held_up.val() & self.held_down.val() {
+            self.events_held.d.next = self.events_held.q.val() - self.one_7.val();
+        }
+        if self.desk.issue.val() & !self.desk.said.val() {
+            self.in_flight.d.next = self.in_flight.q.val() + self.one_6.val();
+        }
+        if !self.desk.issue.val() & self.desk.said.val() {
+            self.in_flight.d.next = self.in_flight.q.val() - self.one_6.val();
+        }
+        self.idle.next = (self.write_at.q.val() == self.retire_at.q.val())
+            & (self.state.q.val() == State::Run)
+            & (self.events_held.q.val() == bits_lit::<7>(0));
+
+        // ---- the doorbell: settled, and not the bank that answers
+        self.bells.settled.next = self.engine.settled.val();
+        self.bells.active.next = self.active_bits.q.val();
+        self.built.next = self.bells.built.val();
+
+        if self.reset.val() {
+            self.state.d.next = State::Dry;
+            self.dry.d.next = bits_lit::<8>(0);
+            self.is_sweep.d.next = false;
+            self.is_question.d.next = false;
+            self.is_killed.d.next = false;
+            self.is_asked.d.next = false;
+            self.active_bits.d.next = bits_lit::<32>(0);
+            self.is_fetched.d.next = false;
+            self.is_placed.d.next = false;
+            self.is_based.d.next = false;
+            self.is_shifted.d.next = false;
+            self.is_loading.d.next = false;
+            self.is_head.d.next = false;
+            self.goes.d.next = false;
+            self.engine_pending.d.next = false;
+            self.bank_pending.d.next = false;
+            self.write_at.d.next = bits_lit::<5>(0);
+            self.fetch_at.d.next = bits_lit::<5>(0);
+            self.retire_at.d.next = bits_lit::<5>(0);
+            self.last_seq.d.next = bits_lit::<64>(0);
+            self.now_ns.d.next = bits_lit::<64>(0);
+            self.in_flight.d.next = bits_lit::<6>(0);
+            self.events_in.d.next = bits_lit::<6>(0);
+            self.events_out.d.next = bits_lit::<6>(0);
+            self.events_held.d.next = bits_lit::<7>(0);
+        }
+    }
+}
+
+crate::core_ports!([const N: usize] Core<N>, event_data);

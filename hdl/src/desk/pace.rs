@@ -1,0 +1,162 @@
+//! Would an order come too soon, too often, or twice? And what to note if it goes out.
+//!
+//! ```text
+//!   cycle  8   pace, time, sequence of the ledger
+//!          9   time over budget, since the last hedge, since the minute began
+//!         10   MESSAGE_RATE, inside the windows, hedges in this minute
+//!         11   HEDGE_RATE, the note
+//! ```
+//!
+//! `hedgewire_kernel::trigger::Pace`: differences of times saturate at zero, the budget at the largest u64.
+//! Cycles are those of the desk.
+
+use rust_hdl::prelude::*;
+
+use crate::primitive::Delay;
+use crate::record;
+use crate::signal::*;
+
+/// The cycle in which the pace arrives, and the one of the answer.
+pub const START: usize = 8;
+pub const DONE: usize = START + 3;
+
+/// What the pace says.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Paced {
+    pub message_rate: Bit,
+    pub hedge_rate: Bit,
+    /// COOL_DOWN, unless the order is urgent.
+    pub cooling: Bit,
+    /// DUPLICATE, if side, quantity and price are these.
+    pub repeats: Bit,
+    pub last_side: Bit,
+    pub last_quantity: U<27>,
+    pub last_price: U<32>,
+    /// The note, if the order goes out.
+    pub budget_whole_ns: U<64>,
+    pub minute_start_ns: U<64>,
+    pub minute_count: U<32>,
+}
+
+/// Gates of the pace.
+#[derive(LogicBlock, Default)]
+pub struct PaceGates {
+    pub clock: Signal<In, Clock>,
+    /// Cycle 8, like the two that follow.
+    pub pace: Signal<In, record::Pace>,
+    pub now_ns: Signal<In, U<64>>,
+    pub ledger_seq: Signal<In, U<32>>,
+    /// Cycle 9, like the one that follows.
+    pub rate: Signal<In, record::RateLimits>,
+    pub windows: Signal<In, record::PriceLimits>,
+    /// Cycle 11.
+    pub paced: Signal<Out, Paced>,
+    past: Delay<record::Pace, 2>,
+    pace_at_9: DFF<record::Pace>,
+    now_at_9: DFF<U<64>>,
+    now_at_10: DFF<U<64>>,
+    over_ns: DFF<U<64>>,
+    is_over: DFF<Bit>,
+    since_ns: DFF<U<64>>,
+    is_since: DFF<Bit>,
+    in_minute_ns: DFF<U<64>>,
+    is_in_minute: DFF<Bit>,
+    same_ledger: DFF<Bit>,
+    message_rate: Delay<Bit, 2>,
+    cooling: Delay<Bit, 2>,
+    repeats: Delay<Bit, 2>,
+    base_ns: DFF<U<64>>,
+    start_at_10: DFF<U<64>>,
+    count: DFF<U<32>>,
+    interval_ns: DFF<U<62>>,
+    hedges_per_minute: DFF<U<32>>,
+    hedge_rate: DFF<Bit>,
+    noted_budget_ns: DFF<U<64>>,
+    noted_start_ns: DFF<U<64>>,
+    noted_count: DFF<U<32>>,
+    last_hedge_ns: Signal<Local, U<64>>,
+    budget_ns: Signal<Local, U<64>>,
+    start_ns: Signal<Local, U<64>>,
+    burst: Signal<Local, U<64>>,
+    cool_down: Signal<Local, U<64>>,
+    duplicate_window: Signal<Local, U<64>>,
+    minute: Signal<Local, U<64>>,
+    within_cool_down: Signal<Local, Bit>,
+    within_duplicate: Signal<Local, Bit>,
+    sum: Signal<Local, U<65>>,
+    one: Signal<Local, U<32>>,
+}
+
+impl Logic for PaceGates {
+    #[hdl_gen]
+    fn update(&mut self) {
+        clock!(self, clock, past, pace_at_9, now_at_9, now_at_10, over_ns, is_over, since_ns, is_since);
+        clock!(self, clock, in_minute_ns, is_in_minute, same_ledger, message_rate, cooling, repeats);
+        clock!(self, clock, base_ns, start_at_10, count, interval_ns, hedges_per_minute, hedge_rate);
+        clock!(self, clock, noted_budget_ns, noted_start_ns, noted_count);
+        // 9: differences, and whether they are more than zero
+        self.budget_ns.next = self.pace.val().budget_whole_ns;
+        self.last_hedge_ns.next = self.pace.val().last_hedge_ns;
+        self.start_ns.next = self.pace.val().minute_start_ns;
+        self.over_ns.d.next = self.budget_ns.val() - self.now_ns.val();
+        self.is_over.d.next = self.budget_ns.val() > self.now_ns.val();
+        self.since_ns.d.next = self.now_ns.val() - self.last_hedge_ns.val();
+        self.is_since.d.next = self.now_ns.val() > self.last_hedge_ns.val();
+        self.in_minute_ns.d.next = self.now_ns.val() - self.start_ns.val();
+        self.is_in_minute.d.next = self.now_ns.val() > self.start_ns.val();
+        self.same_ledger.d.next = self.pace.val().last_ledger_seq == self.ledger_seq.val();
+        self.pace_at_9.d.next = self.pace.val();
+        self.past.d.next = self.pace_at_9.q.val();
+        self.now_at_9.d.next = self.now_ns.val();
+        self.now_at_10.d.next = self.now_at_9.q.val();
+        // 10
+        self.burst.next = unsigned_cast_wide(self.rate.val().order_burst_ns);
+        self.cool_down.next = unsigned_cast_wide(self.windows.val().cool_down_ns);
+        self.duplicate_window.next = unsigned_cast_wide(self.windows.val().duplicate_window_ns);
+        self.message_rate.d.next = self.is_over.q.val() & (self.over_ns.q.val() > self.burst.val());
+        self.within_cool_down.next = self.cool_down.val().any();
+        self.within_duplicate.next = self.duplicate_window.val().any();
+        if self.is_since.q.val() {
+            self.within_cool_down.next = self.since_ns.q.val() < self.cool_down.val();
+            self.within_duplicate.next = self.since_ns.q.val() < self.duplicate_window.val();
+        }
+        self.cooling.d.next = self.pace_at_9.q.val().has_hedged & self.within_cool_down.val();
+        self.repeats.d.next =
+            self.pace_at_9.q.val().has_hedged & self.within_duplicate.val() & self.same_ledger.q.val();
+        self.minute.next = bits_lit::<64>(60_000_000_000_u64);
+        self.count.d.next = self.pace_at_9.q.val().minute_count;
+        if self.is_in_minute.q.val() & (self.in_minute_ns.q.val() >= self.minute.val()) {
+            self.count.d.next = bits_lit::<32>(0);
+        }
+        self.base_ns.d.next = self.now_at_9.q.val();
+        if self.is_over.q.val() {
+            self.base_ns.d.next = self.pace_at_9.q.val().budget_whole_ns;
+        }
+        self.interval_ns.d.next = self.rate.val().order_interval_ns;
+        self.hedges_per_minute.d.next = self.rate.val().hedges_per_minute;
+        // 11
+        self.hedge_rate.d.next = self.count.q.val() >= self.hedges_per_minute.q.val();
+        self.one.next = bits_lit::<32>(1);
+        self.noted_count.d.next = self.count.q.val() + self.one.val();
+        self.start_at_10.d.next = self.pace_at_9.q.val().minute_start_ns;
+        self.noted_start_ns.d.next = self.start_at_10.q.val();
+        if !self.count.q.val().any() {
+            self.noted_start_ns.d.next = self.now_at_10.q.val();
+        }
+        self.sum.next = unsigned_cast_wide(self.base_ns.q.val()) + unsigned_cast_wide(self.interval_ns.q.val());
+        self.noted_budget_ns.d.next = self.sum.val().get_bits::<64>(0);
+        if self.sum.val().get_bit(64) {
+            self.noted_budget_ns.d.next = bits_lit::<64>(0xffff_ffff_ffff_ffff_u64);
+        }
+        self.paced.next.message_rate = self.message_rate.q.val();
+        self.paced.next.hedge_rate = self.hedge_rate.q.val();
+        self.paced.next.cooling = self.cooling.q.val();
+        self.paced.next.repeats = self.repeats.q.val();
+        self.paced.next.last_side = self.past.q.val().last_side;
+        self.paced.next.last_quantity = self.past.q.val().last_quantity;
+        self.paced.next.last_price = self.past.q.val().last_price;
+        self.paced.next.budget_whole_ns = self.noted_budget_ns.q.val();
+        self.paced.next.minute_start_ns = self.noted_start_ns.q.val();
+        self.paced.next.minute_count = self.noted_count.q.val();
+    }
+}

@@ -1,0 +1,757 @@
+//! An interval from the nodes around it: `hedgewire_kernel::ladder::Ladder::make_interval`, and
+//! `Source::exact_band`.
+//!
+//! ```text
+//!   [Cubic]      cubic, slope and delta in the middle, bound of the error in ladder units
+//!   [BandGamma]  size of gamma at the left node, the right one and in the middle; the largest counts
+//!
+//!   factor    = linear hedge ? contract_scale << 8 : (middle contract_scale) >> 24
+//!   gamma     = the largest;  in the middle: sat47((slope_middle middle) >> shift)
+//!   contracts = sat47((gamma factor) >> contract_shift)
+//!   band      = (band_factor << 16) >> band_shift                      fixed
+//!               (band_factor contracts) >> band_shift                  gamma
+//!               cube_root(band_factor contracts contracts) >> band_shift   Whalley and Wilmott
+//!   error     = ((bound factor) >> contract_shift) + 1, all ones where that passes half a contract,
+//!               a node is saturated, or the edge of a range row lies in the interval
+//! ```
+//!
+//! One multiplier of 52 x 35 (six blocks), its operands in registers. Numbers of 36 bits and more on
+//! the narrow side go in pieces of 34 bits, the lowest first; what has been added up moves down by 34
+//! each time:
+//!
+//! ```text
+//!   cycle  0          operands
+//!          1          slope_middle x middle          6  shift by `shift`      7  limit: gamma in the middle
+//!          2          contract_scale x middle        7  factor
+//!          1..5       sizes of gamma at the nodes                             8..10 in the middle
+//!         10, 11      gamma x factor                15..17 sum, shift        18 limit: contracts
+//!         12, 13      bound x factor                17..19 sum, shift        20 error
+//!         18          contracts x band_factor       23 shift              24 limit: a band without a root, done at 25
+//!         23, 24, 25  contracts x that product      28..31 sum            31 root; shift as it arrives, done a cycle later
+//! ```
+//!
+//! An operation is accepted while `ready`. While a root is worked out, the unit is ready again: results
+//! come in the order of the starts, a band without a root waiting where it must. The interval is valid
+//! in the cycle of `done`.
+
+use hedgewire_abi::command::code;
+use rust_hdl::prelude::*;
+
+use crate::elementary::CubeRoot;
+use crate::finish::band_gamma::{self, BandGamma};
+use crate::finish::cubic::{self, Cubic};
+use crate::primitive::{Multiply, Saturate, ShiftRight};
+use crate::record;
+use crate::signal::*;
+
+type Product = Multiply<52, 35, 87>;
+
+// The table above is made of these. A root is done before the next one can begin.
+const _: () = assert!(Product::LATENCY == 4 && band_gamma::LATENCY == 3 && cubic::LATENCY <= 12);
+const _: () = assert!(CubeRoot::LATENCY < IntervalUnit::II_ROOT);
+const _: () = assert!(code::BAND_FIXED == 0 && code::BAND_GAMMA == 1 && code::BAND_WHALLEY_WILMOTT == 2);
+
+/// `make_interval` and `exact_band`.
+#[derive(LogicBlock, Default)]
+pub struct IntervalUnit {
+    pub clock: Signal<In, Clock>,
+    /// Begins, where the unit is ready; else it is not heard.
+    pub start: Signal<In, Bit>,
+    /// The window `Ladder::around` of nodes.
+    pub n0: Signal<In, record::NodeValue>,
+    pub n1: Signal<In, record::NodeValue>,
+    pub n2: Signal<In, record::NodeValue>,
+    pub n3: Signal<In, record::NodeValue>,
+    /// Which of them is the left node of the interval: 0, 1 or 2.
+    pub left: Signal<In, U<2>>,
+    /// The ladder has two intervals, so there is no `n3`.
+    pub two: Signal<In, Bit>,
+    /// Price of the left node.
+    pub left_price: Signal<In, U<32>>,
+    /// log2 of the step: 1 to 16.
+    pub shift: Signal<In, U<5>>,
+    pub scale: Signal<In, record::Scale>,
+    /// Ladder units, signed 62.
+    pub target: Signal<In, U<62>>,
+    /// `n0` is the value of an exact pass at `left_price`, and only the band is wanted.
+    pub exact: Signal<In, Bit>,
+    pub ready: Signal<Out, Bit>,
+    pub done: Signal<Out, Bit>,
+    pub interval: Signal<Out, record::Interval>,
+
+    /// Bit `k`: an operation was started `k` cycles ago.
+    at: DFF<U<32>>,
+    is_busy: DFF<Bit>,
+    middle: DFF<U<32>>,
+    step_shift: DFF<U<5>>,
+    parameters: DFF<record::Scale>,
+    target_held: DFF<U<62>>,
+    is_exact: DFF<Bit>,
+    unresolved: DFF<Bit>,
+    cubic: Cubic,
+    gammas: BandGamma,
+    largest: DFF<U<47>>,
+
+    wide: DFF<S<52>>,
+    narrow: DFF<S<35>>,
+    product: Product,
+    sum: DFF<S<87>>,
+    low: DFF<U<68>>,
+    step_cut: ShiftRight<87, 5>,
+    steep: DFF<S<79>>,
+    steep_limit: Saturate<79, 48>,
+    gamma_middle: DFF<S<48>>,
+    factor: DFF<U<40>>,
+    contract_cut: ShiftRight<89, 7>,
+    contracts: DFF<U<88>>,
+    error: DFF<U<32>>,
+    band_cut: ShiftRight<80, 6>,
+    plain: DFF<U<79>>,
+
+    root: CubeRoot,
+    root_cut: DFF<U<6>>,
+    is_rooting: DFF<Bit>,
+    result: DFF<record::Interval>,
+    is_done: DFF<Bit>,
+
+    one: Signal<Local, U<1>>,
+    eight_places: Signal<Local, U<4>>,
+    sixteen_places: Signal<Local, U<5>>,
+    now: Signal<Local, U<32>>,
+    accepted: Signal<Local, Bit>,
+    band_kind: Signal<Local, U<2>>,
+    has_root: Signal<Local, Bit>,
+    step: Signal<Local, U<32>>,
+    price_unit: Signal<Local, U<32>>,
+    a_delta: Signal<Local, S<44>>,
+    b_delta: Signal<Local, S<44>>,
+    a_gamma: Signal<Local, S<48>>,
+    b_gamma: Signal<Local, S<48>>,
+    a_now: Signal<Local, record::NodeValue>,
+    b_now: Signal<Local, record::NodeValue>,
+    slope_middle: Signal<Local, S<46>>,
+    scale_wide: Signal<Local, U<40>>,
+    factor_low: Signal<Local, U<34>>,
+    factor_high: Signal<Local, U<6>>,
+    largest_now: Signal<Local, U<47>>,
+    carried: Signal<Local, S<53>>,
+    carried_wide: Signal<Local, S<87>>,
+    sum_low: Signal<Local, U<34>>,
+    low_kept: Signal<Local, U<34>>,
+    low_wide: Signal<Local, U<68>>,
+    low_shifted: Signal<Local, U<68>>,
+    low_kept_wide: Signal<Local, U<68>>,
+    piece_places: Signal<Local, U<6>>,
+    sum_high: Signal<Local, U<54>>,
+    sum_wide: Signal<Local, U<88>>,
+    sum_low_wide: Signal<Local, U<88>>,
+    amount: Signal<Local, U<88>>,
+    exposure: Signal<Local, U<47>>,
+    over: Signal<Local, U<41>>,
+    error_low: Signal<Local, U<16>>,
+    error_over: Signal<Local, U<73>>,
+    error_unit: Signal<Local, U<16>>,
+    fixed: Signal<Local, U<79>>,
+    fixed_factor: Signal<Local, U<79>>,
+    band_amount: Signal<Local, U<79>>,
+    band_factor: Signal<Local, U<32>>,
+    piece_0: Signal<Local, U<34>>,
+    piece_1: Signal<Local, U<34>>,
+    piece_2: Signal<Local, U<11>>,
+    root_places: Signal<Local, U<7>>,
+    root_high: Signal<Local, U<58>>,
+    root_wide: Signal<Local, U<128>>,
+    root_low: Signal<Local, U<128>>,
+    c2: Signal<Local, U<48>>,
+    c3: Signal<Local, U<47>>,
+    vega_rise: Signal<Local, U<45>>,
+    plain_over: Signal<Local, U<36>>,
+    plain_band: Signal<Local, U<44>>,
+    is_plain: Signal<Local, Bit>,
+    root_band: Signal<Local, U<64>>,
+}
+
+impl IntervalUnit {
+    /// Cycles from start to done, where the band has no root and none is being worked out.
+    pub const LATENCY: usize = 25;
+    /// Cycles from start to done, where the band is a root.
+    pub const LATENCY_ROOT: usize = 31 + CubeRoot::LATENCY + 1;
+    /// Cycles from start to ready, where the band has no root and none is being worked out.
+    pub const II: usize = 25;
+    /// Cycles from start to ready, where it is one.
+    pub const II_ROOT: usize = 32;
+}
+
+impl Logic for IntervalUnit {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, at, is_busy, middle, step_shift, parameters, target_held, is_exact, largest);
+        dff_setup!(self, clock, wide, narrow, factor, error, plain, root_cut, is_rooting, result);
+        clock!(self, clock, cubic, gammas, product, sum, low, steep, gamma_middle, contracts);
+        clock!(self, clock, unresolved, root, is_done);
+        self.one.next = bits_lit::<1>(1);
+        self.eight_places.next = bits_lit::<4>(8);
+        self.sixteen_places.next = bits_lit::<5>(16);
+        self.piece_places.next = bits_lit::<6>(34);
+        self.root_places.next = bits_lit::<7>(68);
+
+        // 0: operands.
+        self.now.next = self.at.q.val();
+        self.at.d.next = self.now.val() << self.one.val();
+        self.ready.next = !self.is_busy.q.val();
+        self.accepted.next = self.start.val() & !self.is_busy.q.val();
+        self.cubic.start.next = self.accepted.val();
+        self.cubic.n0.next = self.n0.val();
+        self.cubic.n1.next = self.n1.val();
+        self.cubic.n2.next = self.n2.val();
+        self.cubic.n3.next = self.n3.val();
+        self.cubic.left.next = self.left.val();
+        if self.exact.val() {
+            self.cubic.left.next = bits_lit::<2>(0);
+        }
+        self.cubic.two.next = self.two.val();
+        self.price_unit.next = bits_lit::<32>(1);
+        self.step.next = self.price_unit.val() << self.shift.val();
+        if self.accepted.val() {
+            self.at.d.next = bits_lit::<32>(2);
+            self.is_busy.d.next = true;
+            self.middle.d.next = self.left_price.val() + (self.step.val() >> self.one.val());
+            if self.exact.val() {
+                self.middle.d.next = self.left_price.val();
+            }
+            self.step_shift.d.next = self.shift.val();
+            self.parameters.d.next = self.scale.val();
+            self.target_held.d.next = self.target.val();
+            self.is_exact.d.next = self.exact.val();
+        }
+        self.band_kind.next = self.parameters.q.val().band_kind;
+        self.has_root.next = self.band_kind.val().get_bit(1);
+
+        // 1..5: the nodes' gammas, left and right; from 3 on delta in the middle stands there.
+        self.a_now.next = self.cubic.a.val();
+        self.b_now.next = self.cubic.b.val();
+        self.a_delta.next = signed_cast_same(self.a_now.val().delta);
+        self.b_delta.next = signed_cast_same(self.b_now.val().delta);
+        self.a_gamma.next = signed_cast_same(self.a_now.val().gamma);
+        self.b_gamma.next = signed_cast_same(self.b_now.val().gamma);
+        self.unresolved.d.next = self.a_now.val().saturated | self.b_now.val().saturated | self.b_now.val().edge_before;
+        self.gammas.drifts.next = !self.parameters.q.val().usd & !self.parameters.q.val().linear_hedge;
+        self.gammas.target.next = signed_cast_same(self.target_held.q.val());
+        self.gammas.delta.next = self.cubic.delta_middle.val();
+        if self.now.val().get_bit(1) {
+            self.gammas.delta.next = signed_cast_wide(self.a_delta.val());
+        } else if self.now.val().get_bit(2) {
+            self.gammas.delta.next = signed_cast_wide(self.b_delta.val());
+        }
+        self.gammas.gamma.next = self.gamma_middle.q.val();
+        if self.now.val().get_bit(2) {
+            self.gammas.gamma.next = self.a_gamma.val();
+        } else if self.now.val().get_bit(3) {
+            self.gammas.gamma.next = self.b_gamma.val();
+        }
+        self.largest_now.next = self.largest.q.val();
+        if (self.gammas.size.val() > self.largest.q.val()) & !self.is_exact.q.val() {
+            self.largest_now.next = self.gammas.size.val();
+        }
+        if self.now.val().get_bit(4) {
+            self.largest.d.next = self.gammas.size.val();
+        } else if self.now.val().get_bit(5) {
+            self.largest.d.next = self.largest_now.val();
+        }
+
+        // 6, 7: gamma in the middle. Below 2^45 2^32, so 79 bits.
+        self.step_cut.x.next = self.product.p.val();
+        self.step_cut.by.next = self.step_shift.q.val();
+        self.steep.d.next = signed_cast_same(self.step_cut.y.val().get_bits::<79>(0));
+        self.steep_limit.x.next = self.steep.q.val();
+        self.gamma_middle.d.next = self.steep_limit.y.val();
+
+        // 7: the factor, below 2^40.
+        self.scale_wide.next = unsigned_cast_wide(self.parameters.q.val().contract_scale);
+        if self.now.val().get_bit(7) {
+            self.factor.d.next = self.product.p.val().get_bits::<40>(24);
+            if self.parameters.q.val().linear_hedge {
+                self.factor.d.next = self.scale_wide.val() << self.eight_places.val();
+            }
+        }
+        self.factor_low.next = self.factor.q.val().get_bits::<34>(0);
+        self.factor_high.next = self.factor.q.val().get_bits::<6>(34);
+
+        // 15..19 and 28..31: sums of pieces. A piece's product is below 2^47 2^34, and so is the sum.
+        self.carried.next = signed_cast_same(self.sum.q.val().get_bits::<53>(34));
+        self.carried_wide.next = signed_cast_wide(self.carried.val());
+        self.sum.d.next = self.product.p.val();
+        if self.now.val().get_bit(16)
+            | self.now.val().get_bit(18)
+            | self.now.val().get_bit(29)
+            | self.now.val().get_bit(30)
+        {
+            self.sum.d.next = self.product.p.val() + self.carried_wide.val();
+        }
+        self.sum_low.next = self.sum.q.val().get_bits::<34>(0);
+        self.low_wide.next = unsigned_cast_wide(self.sum_low.val());
+        self.low_shifted.next = self.low_wide.val() << self.piece_places.val();
+        self.low_kept.next = self.low.q.val().get_bits::<34>(34);
+        self.low_kept_wide.next = unsigned_cast_wide(self.low_kept.val());
+        self.low.d.next = self.low_shifted.val() | self.low_kept_wide.val();
+
+        // 17, 19: products with the factor, below 2^47 2^40, in contracts.
+        self.sum_high.next = self.sum.q.val().get_bits::<54>(0);
+        self.sum_wide.next = unsigned_cast_wide(self.sum_high.val());
+        self.sum_low_wide.next = unsigned_cast_wide(self.low_kept.val());
+        self.amount.next = (self.sum_wide.val() << self.piece_places.val()) | self.sum_low_wide.val();
+        self.contract_cut.x.next = unsigned_cast_pos(self.amount.val());
+        self.contract_cut.by.next = self.parameters.q.val().contract_shift;
+        self.contracts.d.next = self.contract_cut.y.val().get_bits::<88>(0);
+        self.over.next = self.contracts.q.val().get_bits::<41>(47);
+        self.exposure.next = self.contracts.q.val().get_bits::<47>(0);
+        if self.over.val().any() {
+            self.exposure.next = bits_lit::<47>(0x7fff_ffff_ffff_u64);
+        }
+
+        // 20: the error, with its unit above half a contract where the floor reaches 2^15.
+        self.error_over.next = self.contracts.q.val().get_bits::<73>(15);
+        self.error_low.next = self.contracts.q.val().get_bits::<16>(0);
+        self.error_unit.next = bits_lit::<16>(1);
+        if self.now.val().get_bit(20) {
+            self.error.d.next = unsigned_cast_wide(self.error_low.val() + self.error_unit.val());
+            if self.unresolved.q.val() | self.error_over.val().any() {
+                self.error.d.next = bits_lit::<32>(0xffff_ffff_u64);
+            }
+        }
+
+        // 23, 24: a band without a root, below 2^32 2^47 before its shift.
+        self.fixed_factor.next = unsigned_cast_wide(self.parameters.q.val().band_factor);
+        self.fixed.next = self.fixed_factor.val() << self.sixteen_places.val();
+        self.band_amount.next = self.product.p.val().get_bits::<79>(0);
+        if !self.band_kind.val().any() {
+            self.band_amount.next = self.fixed.val();
+        }
+        self.band_cut.x.next = unsigned_cast_pos(self.band_amount.val());
+        self.band_cut.by.next = self.parameters.q.val().band_shift;
+        // From the register: a local read here would tie what the shifter gives to what it gets.
+        if self.at.q.val().get_bit(23) {
+            self.plain.d.next = self.band_cut.y.val().get_bits::<79>(0);
+        }
+
+        // Operands of the multiplier. The product of 18 stands until the operands of 23 arrive: 23..27.
+        self.slope_middle.next = self.cubic.slope_middle.val();
+        if self.now.val().get_bit(1) {
+            self.wide.d.next = signed_cast_wide(self.slope_middle.val());
+        } else if self.now.val().get_bit(2) {
+            self.wide.d.next = unsigned_cast_pos(self.scale_wide.val());
+        } else if self.now.val().get_bit(10) {
+            self.wide.d.next = unsigned_cast_pos(self.largest_now.val());
+        } else if self.now.val().get_bit(12) {
+            self.wide.d.next = unsigned_cast_pos(self.cubic.bound.val());
+        } else if self.now.val().get_bit(18) {
+            self.wide.d.next = unsigned_cast_pos(self.exposure.val());
+        }
+        self.band_factor.next = self.parameters.q.val().band_factor;
+        self.piece_0.next = self.product.p.val().get_bits::<34>(0);
+        self.piece_1.next = self.product.p.val().get_bits::<34>(34);
+        self.piece_2.next = self.product.p.val().get_bits::<11>(68);
+        if self.now.val().get_bit(1) | self.now.val().get_bit(2) {
+            self.narrow.d.next = unsigned_cast_pos(self.middle.q.val());
+        } else if self.now.val().get_bit(10) | self.now.val().get_bit(12) {
+            self.narrow.d.next = unsigned_cast_pos(self.factor_low.val());
+        } else if self.now.val().get_bit(11) | self.now.val().get_bit(13) {
+            self.narrow.d.next = unsigned_cast_pos(self.factor_high.val());
+        } else if self.now.val().get_bit(18) {
+            self.narrow.d.next = unsigned_cast_pos(self.band_factor.val());
+        } else if self.now.val().get_bit(23) {
+            self.narrow.d.next = unsigned_cast_pos(self.piece_0.val());
+        } else if self.now.val().get_bit(24) {
+            self.narrow.d.next = unsigned_cast_pos(self.piece_1.val());
+        } else if self.now.val().get_bit(25) {
+            self.narrow.d.next = unsigned_cast_pos(self.piece_2.val());
+        }
+        self.product.a.next = self.wide.q.val();
+        self.product.b.next = self.narrow.q.val();
+
+        // 31: the radicand, below 2^126, so that the root is below 2^42 and needs no cap.
+        self.root_high.next = self.sum.q.val().get_bits::<58>(0);
+        self.root_wide.next = unsigned_cast_wide(self.root_high.val());
+        self.root_low.next = unsigned_cast_wide(self.low.q.val());
+        self.root.n.next = (self.root_wide.val() << self.root_places.val()) | self.root_low.val();
+        self.root.start.next = self.now.val().get_bit(31);
+
+        // The interval, and its band.
+        self.c2.next = unsigned_cast_same(self.cubic.c2.val());
+        self.c3.next = unsigned_cast_same(self.cubic.c3.val());
+        self.vega_rise.next = unsigned_cast_same(self.cubic.vega_rise.val());
+        self.plain_over.next = self.plain.q.val().get_bits::<36>(43);
+        self.plain_band.next = self.plain.q.val().get_bits::<44>(0);
+        if self.plain_over.val().any() {
+            self.plain_band.next = bits_lit::<44>(0x800_0000_0000_u64);
+        }
+        self.root_band.next = self.root.root.val() >> self.root_cut.q.val();
+        self.is_plain.next = self.now.val().get_bit(24) & !self.has_root.val();
+        if (self.is_plain.val() & !self.is_rooting.q.val()) | self.now.val().get_bit(31) {
+            self.is_busy.d.next = false;
+            self.result.d.next.c0 = self.a_now.val().delta;
+            self.result.d.next.c1 = self.a_now.val().slope;
+            self.result.d.next.c2 = self.c2.val();
+            self.result.d.next.c3 = self.c3.val();
+            self.result.d.next.vega = self.a_now.val().vega;
+            self.result.d.next.vega_rise = self.vega_rise.val();
+            self.result.d.next.band = self.plain_band.val();
+            self.result.d.next.error = self.error.q.val();
+        }
+        self.is_done.d.next = false;
+        if self.is_plain.val() {
+            self.at.d.next = bits_lit::<32>(0);
+            self.is_done.d.next = true;
+            if self.is_rooting.q.val() {
+                self.at.d.next = self.now.val();
+                self.is_done.d.next = false;
+            }
+        }
+        if self.now.val().get_bit(31) {
+            self.is_rooting.d.next = true;
+            self.root_cut.d.next = self.parameters.q.val().band_shift;
+        }
+        if self.root.done.val() {
+            self.is_rooting.d.next = false;
+            self.is_done.d.next = true;
+            self.result.d.next.band = self.root_band.val().get_bits::<44>(0);
+        }
+        self.done.next = self.is_done.q.val();
+        self.interval.next = self.result.q.val();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use hedgewire_abi::format::{BAND_MAX, FRACTION_BITS, GAMMA_BITS, saturate};
+    use hedgewire_kernel::Form;
+    use hedgewire_kernel::bank::{Bank, RowSpec, Rows, Scale};
+    use hedgewire_kernel::elementary::{Ratios, step_ratio};
+    use hedgewire_kernel::ladder::{self, Interval, Ladder, NodeValue, Source};
+    use hedgewire_kernel::row::{GroupSums, Shape};
+    use hedgewire_kernel::tables::{LogTable, NormalTable};
+
+    use super::*;
+    use crate::finish::vectors::{Vectors, scale_record, value_record};
+    use crate::testbench::TestBench;
+    use crate::{cycle, peek, poke};
+
+    const VALUE_MAX: i64 = (1 << 43) - 1;
+    const GAMMA_MAX: i64 = (1 << 47) - 1;
+
+    /// What `IntervalUnit` is asked.
+    #[derive(Clone)]
+    struct Question {
+        nodes: Vec<NodeValue>,
+        left: usize,
+        has_edge: bool,
+        left_price: u32,
+        shift: u32,
+        bank: Bank,
+        target: i64,
+        exact: bool,
+    }
+
+    /// The kernel's tables.
+    struct Tables {
+        normal: Box<NormalTable>,
+        log: Box<LogTable>,
+        rows: Rows,
+    }
+
+    impl Tables {
+        fn new() -> Self {
+            Self { normal: NormalTable::new(), log: LogTable::new(), rows: Rows::default() }
+        }
+
+        fn source<'a>(&'a self, bank: &'a Bank, target: i64) -> Source<'a> {
+            let Self { normal, log, rows } = self;
+            Source { normal, log, rows, bank, slots: (0, 0), target, form: Form::Scalar }
+        }
+    }
+
+    impl Question {
+        fn draw(vectors: &mut Vectors) -> Self {
+            let count = 3 + usize::from(vectors.below(4) > 0);
+            // Values that have nothing to do with one another, or such as a smooth delta has.
+            let size = [63, 63, 40, 24, 12][vectors.below(5) as usize];
+            let base = [VALUE_MAX, GAMMA_MAX].map(|limit| vectors.signed(limit));
+            let mut near = |base: i64, limit: i64| {
+                let noise = vectors.signed(limit.min(1 << (size.min(47))));
+                if size == 63 { noise } else { (base + noise).clamp(-limit, limit) }
+            };
+            let mut nodes = Vec::new();
+            for _ in 0..count {
+                let mut node = NodeValue::default();
+                node.delta = near(base[0], VALUE_MAX);
+                node.slope = near(0, VALUE_MAX);
+                node.gamma = near(base[1], GAMMA_MAX);
+                node.vega = near(base[0], VALUE_MAX);
+                nodes.push(node);
+            }
+            for node in &mut nodes {
+                node.saturated = vectors.below(32) == 0;
+            }
+            let shift = vectors.between(4, 16) as u32;
+            Self {
+                nodes,
+                left: vectors.below(count as u64 - 1) as usize,
+                has_edge: vectors.below(16) == 0,
+                left_price: vectors.between(1 << 16, u64::from(u32::MAX) - (1 << 16)) as u32,
+                shift,
+                bank: Bank { scale: vectors.scale(), ..Bank::default() },
+                target: vectors.signed((1 << 61) - 1) >> [0, 0, 16, 24, 61][vectors.below(5) as usize],
+                exact: vectors.below(8) == 0,
+            }
+        }
+
+        /// `Ladder::make_interval` and `Ladder::error_bound`, put together from their parts.
+        fn answer(&self, tables: &Tables) -> record::Interval {
+            let source = tables.source(&self.bank, self.target);
+            let band = |band: u64| U::new(band.min(BAND_MAX).into());
+            if self.exact {
+                let band = band(source.exact_band(&self.nodes[0], self.left_price));
+                return record::Interval { band, ..record::Interval::default() };
+            }
+            let (a, b) = (&self.nodes[self.left], &self.nodes[self.left + 1]);
+            let rise = b.delta - a.delta;
+            let mut interval = Interval::default();
+            interval.cubic = [a.delta, a.slope, 3 * rise - 2 * a.slope - b.slope, ladder::third(a, b)];
+            interval.vega = [a.vega, b.vega - a.vega];
+            let middle = self.left_price + (1 << (self.shift - 1));
+            let half = 1 << (FRACTION_BITS - 1);
+            let gamma_middle = saturate((interval.slope(half) * i128::from(middle)) >> self.shift, GAMMA_BITS).0;
+            let gamma = source
+                .band_gamma(gamma_middle, interval.delta(half))
+                .max(source.band_gamma(a.gamma, a.delta))
+                .max(source.band_gamma(b.gamma, b.delta));
+            let bits = |value: i64| value as u128;
+            record::Interval {
+                c0: U::new(bits(interval.cubic[0])),
+                c1: U::new(bits(interval.cubic[1])),
+                c2: U::new(bits(interval.cubic[2])),
+                c3: U::new(bits(interval.cubic[3])),
+                vega: U::new(bits(interval.vega[0])),
+                vega_rise: U::new(bits(interval.vega[1])),
+                band: band(source.band(gamma, middle)),
+                error: U::new(self.error(&self.bank.scale, middle).into()),
+            }
+        }
+
+        fn error(&self, scale: &Scale, middle: u32) -> u32 {
+            if self.has_edge || self.nodes[self.left].saturated || self.nodes[self.left + 1].saturated {
+                return ladder::EXACT;
+            }
+            let jump = |n: &[NodeValue]| ladder::third(&n[0], &n[1]).abs_diff(ladder::third(&n[1], &n[2]));
+            let jump = self.nodes.windows(3).map(jump).max().unwrap_or(0);
+            let miss = self.nodes.first_chunk().map_or(0, |nodes| ladder::miss_512(nodes).unsigned_abs());
+            let bound = (jump >> 4).max(miss >> 7) + ladder::ROUNDING;
+            let contracts = scale.contracts_of(bound as i64, middle).unsigned_abs() + 1;
+            if contracts > ladder::ERROR_MAX { ladder::EXACT } else { contracts as u32 }
+        }
+    }
+
+    macro_rules! ask {
+        ($bench:expr, $vectors:expr, $question:expr) => {{
+            let question: &Question = $question;
+            let node = |at: usize| {
+                let edge = if at == question.left + 1 { question.has_edge } else { at % 2 == 1 };
+                question.nodes.get(at).map_or_else(record::NodeValue::default, |value| value_record(value, edge))
+            };
+            poke!($bench, start, true);
+            poke!($bench, n0, node(0));
+            poke!($bench, n1, node(1));
+            poke!($bench, n2, node(2));
+            // What a ladder of two intervals has there does not matter.
+            poke!($bench, n3, if question.nodes.len() == 4 { node(3) } else { node($vectors.below(3) as usize) });
+            poke!($bench, left, U::new(question.left as u128));
+            poke!($bench, two, question.nodes.len() == 3);
+            poke!($bench, left_price, U::new(question.left_price.into()));
+            poke!($bench, shift, U::new(question.shift.into()));
+            poke!($bench, scale, scale_record(&question.bank.scale));
+            poke!($bench, target, U::new(question.target as u128));
+            poke!($bench, exact, question.exact);
+        }};
+    }
+
+    macro_rules! check {
+        ($bench:expr, $question:expr, $answer:expr) => {{
+            let (question, answer): (&Question, record::Interval) = ($question, $answer);
+            if question.exact {
+                assert_eq!(peek!($bench, interval).band, answer.band);
+            } else {
+                assert_eq!(peek!($bench, interval), answer);
+            }
+        }};
+    }
+
+    #[test]
+    fn intervals_equal_the_kernels_and_come_in_order() {
+        let tables = Tables::new();
+        let mut bench = TestBench::new("interval_unit", IntervalUnit::default());
+        let mut vectors = Vectors::new(0x2545_f491_4f6c_dd1d);
+        let mut waiting: VecDeque<(Question, record::Interval)> = VecDeque::new();
+        let (mut asked, mut resolved, mut capped, mut rooted) = (0, 0, 0, 0);
+        while asked < 320 || !waiting.is_empty() {
+            let is_ready = bench.unit.ready.val();
+            if asked < 320 && is_ready && vectors.below(3) > 0 {
+                let question = Question::draw(&mut vectors);
+                ask!(bench, vectors, &question);
+                let answer = question.answer(&tables);
+                asked += 1;
+                resolved += usize::from(!question.exact && !answer.error.all());
+                capped += usize::from(answer.band.word() == BAND_MAX);
+                rooted += usize::from(question.bank.scale.band_kind == code::BAND_WHALLEY_WILMOTT && answer.band.any());
+                waiting.push_back((question, answer));
+            } else {
+                // Neither operands without a start nor a start without ready are heard.
+                poke!(bench, start, !is_ready && vectors.below(4) == 0);
+                poke!(bench, left_price, U::new(vectors.word().into()));
+                poke!(bench, target, U::new(vectors.word().into()));
+            }
+            cycle!(bench);
+            peek!(bench, ready);
+            if peek!(bench, done) {
+                let (question, answer) = waiting.pop_front().expect("one was asked");
+                check!(bench, &question, answer);
+            }
+        }
+        assert!(resolved > 100 && capped > 10 && rooted > 50, "{resolved} {capped} {rooted}");
+        bench.finish();
+    }
+
+    #[test]
+    fn it_takes_the_cycles_it_says() {
+        let tables = Tables::new();
+        let mut bench = TestBench::new("interval_unit_cycles", IntervalUnit::default());
+        let mut vectors = Vectors::new(0x853c_49e6_748f_ea9b);
+        for kind in [code::BAND_FIXED, code::BAND_GAMMA, code::BAND_WHALLEY_WILMOTT] {
+            let mut question = Question::draw(&mut vectors);
+            question.bank.scale.band_kind = kind;
+            question.exact = false;
+            ask!(bench, vectors, &question);
+            let (mut done, mut ready) = (0, 0);
+            for at in 1..=70 {
+                cycle!(bench);
+                poke!(bench, start, false);
+                if peek!(bench, done) {
+                    assert_eq!(done, 0);
+                    check!(bench, &question, question.answer(&tables));
+                    done = at;
+                }
+                if peek!(bench, ready) && ready == 0 {
+                    ready = at;
+                }
+            }
+            let is_root = kind == code::BAND_WHALLEY_WILMOTT;
+            assert_eq!(done, if is_root { IntervalUnit::LATENCY_ROOT } else { IntervalUnit::LATENCY });
+            assert_eq!(ready, if is_root { IntervalUnit::II_ROOT } else { IntervalUnit::II });
+        }
+        bench.finish();
+    }
+
+    /// Two calls, a steep one, a put and a range around the centre: smooth intervals, some with an edge
+    /// in them, some not resolved.
+    fn write_rows(rows: &mut Rows, bank: &mut Bank, vectors: &mut Vectors) {
+        let option = |kind, linear, a: u32, b: i64| Shape { kind, linear, a: a << 18, b };
+        let range = Shape { kind: code::RANGE, linear: true, a: (1 << 29) - 130_000, b: (1 << 29) + 250_000 };
+        let steep = 2000 + vectors.below(4000) as u32;
+        let shapes = [
+            option(code::CALL, false, 50, 1 << 49),
+            option(code::CALL, true, 20, -(1 << 50)),
+            option(code::CALL, false, steep, 3 << 49),
+            option(code::PUT, false, 300, -(1 << 48)),
+            range,
+        ];
+        for (slot, shape) in shapes.into_iter().enumerate() {
+            let omega = [0; 3].map(|_| vectors.signed(1 << 24) as i32);
+            let spec = RowSpec { kind: shape.kind, omega, epoch: bank.epoch, ..RowSpec::default() };
+            bank.write(rows, 0, slot, (shape, spec), 1).expect("the bank is open");
+        }
+    }
+
+    #[test]
+    fn intervals_equal_those_of_ladders_of_rows() {
+        const PRICE_REF: u32 = 10_000_000;
+        let mut tables = Tables::new();
+        tables.rows = Rows::new(64);
+        let mut bench = TestBench::new("interval_unit_ladders", IntervalUnit::default());
+        let mut vectors = Vectors::new(0x0123_4567_89ab_cdef);
+        let mut seen = [0; 2];
+        for round in 0..12 {
+            let (count, shift) = ([2, 3, 4, 8][round % 4], 10 + vectors.below(3) as u32);
+            let mut bank = Bank::default();
+            bank.open(Scale {
+                bits: [20, 14, 20],
+                contract_shift: 26 + vectors.below(10) as u32,
+                price_ref: PRICE_REF,
+                band_factor: 1 << 20,
+                band_shift: 4,
+                ..vectors.scale()
+            });
+            write_rows(&mut tables.rows, &mut bank, &mut vectors);
+            let target = vectors.signed(1 << 40);
+            let source = Source { slots: (0, 5), ..tables.source(&bank, target) };
+            let mut ladder = Ladder::new(count);
+            assert!(ladder.start(&tables.log, PRICE_REF, PRICE_REF, shift, count));
+            ladder.complete(&source);
+            let low = ladder.span().0;
+
+            let nodes: Vec<(Ratios, NodeValue)> = (0..=count as u32)
+                .map(|node| {
+                    let price = low + (node << shift);
+                    let at = Ratios::new(&tables.log, price, PRICE_REF).expect("within reach");
+                    let mut sums = GroupSums::default();
+                    for slot in 0..5 {
+                        let shape = tables.rows.shape(slot);
+                        let weight = tables.rows.spec[slot].weight.map(i64::from);
+                        sums.group(shape.linear).add(shape.contribution(&tables.normal, &at, weight));
+                    }
+                    (at, NodeValue::new(&sums, &bank, &at, step_ratio(shift, price)))
+                })
+                .collect();
+            for index in 0..count {
+                let first = index.saturating_sub(1).min(count.saturating_sub(3));
+                let last = (first + 3).min(count);
+                let range = tables.rows.shape(4);
+                let question = Question {
+                    nodes: nodes[first..=last].iter().map(|node| node.1).collect(),
+                    left: index - first,
+                    has_edge: range.range_region(&nodes[index].0) != range.range_region(&nodes[index + 1].0),
+                    left_price: low + ((index as u32) << shift),
+                    shift,
+                    bank,
+                    target,
+                    exact: false,
+                };
+                ask!(bench, vectors, &question);
+                cycle!(bench);
+                poke!(bench, start, false);
+                while !peek!(bench, done) {
+                    cycle!(bench);
+                }
+                let answer = peek!(bench, interval);
+                let cubic =
+                    [(answer.c0.raw(), 44), (answer.c1.raw(), 44), (answer.c2.raw(), 48), (answer.c3.raw(), 47)];
+                let mut interval = Interval::default();
+                interval.cubic = cubic.map(|(bits, width)| ((bits << (128 - width)) as i128 >> (128 - width)) as i64);
+                let ts = [0, 1, 1000, 32_768, 65_535];
+                let greeks = ts.map(|t| ladder.greeks(index, t, question.left_price, true));
+                seen[usize::from(answer.error.all())] += 1;
+                for (t, greeks) in ts.into_iter().zip(greeks) {
+                    let Some(greeks) = greeks else {
+                        assert!(answer.error.all());
+                        continue;
+                    };
+                    assert_eq!(answer.error, U::new(greeks.error.into()));
+                    assert_eq!(answer.band, U::new(greeks.band.min(BAND_MAX).into()));
+                    assert_eq!(interval.delta(t), greeks.delta);
+                }
+            }
+        }
+        assert!(seen.iter().all(|&count| count > 8), "{seen:?}");
+        bench.finish();
+    }
+}

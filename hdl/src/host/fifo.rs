@@ -1,0 +1,213 @@
+//! A queue of commands with a registered output.
+//!
+//! ```text
+//!   push --+--------------------> [output] -> pop        empty: straight to the output
+//!          +-> memory (LUT RAM) ---^                     else: through the memory, in order
+//! ```
+//!
+//! `LATENCY` 1 from push to pop when the queue is empty, `II` 1. `push_ready` is a matter of the level
+//! alone, not of `pop_ready`, so no path runs through the queue against its direction.
+
+use rust_hdl::prelude::*;
+
+use crate::primitive::LookUp;
+use crate::record::Words;
+use crate::signal::{U, bits_lit};
+
+/// A queue of `depth` times eight words, its memory addressed by `A` bits.
+#[derive(LogicBlock)]
+pub struct Fifo<const A: usize> {
+    pub clock: Signal<In, Clock>,
+    /// Empties the queue.
+    pub reset: Signal<In, Bit>,
+    pub push_valid: Signal<In, Bit>,
+    pub push_ready: Signal<Out, Bit>,
+    pub push_data: Signal<In, Words>,
+    pub pop_valid: Signal<Out, Bit>,
+    pub pop_ready: Signal<In, Bit>,
+    pub pop_data: Signal<Out, Words>,
+    /// Entries, the one at the output included.
+    pub level: Signal<Out, U<8>>,
+    memory: LookUp<Words, A>,
+    head: DFF<U<A>>,
+    tail: DFF<U<A>>,
+    /// Entries in the memory.
+    stored: DFF<U<8>>,
+    is_full: DFF<Bit>,
+    valid: DFF<Bit>,
+    data: DFF<Words>,
+    frees: Signal<Local, Bit>,
+    pushes: Signal<Local, Bit>,
+    stores: Signal<Local, Bit>,
+    loads: Signal<Local, Bit>,
+    one: Constant<U<8>>,
+    step: Constant<U<A>>,
+    limit: Constant<U<8>>,
+}
+
+impl<const A: usize> Fifo<A> {
+    /// Cycles from push to pop, empty.
+    pub const LATENCY: usize = 1;
+    /// Cycles from one push to the next.
+    pub const II: usize = 1;
+
+    /// A queue of `depth` entries, at least 2 and at most one more than `A` bits address.
+    pub fn new(depth: usize) -> Self {
+        assert!(A <= 7 && depth >= 2 && depth <= (1 << A) + 1, "a queue of {depth} with an address of {A} bits");
+        Self {
+            clock: Signal::default(),
+            reset: Signal::default(),
+            push_valid: Signal::default(),
+            push_ready: Signal::default(),
+            push_data: Signal::default(),
+            pop_valid: Signal::default(),
+            pop_ready: Signal::default(),
+            pop_data: Signal::default(),
+            level: Signal::default(),
+            memory: LookUp::new(1 << A),
+            head: DFF::default(),
+            tail: DFF::default(),
+            stored: DFF::default(),
+            is_full: DFF::default(),
+            valid: DFF::default(),
+            data: DFF::default(),
+            frees: Signal::default(),
+            pushes: Signal::default(),
+            stores: Signal::default(),
+            loads: Signal::default(),
+            one: Constant::new(U::new(1)),
+            step: Constant::new(U::new(1)),
+            limit: Constant::new(U::new(depth as u128 - 1)),
+        }
+    }
+}
+
+impl<const A: usize> Logic for Fifo<A> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        clock!(self, clock, memory);
+        dff_setup!(self, clock, head, tail, stored, is_full, valid, data);
+        self.push_ready.next = !self.is_full.q.val();
+        self.pop_valid.next = self.valid.q.val();
+        self.pop_data.next = self.data.q.val();
+        if self.valid.q.val() {
+            self.level.next = self.stored.q.val() + self.one.val();
+        } else {
+            self.level.next = self.stored.q.val();
+        }
+
+        self.frees.next = !self.valid.q.val() | self.pop_ready.val();
+        self.pushes.next = self.push_valid.val() & !self.is_full.q.val();
+        self.loads.next = self.frees.val() & self.stored.q.val().any();
+        self.stores.next = self.pushes.val() & (!self.frees.val() | self.stored.q.val().any());
+
+        self.memory.write.next = self.stores.val();
+        self.memory.write_address.next = self.tail.q.val();
+        self.memory.write_data.next = self.push_data.val();
+        self.memory.read_address.next = self.head.q.val();
+        if self.stores.val() {
+            self.tail.d.next = self.tail.q.val() + self.step.val();
+        }
+        if self.frees.val() {
+            self.valid.d.next = self.pushes.val() | self.loads.val();
+            self.data.d.next = self.push_data.val();
+        }
+        if self.loads.val() {
+            self.head.d.next = self.head.q.val() + self.step.val();
+            self.data.d.next = self.memory.q.val();
+        }
+        if self.stores.val() & !self.loads.val() {
+            self.stored.d.next = self.stored.q.val() + self.one.val();
+            self.is_full.d.next = (self.stored.q.val() + self.one.val()) == self.limit.val();
+        }
+        if self.loads.val() & !self.stores.val() {
+            self.stored.d.next = self.stored.q.val() - self.one.val();
+            self.is_full.d.next = false;
+        }
+
+        if self.reset.val() {
+            self.head.d.next = bits_lit::<A>(0);
+            self.tail.d.next = bits_lit::<A>(0);
+            self.stored.d.next = bits_lit::<8>(0);
+            self.is_full.d.next = false;
+            self.valid.d.next = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::super::stimulus::Random;
+    use super::*;
+    use crate::testbench::TestBench;
+    use crate::{cycle, peek, poke};
+
+    /// Pushes and pops at random, with and without pressure from either side.
+    fn run(name: &'static str, depth: usize, seed: u64) {
+        let mut bench = TestBench::new(name, Fifo::<3>::new(depth));
+        let mut random = Random(seed);
+        let mut model = VecDeque::new();
+        let mut reached = [false; 2];
+        poke!(bench, push_valid, false);
+        poke!(bench, pop_ready, false);
+        poke!(bench, reset, true);
+        cycle!(bench);
+        for i in 0..600 {
+            let (push, pop) = match i / 100 % 3 {
+                0 => (95, 20),
+                1 => (20, 95),
+                _ => (90, 90),
+            };
+            let (push, pop, data) = (random.chance(push), random.chance(pop), random.words());
+            let reset = random.chance(1);
+            poke!(bench, push_valid, push);
+            poke!(bench, push_data, data);
+            poke!(bench, pop_ready, pop);
+            poke!(bench, reset, reset);
+            let ready = peek!(bench, push_ready);
+            assert_eq!(ready, model.len() < depth, "cycle {i}");
+            reached[0] |= !ready;
+            cycle!(bench);
+            if pop && !model.is_empty() {
+                model.pop_front();
+            }
+            if push && ready {
+                model.push_back(data);
+            }
+            if reset {
+                model.clear();
+            }
+            reached[1] |= model.is_empty();
+            assert_eq!(peek!(bench, pop_valid), !model.is_empty(), "cycle {i}");
+            assert_eq!(peek!(bench, level).index(), model.len(), "cycle {i}");
+            if let Some(first) = model.front() {
+                assert_eq!(peek!(bench, pop_data), *first, "cycle {i}");
+            }
+        }
+        assert_eq!(reached, [true; 2], "full and empty were both reached");
+        bench.finish();
+    }
+
+    #[test]
+    fn nothing_is_lost_doubled_or_reordered() {
+        run("fifo_2", 2, 1);
+        run("fifo_5", 5, 2);
+        run("fifo_9", 9, 3);
+    }
+
+    #[test]
+    fn latency_is_as_stated() {
+        let mut bench = TestBench::new("fifo_latency", Fifo::<3>::new(8));
+        poke!(bench, reset, false);
+        poke!(bench, push_valid, true);
+        cycle!(bench, settle);
+        for _ in 0..Fifo::<3>::LATENCY {
+            assert!(!peek!(bench, pop_valid));
+            cycle!(bench);
+        }
+        assert!(peek!(bench, pop_valid));
+        bench.finish();
+    }
+}

@@ -1,0 +1,821 @@
+//! The register file: an AXI4-Lite slave of 32 bits over `hedgewire_abi::register`.
+//!
+//! ```text
+//!   aw --> [address] --+                                ar --> [look] --> select --> [data] --> r
+//!   w  --> [data] -----+--> act --> [answer] --> b            ROM
+//! ```
+//!
+//! Address and data of a write may come in any order; one write and one read are in hand at a time.
+//! What never changes (identity, parameters, build) is a ROM; the rest is selected by offset. Offsets and
+//! bit numbers are constants from `abi`'s table, and a test walks that table. `READ_LATENCY` cycles from
+//! address to data, `WRITE_LATENCY` from the later of address and data to what the write does.
+
+use hedgewire_abi::register::{self, Flag, Register};
+use hedgewire_abi::{LAYOUT_HASH, VERSION};
+use rust_hdl::prelude::*;
+
+use crate::primitive::Rom;
+use crate::signal::{U, bits_lit, unsigned_cast_wide};
+
+/// What a card says it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// Rows taken in a cycle.
+    pub lanes: u32,
+    /// Rows of a bank.
+    pub rows: u32,
+    /// Intervals of a ladder.
+    pub intervals: u32,
+    /// Underlyings.
+    pub underlyings: u32,
+    /// First bytes of the source revision that the card was built from.
+    pub build: [u8; 8],
+}
+
+impl Identity {
+    /// Every register that never changes, with its value; they are the first of the table, without a gap.
+    fn words(&self) -> impl Iterator<Item = U<32>> {
+        let [b0, b1, b2, b3, b4, b5, b6, b7] = self.build;
+        [
+            (register::MAGIC, register::MAGIC_VALUE),
+            (register::VERSION, VERSION.into()),
+            (register::LAYOUT_HASH_LOW, LAYOUT_HASH as u32),
+            (register::LAYOUT_HASH_HIGH, (LAYOUT_HASH >> 32) as u32),
+            (register::LANES, self.lanes),
+            (register::ROWS, self.rows),
+            (register::INTERVALS, self.intervals),
+            (register::UNDERLYINGS, self.underlyings),
+            (register::BUILD_LOW, u32::from_le_bytes([b0, b1, b2, b3])),
+            (register::BUILD_HIGH, u32::from_le_bytes([b4, b5, b6, b7])),
+        ]
+        .into_iter()
+        .enumerate()
+        .map(|(i, (place, value))| {
+            assert_eq!(place.offset as usize, 4 * i, "{} is out of place", place.name);
+            U::new(value.into())
+        })
+    }
+}
+
+/// All registers.
+#[derive(LogicBlock)]
+pub struct Registers {
+    pub clock: Signal<In, Clock>,
+    /// Reset of the bus.
+    pub reset: Signal<In, Bit>,
+    /// The card is being reset: registers return to their values after power-up, writes are refused.
+    pub clear: Signal<In, Bit>,
+
+    pub s_axil_awvalid: Signal<In, Bit>,
+    pub s_axil_awready: Signal<Out, Bit>,
+    pub s_axil_awaddr: Signal<In, U<16>>,
+    pub s_axil_wvalid: Signal<In, Bit>,
+    pub s_axil_wready: Signal<Out, Bit>,
+    pub s_axil_wdata: Signal<In, U<32>>,
+    pub s_axil_wstrb: Signal<In, U<4>>,
+    pub s_axil_bvalid: Signal<Out, Bit>,
+    pub s_axil_bready: Signal<In, Bit>,
+    pub s_axil_bresp: Signal<Out, U<2>>,
+    pub s_axil_arvalid: Signal<In, Bit>,
+    pub s_axil_arready: Signal<Out, Bit>,
+    pub s_axil_araddr: Signal<In, U<16>>,
+    pub s_axil_rvalid: Signal<Out, Bit>,
+    pub s_axil_rready: Signal<In, Bit>,
+    pub s_axil_rdata: Signal<Out, U<32>>,
+    pub s_axil_rresp: Signal<Out, U<2>>,
+
+    pub enable: Signal<Out, Bit>,
+    /// The host asks for a reset: one cycle.
+    pub reset_request: Signal<Out, Bit>,
+    pub ring_base: Signal<Out, U<64>>,
+    /// Slots of the ring less 1.
+    pub ring_mask: Signal<Out, U<32>>,
+    /// A consumer index is written: one cycle.
+    pub consumer_write: Signal<Out, Bit>,
+    pub consumer: Signal<Out, U<32>>,
+    pub watchdog_period: Signal<Out, U<32>>,
+    /// One cycle.
+    pub heartbeat: Signal<Out, Bit>,
+
+    pub is_busy: Signal<In, Bit>,
+    pub tripped: Signal<In, Bit>,
+    pub ring_full: Signal<In, Bit>,
+    /// The consumer index that the ring believes.
+    pub consumed: Signal<In, U<32>>,
+    /// Sequence number of the last event.
+    pub events: Signal<In, U<64>>,
+    pub built: Signal<In, U<32>>,
+    /// Counted and flagged here, one in each cycle in which the bit is set.
+    pub consumer_refused: Signal<In, Bit>,
+    pub command_taken: Signal<In, Bit>,
+    pub command_incomplete: Signal<In, Bit>,
+    pub command_lost: Signal<In, Bit>,
+
+    has_address: DFF<Bit>,
+    write_word: DFF<U<14>>,
+    has_data: DFF<Bit>,
+    write_data: DFF<U<32>>,
+    write_strobe: DFF<U<4>>,
+    has_answer: DFF<Bit>,
+    is_error: DFF<Bit>,
+    acts: Signal<Local, Bit>,
+    is_allowed: Signal<Local, Bit>,
+    size_log2: Signal<Local, U<5>>,
+
+    is_looking: DFF<Bit>,
+    has_data_out: DFF<Bit>,
+    read_word: DFF<U<14>>,
+    read_data: DFF<U<32>>,
+    read_error: DFF<Bit>,
+    fixed: Rom<32, 4>,
+    status: Signal<Local, U<32>>,
+    control: Signal<Local, U<32>>,
+    commands_high_held: DFF<U<32>>,
+    events_high_held: DFF<U<32>>,
+
+    is_enabled: DFF<Bit>,
+    base_low: DFF<U<32>>,
+    base_high: DFF<U<32>>,
+    ring_size: DFF<U<5>>,
+    mask: DFF<U<32>>,
+    period: DFF<U<32>>,
+    commands: DFF<U<64>>,
+    commands_lost: DFF<U<32>>,
+    was_refused: DFF<Bit>,
+    was_incomplete: DFF<Bit>,
+    was_lost: DFF<Bit>,
+
+    fixed_end: Constant<U<14>>,
+    control_at: Constant<U<14>>,
+    status_at: Constant<U<14>>,
+    commands_low_at: Constant<U<14>>,
+    commands_high_at: Constant<U<14>>,
+    commands_lost_at: Constant<U<14>>,
+    built_at: Constant<U<14>>,
+    ring_base_low_at: Constant<U<14>>,
+    ring_base_high_at: Constant<U<14>>,
+    ring_size_at: Constant<U<14>>,
+    consumer_at: Constant<U<14>>,
+    events_low_at: Constant<U<14>>,
+    events_high_at: Constant<U<14>>,
+    period_at: Constant<U<14>>,
+    heartbeat_at: Constant<U<14>>,
+    enable_bit: Constant<U<5>>,
+    reset_bit: Constant<U<5>>,
+    busy_bit: Constant<U<5>>,
+    resetting_bit: Constant<U<5>>,
+    tripped_bit: Constant<U<5>>,
+    ring_full_bit: Constant<U<5>>,
+    refused_bit: Constant<U<5>>,
+    incomplete_bit: Constant<U<5>>,
+    lost_bit: Constant<U<5>>,
+    size_max: Constant<U<32>>,
+    one: Constant<U<32>>,
+    one_command: Constant<U<64>>,
+    half: Constant<U<6>>,
+}
+
+/// A register's word in the register file.
+fn at(register: Register) -> Constant<U<14>> {
+    Constant::new(U::new(u128::from(register.offset / 4)))
+}
+
+/// A flag's bit.
+fn bit(flag: Flag) -> Constant<U<5>> {
+    Constant::new(U::new(flag.bit.into()))
+}
+
+impl Registers {
+    /// Cycles from a read's address to its data.
+    pub const READ_LATENCY: usize = 2;
+    /// Cycles from a write's address and data to what it does.
+    pub const WRITE_LATENCY: usize = 1;
+
+    /// The registers of a card.
+    pub fn new(identity: Identity) -> Self {
+        Self {
+            clock: Signal::default(),
+            reset: Signal::default(),
+            clear: Signal::default(),
+            s_axil_awvalid: Signal::default(),
+            s_axil_awready: Signal::default(),
+            s_axil_awaddr: Signal::default(),
+            s_axil_wvalid: Signal::default(),
+            s_axil_wready: Signal::default(),
+            s_axil_wdata: Signal::default(),
+            s_axil_wstrb: Signal::default(),
+            s_axil_bvalid: Signal::default(),
+            s_axil_bready: Signal::default(),
+            s_axil_bresp: Signal::default(),
+            s_axil_arvalid: Signal::default(),
+            s_axil_arready: Signal::default(),
+            s_axil_araddr: Signal::default(),
+            s_axil_rvalid: Signal::default(),
+            s_axil_rready: Signal::default(),
+            s_axil_rdata: Signal::default(),
+            s_axil_rresp: Signal::default(),
+            enable: Signal::default(),
+            reset_request: Signal::default(),
+            ring_base: Signal::default(),
+            ring_mask: Signal::default(),
+            consumer_write: Signal::default(),
+            consumer: Signal::default(),
+            watchdog_period: Signal::default(),
+            heartbeat: Signal::default(),
+            is_busy: Signal::default(),
+            tripped: Signal::default(),
+            ring_full: Signal::default(),
+            consumed: Signal::default(),
+            events: Signal::default(),
+            built: Signal::default(),
+            consumer_refused: Signal::default(),
+            command_taken: Signal::default(),
+            command_incomplete: Signal::default(),
+            command_lost: Signal::default(),
+            has_address: DFF::default(),
+            write_word: DFF::default(),
+            has_data: DFF::default(),
+            write_data: DFF::default(),
+            write_strobe: DFF::default(),
+            has_answer: DFF::default(),
+            is_error: DFF::default(),
+            acts: Signal::default(),
+            is_allowed: Signal::default(),
+            size_log2: Signal::default(),
+            is_looking: DFF::default(),
+            has_data_out: DFF::default(),
+            read_word: DFF::default(),
+            read_data: DFF::default(),
+            read_error: DFF::default(),
+            fixed: Rom::new(identity.words()),
+            status: Signal::default(),
+            control: Signal::default(),
+            commands_high_held: DFF::default(),
+            events_high_held: DFF::default(),
+            is_enabled: DFF::default(),
+            base_low: DFF::default(),
+            base_high: DFF::default(),
+            ring_size: DFF::default(),
+            mask: DFF::default(),
+            period: DFF::default(),
+            commands: DFF::default(),
+            commands_lost: DFF::default(),
+            was_refused: DFF::default(),
+            was_incomplete: DFF::default(),
+            was_lost: DFF::default(),
+            fixed_end: Constant::new(U::new(identity.words().count() as u128)),
+            control_at: at(register::CONTROL),
+            status_at: at(register::STATUS),
+            commands_low_at: at(register::COMMANDS_LOW),
+            commands_high_at: at(register::COMMANDS_HIGH),
+            commands_lost_at: at(register::COMMANDS_LOST),
+            built_at: at(register::BUILT),
+            ring_base_low_at: at(register::RING_BASE_LOW),
+            ring_base_high_at: at(register::RING_BASE_HIGH),
+            ring_size_at: at(register::RING_SIZE_LOG2),
+            consumer_at: at(register::CONSUMER),
+            events_low_at: at(register::EVENTS_LOW),
+            events_high_at: at(register::EVENTS_HIGH),
+            period_at: at(register::WATCHDOG_PERIOD),
+            heartbeat_at: at(register::HEARTBEAT),
+            enable_bit: bit(register::ENABLE),
+            reset_bit: bit(register::RESET),
+            busy_bit: bit(register::BUSY),
+            resetting_bit: bit(register::RESETTING),
+            tripped_bit: bit(register::TRIPPED),
+            ring_full_bit: bit(register::RING_FULL),
+            refused_bit: bit(register::CONSUMER_REFUSED),
+            incomplete_bit: bit(register::COMMAND_INCOMPLETE),
+            lost_bit: bit(register::COMMAND_LOST),
+            size_max: Constant::new(U::new(register::RING_SIZE_LOG2_MAX.into())),
+            one: Constant::new(U::new(1)),
+            one_command: Constant::new(U::new(1)),
+            half: Constant::new(U::new(32)),
+        }
+    }
+}
+
+impl Logic for Registers {
+    #[hdl_gen]
+    fn update(&mut self) {
+        clock!(self, clock, fixed);
+        dff_setup!(self, clock, has_address, write_word, has_data, write_data, write_strobe, has_answer, is_error);
+        dff_setup!(
+            self,
+            clock,
+            is_looking,
+            has_data_out,
+            read_word,
+            read_data,
+            read_error,
+            commands_high_held,
+            events_high_held
+        );
+        dff_setup!(self, clock, is_enabled, base_low, base_high, ring_size, mask, period);
+        dff_setup!(self, clock, commands, commands_lost, was_refused, was_incomplete, was_lost);
+        self.enable.next = self.is_enabled.q.val();
+        self.ring_base.next = (unsigned_cast_wide::<64, 32>(self.base_high.q.val()) << self.half.val())
+            | unsigned_cast_wide::<64, 32>(self.base_low.q.val());
+        self.ring_mask.next = self.mask.q.val();
+        self.watchdog_period.next = self.period.q.val();
+        self.consumer.next = self.write_data.q.val();
+
+        // Counters and sticky flags.
+        if self.command_taken.val() {
+            self.commands.d.next = self.commands.q.val() + self.one_command.val();
+        }
+        if self.command_lost.val() | self.command_incomplete.val() {
+            self.commands_lost.d.next = self.commands_lost.q.val() + self.one.val();
+        }
+        self.was_refused.d.next = self.was_refused.q.val() | self.consumer_refused.val();
+        self.was_incomplete.d.next = self.was_incomplete.q.val() | self.command_incomplete.val();
+        self.was_lost.d.next = self.was_lost.q.val() | self.command_lost.val();
+        self.control.next = bits_lit::<32>(0);
+        self.control.next = self.control.val().replace_bit(self.enable_bit.val().index(), self.is_enabled.q.val());
+        self.status.next = bits_lit::<32>(0);
+        self.status.next = self.status.val().replace_bit(self.busy_bit.val().index(), self.is_busy.val());
+        self.status.next = self.status.val().replace_bit(self.resetting_bit.val().index(), self.clear.val());
+        self.status.next = self.status.val().replace_bit(self.tripped_bit.val().index(), self.tripped.val());
+        self.status.next = self.status.val().replace_bit(self.ring_full_bit.val().index(), self.ring_full.val());
+        self.status.next = self.status.val().replace_bit(self.refused_bit.val().index(), self.was_refused.q.val());
+        self.status.next =
+            self.status.val().replace_bit(self.incomplete_bit.val().index(), self.was_incomplete.q.val());
+        self.status.next = self.status.val().replace_bit(self.lost_bit.val().index(), self.was_lost.q.val());
+
+        // A write: address and data, then the act, then the answer.
+        self.s_axil_awready.next = !self.has_address.q.val();
+        self.s_axil_wready.next = !self.has_data.q.val();
+        self.s_axil_bvalid.next = self.has_answer.q.val();
+        if self.is_error.q.val() {
+            self.s_axil_bresp.next = bits_lit::<2>(2);
+        } else {
+            self.s_axil_bresp.next = bits_lit::<2>(0);
+        }
+        if self.s_axil_awvalid.val() & !self.has_address.q.val() {
+            self.has_address.d.next = true;
+            self.write_word.d.next = self.s_axil_awaddr.val().get_bits::<14>(2);
+        }
+        if self.s_axil_wvalid.val() & !self.has_data.q.val() {
+            self.has_data.d.next = true;
+            self.write_data.d.next = self.s_axil_wdata.val();
+            self.write_strobe.d.next = self.s_axil_wstrb.val();
+        }
+        self.acts.next =
+            self.has_address.q.val() & self.has_data.q.val() & (!self.has_answer.q.val() | self.s_axil_bready.val());
+        self.is_allowed.next = false;
+        self.reset_request.next = false;
+        self.consumer_write.next = false;
+        self.heartbeat.next = false;
+        self.size_log2.next = self.write_data.q.val().get_bits::<5>(0);
+        if self.acts.val() & self.write_strobe.q.val().all() & !self.clear.val() {
+            if self.write_word.q.val() == self.control_at.val() {
+                self.is_allowed.next = true;
+                if self.write_data.q.val().get_bit(self.reset_bit.val().index()) {
+                    self.reset_request.next = true;
+                } else if self.write_data.q.val().get_bit(self.enable_bit.val().index()) {
+                    self.is_allowed.next = self.ring_size.q.val().any();
+                    self.is_enabled.d.next = self.ring_size.q.val().any();
+                }
+            } else if self.write_word.q.val() == self.ring_base_low_at.val() {
+                if !self.is_enabled.q.val() & !self.write_data.q.val().get_bits::<6>(0).any() {
+                    self.is_allowed.next = true;
+                    self.base_low.d.next = self.write_data.q.val();
+                }
+            } else if self.write_word.q.val() == self.ring_base_high_at.val() {
+                if !self.is_enabled.q.val() {
+                    self.is_allowed.next = true;
+                    self.base_high.d.next = self.write_data.q.val();
+                }
+            } else if self.write_word.q.val() == self.ring_size_at.val() {
+                if !self.is_enabled.q.val() & (self.write_data.q.val() <= self.size_max.val()) {
+                    self.is_allowed.next = true;
+                    self.ring_size.d.next = self.size_log2.val();
+                    self.mask.d.next = (self.one.val() << self.size_log2.val()) - self.one.val();
+                }
+            } else if self.write_word.q.val() == self.consumer_at.val() {
+                self.is_allowed.next = self.is_enabled.q.val();
+                self.consumer_write.next = self.is_enabled.q.val();
+            } else if self.write_word.q.val() == self.period_at.val() {
+                self.is_allowed.next = true;
+                self.period.d.next = self.write_data.q.val();
+            } else if self.write_word.q.val() == self.heartbeat_at.val() {
+                self.is_allowed.next = true;
+                self.heartbeat.next = true;
+            }
+        }
+        if self.acts.val() {
+            self.has_address.d.next = false;
+            self.has_data.d.next = false;
+            self.has_answer.d.next = true;
+            self.is_error.d.next = !self.is_allowed.val();
+        } else if self.s_axil_bready.val() {
+            self.has_answer.d.next = false;
+        }
+
+        // A read.
+        self.s_axil_arready.next = !self.is_looking.q.val() & !self.has_data_out.q.val();
+        self.s_axil_rvalid.next = self.has_data_out.q.val();
+        self.s_axil_rdata.next = self.read_data.q.val();
+        if self.read_error.q.val() {
+            self.s_axil_rresp.next = bits_lit::<2>(2);
+        } else {
+            self.s_axil_rresp.next = bits_lit::<2>(0);
+        }
+        self.fixed.read_address.next = self.s_axil_araddr.val().get_bits::<4>(2);
+        self.is_looking.d.next = false;
+        if self.has_data_out.q.val() {
+            self.has_data_out.d.next = !self.s_axil_rready.val();
+        } else if self.is_looking.q.val() {
+            self.has_data_out.d.next = true;
+            self.read_error.d.next = false;
+            if self.read_word.q.val() < self.fixed_end.val() {
+                self.read_data.d.next = self.fixed.q.val();
+            } else if self.read_word.q.val() == self.control_at.val() {
+                self.read_data.d.next = self.control.val();
+            } else if self.read_word.q.val() == self.status_at.val() {
+                self.read_data.d.next = self.status.val();
+            } else if self.read_word.q.val() == self.commands_low_at.val() {
+                self.read_data.d.next = self.commands.q.val().get_bits::<32>(0);
+                self.commands_high_held.d.next = self.commands.q.val().get_bits::<32>(32);
+            } else if self.read_word.q.val() == self.commands_high_at.val() {
+                self.read_data.d.next = self.commands_high_held.q.val();
+            } else if self.read_word.q.val() == self.commands_lost_at.val() {
+                self.read_data.d.next = self.commands_lost.q.val();
+            } else if self.read_word.q.val() == self.built_at.val() {
+                self.read_data.d.next = self.built.val();
+            } else if self.read_word.q.val() == self.ring_base_low_at.val() {
+                self.read_data.d.next = self.base_low.q.val();
+            } else if self.read_word.q.val() == self.ring_base_high_at.val() {
+                self.read_data.d.next = self.base_high.q.val();
+            } else if self.read_word.q.val() == self.ring_size_at.val() {
+                self.read_data.d.next = unsigned_cast_wide(self.ring_size.q.val());
+            } else if self.read_word.q.val() == self.consumer_at.val() {
+                self.read_data.d.next = self.consumed.val();
+            } else if self.read_word.q.val() == self.events_low_at.val() {
+                self.read_data.d.next = self.events.val().get_bits::<32>(0);
+                self.events_high_held.d.next = self.events.val().get_bits::<32>(32);
+            } else if self.read_word.q.val() == self.events_high_at.val() {
+                self.read_data.d.next = self.events_high_held.q.val();
+            } else if self.read_word.q.val() == self.period_at.val() {
+                self.read_data.d.next = self.period.q.val();
+            } else {
+                self.read_data.d.next = bits_lit::<32>(0);
+                self.read_error.d.next = true;
+            }
+        } else {
+            self.is_looking.d.next = self.s_axil_arvalid.val();
+            self.read_word.d.next = self.s_axil_araddr.val().get_bits::<14>(2);
+        }
+
+        if self.clear.val() {
+            self.is_enabled.d.next = false;
+            self.base_low.d.next = bits_lit::<32>(0);
+            self.base_high.d.next = bits_lit::<32>(0);
+            self.ring_size.d.next = bits_lit::<5>(0);
+            self.mask.d.next = bits_lit::<32>(0);
+            self.period.d.next = bits_lit::<32>(0);
+            self.commands.d.next = bits_lit::<64>(0);
+            self.commands_lost.d.next = bits_lit::<32>(0);
+            self.commands_high_held.d.next = bits_lit::<32>(0);
+            self.events_high_held.d.next = bits_lit::<32>(0);
+            self.was_refused.d.next = false;
+            self.was_incomplete.d.next = false;
+            self.was_lost.d.next = false;
+        }
+        if self.reset.val() {
+            self.has_address.d.next = false;
+            self.has_data.d.next = false;
+            self.has_answer.d.next = false;
+            self.is_looking.d.next = false;
+            self.has_data_out.d.next = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hedgewire_abi::register::{Access, FLAGS, REGISTERS, RING_SIZE_LOG2_MAX};
+
+    use super::super::stimulus::Random;
+    use super::*;
+    use crate::testbench::TestBench;
+    use crate::{cycle, peek, poke};
+
+    const IDENTITY: Identity =
+        Identity { lanes: 2, rows: 1024, intervals: 256, underlyings: 4, build: [1, 2, 3, 4, 5, 6, 7, 0xff] };
+
+    /// What a write asked of the card in the cycle in which it acted.
+    #[derive(Debug, Default, PartialEq)]
+    struct Pulses {
+        reset: bool,
+        consumer: Option<u32>,
+        heartbeat: bool,
+    }
+
+    struct Host {
+        bench: TestBench<Registers>,
+        random: Random,
+    }
+
+    impl Host {
+        fn new(name: &'static str, seed: u64) -> Self {
+            let mut bench = TestBench::new(name, Registers::new(IDENTITY));
+            poke!(bench, s_axil_awvalid, false);
+            poke!(bench, s_axil_awaddr, U::new(0));
+            poke!(bench, s_axil_wvalid, false);
+            poke!(bench, s_axil_wdata, U::new(0));
+            poke!(bench, s_axil_wstrb, U::new(0));
+            poke!(bench, s_axil_bready, false);
+            poke!(bench, s_axil_arvalid, false);
+            poke!(bench, s_axil_araddr, U::new(0));
+            poke!(bench, s_axil_rready, false);
+            poke!(bench, is_busy, false);
+            poke!(bench, tripped, false);
+            poke!(bench, ring_full, false);
+            poke!(bench, consumed, U::new(0));
+            poke!(bench, events, U::new(0));
+            poke!(bench, built, U::new(0));
+            poke!(bench, consumer_refused, false);
+            poke!(bench, command_taken, false);
+            poke!(bench, command_incomplete, false);
+            poke!(bench, command_lost, false);
+            poke!(bench, clear, true);
+            poke!(bench, reset, true);
+            cycle!(bench);
+            poke!(bench, clear, false);
+            poke!(bench, reset, false);
+            Self { bench, random: Random(seed) }
+        }
+
+        /// A write with stalls anywhere: whether it was accepted, and what it asked for.
+        fn write(&mut self, offset: u32, data: u32, strobe: u8) -> (bool, Pulses) {
+            let Self { bench, random } = self;
+            let (mut address, mut word) = (false, false);
+            let mut pulses = Pulses::default();
+            for _ in 0..200 {
+                // A valid that was shown stays until it is taken.
+                if !bench.unit.s_axil_awvalid.val() {
+                    poke!(bench, s_axil_awvalid, !address && random.chance(50));
+                    poke!(bench, s_axil_awaddr, U::new(u128::from(offset)));
+                }
+                if !bench.unit.s_axil_wvalid.val() {
+                    poke!(bench, s_axil_wvalid, !word && random.chance(50));
+                    poke!(bench, s_axil_wdata, U::new(u128::from(data)));
+                    poke!(bench, s_axil_wstrb, U::new(u128::from(strobe)));
+                }
+                poke!(bench, s_axil_bready, random.chance(50));
+                cycle!(bench, settle);
+                let aw = bench.unit.s_axil_awvalid.val() && peek!(bench, s_axil_awready);
+                let w = bench.unit.s_axil_wvalid.val() && peek!(bench, s_axil_wready);
+                let answered = peek!(bench, s_axil_bvalid);
+                let done = answered && bench.unit.s_axil_bready.val();
+                assert!(!answered || address && word, "no answer before its question");
+                pulses.reset |= peek!(bench, reset_request);
+                pulses.heartbeat |= peek!(bench, heartbeat);
+                if peek!(bench, consumer_write) {
+                    pulses.consumer = Some(peek!(bench, consumer).word() as u32);
+                }
+                let answer = answered.then(|| peek!(bench, s_axil_bresp).raw());
+                cycle!(bench);
+                if aw {
+                    address = true;
+                    poke!(bench, s_axil_awvalid, false);
+                }
+                if w {
+                    word = true;
+                    poke!(bench, s_axil_wvalid, false);
+                }
+                cycle!(bench, settle);
+                if done {
+                    poke!(bench, s_axil_bready, false);
+                    let answer = answer.expect("answered");
+                    assert!(answer == 0 || answer == 2);
+                    return (answer == 0, pulses);
+                }
+            }
+            panic!("a write of {offset:#x} was not answered");
+        }
+
+        /// A read with stalls anywhere.
+        fn read(&mut self, offset: u32) -> Result<u32, u32> {
+            let Self { bench, random } = self;
+            while random.chance(30) {
+                cycle!(bench);
+            }
+            poke!(bench, s_axil_araddr, U::new(u128::from(offset)));
+            poke!(bench, s_axil_arvalid, true);
+            cycle!(bench, settle);
+            assert!(peek!(bench, s_axil_arready));
+            for _ in 0..Registers::READ_LATENCY {
+                assert!(!peek!(bench, s_axil_rvalid));
+                cycle!(bench);
+                poke!(bench, s_axil_arvalid, false);
+                poke!(bench, s_axil_araddr, U::new(0xfffc));
+                cycle!(bench, settle);
+            }
+            while random.chance(40) {
+                assert!(peek!(bench, s_axil_rvalid) && !peek!(bench, s_axil_arready));
+                cycle!(bench);
+            }
+            assert!(peek!(bench, s_axil_rvalid));
+            let (data, answer) = (peek!(bench, s_axil_rdata).word() as u32, peek!(bench, s_axil_rresp).raw());
+            poke!(bench, s_axil_rready, true);
+            cycle!(bench);
+            poke!(bench, s_axil_rready, false);
+            cycle!(bench, settle);
+            if answer == 0 { Ok(data) } else { Err(data) }
+        }
+    }
+
+    #[test]
+    fn every_register_of_the_table_is_there_and_nothing_else() {
+        let mut host = Host::new("registers_table", 31);
+        for offset in (0..0x100).step_by(4).chain([0x400, 0xffc, 0x1000, 0x4040, 0xfffc]) {
+            let access = REGISTERS.iter().find(|register| register.offset == offset).map(|register| register.access);
+            let (readable, writable) = match access {
+                None => (false, false),
+                Some(Access::ReadOnly) => (true, false),
+                Some(Access::ReadWrite) => (true, true),
+                Some(Access::WriteOnly) => (false, true),
+            };
+            match host.read(offset) {
+                Ok(_) => assert!(readable, "{offset:#x}"),
+                Err(data) => assert!(!readable && data == 0, "{offset:#x}"),
+            }
+            // The consumer index alone needs an enabled card.
+            let accepted = writable && offset != register::CONSUMER.offset;
+            assert_eq!(host.write(offset, 0, 0xf).0, accepted, "{offset:#x}");
+            assert!(!host.write(offset, 0, 0x7).0, "{offset:#x} takes part of a word");
+        }
+        host.bench.finish();
+    }
+
+    #[test]
+    fn identity_is_what_the_card_was_made_with() {
+        let mut host = Host::new("registers_identity", 32);
+        let expected = [
+            (register::MAGIC, u32::from_le_bytes(*b"HGWR")),
+            (register::VERSION, VERSION.into()),
+            (register::LAYOUT_HASH_LOW, LAYOUT_HASH as u32),
+            (register::LAYOUT_HASH_HIGH, (LAYOUT_HASH >> 32) as u32),
+            (register::LANES, 2),
+            (register::ROWS, 1024),
+            (register::INTERVALS, 256),
+            (register::UNDERLYINGS, 4),
+            (register::BUILD_LOW, 0x0403_0201),
+            (register::BUILD_HIGH, 0xff07_0605),
+        ];
+        for (register, value) in expected {
+            assert_eq!(host.read(register.offset), Ok(value), "{}", register.name);
+        }
+        host.bench.finish();
+    }
+
+    #[test]
+    fn writes_do_what_the_table_says() {
+        let mut host = Host::new("registers_writes", 33);
+        let none = Pulses::default;
+        let offset = |register: Register| register.offset;
+        // No ring, no enable.
+        assert_eq!(host.write(offset(register::CONTROL), register::ENABLE.mask(), 0xf), (false, none()));
+        assert_eq!(host.read(offset(register::CONTROL)), Ok(0));
+        assert!(!host.write(offset(register::CONSUMER), 7, 0xf).0);
+        // A base off a slot's edge, a ring too large.
+        for bad in [1, 0x20, 0xffff_ffff] {
+            assert!(!host.write(offset(register::RING_BASE_LOW), bad, 0xf).0);
+        }
+        for bad in [RING_SIZE_LOG2_MAX + 1, 32, 1 << 31] {
+            assert!(!host.write(offset(register::RING_SIZE_LOG2), bad, 0xf).0);
+        }
+        for size in [RING_SIZE_LOG2_MAX, 1, 5] {
+            assert!(host.write(offset(register::RING_SIZE_LOG2), size, 0xf).0);
+            assert_eq!(host.read(offset(register::RING_SIZE_LOG2)), Ok(size));
+            let bench = &mut host.bench;
+            assert_eq!(peek!(bench, ring_mask).raw(), (1 << size) - 1);
+        }
+        assert!(host.write(offset(register::RING_BASE_LOW), 0xfedc_ba40, 0xf).0);
+        assert!(host.write(offset(register::RING_BASE_HIGH), 0x8765_4321, 0xf).0);
+        assert_eq!(host.read(offset(register::RING_BASE_LOW)), Ok(0xfedc_ba40));
+        assert_eq!(host.read(offset(register::RING_BASE_HIGH)), Ok(0x8765_4321));
+        assert!(host.write(offset(register::WATCHDOG_PERIOD), 0xdead_beef, 0xf).0);
+        assert_eq!(host.read(offset(register::WATCHDOG_PERIOD)), Ok(0xdead_beef));
+        assert_eq!(host.write(offset(register::HEARTBEAT), 0, 0xf), (true, Pulses { heartbeat: true, ..none() }));
+        assert_eq!(host.write(offset(register::HEARTBEAT), 0, 0x3), (false, none()));
+
+        // Enabled: the ring stands still, and the consumer index goes out.
+        assert!(host.write(offset(register::CONTROL), register::ENABLE.mask(), 0xf).0);
+        assert!(host.write(offset(register::CONTROL), 0, 0xf).0);
+        assert_eq!(host.read(offset(register::CONTROL)), Ok(register::ENABLE.mask()));
+        for register in [register::RING_BASE_LOW, register::RING_BASE_HIGH, register::RING_SIZE_LOG2] {
+            assert!(!host.write(register.offset, 0, 0xf).0, "{}", register.name);
+        }
+        assert_eq!(
+            host.write(offset(register::CONSUMER), 0x1234, 0xf),
+            (true, Pulses { consumer: Some(0x1234), ..none() })
+        );
+        {
+            let bench = &mut host.bench;
+            assert!(peek!(bench, enable));
+            assert_eq!(peek!(bench, ring_base).word(), 0x8765_4321_fedc_ba40);
+            assert_eq!(peek!(bench, ring_mask).word(), 31);
+            assert_eq!(peek!(bench, watchdog_period).word(), 0xdead_beef);
+        }
+
+        // A reset is asked for; while it lasts writes are refused, and all is as it was.
+        let both = register::ENABLE.mask() | register::RESET.mask();
+        assert_eq!(host.write(offset(register::CONTROL), both, 0xf), (true, Pulses { reset: true, ..none() }));
+        let bench = &mut host.bench;
+        poke!(bench, clear, true);
+        cycle!(bench);
+        assert!(!host.write(offset(register::HEARTBEAT), 0, 0xf).0);
+        assert_eq!(host.read(offset(register::STATUS)), Ok(register::RESETTING.mask()));
+        let bench = &mut host.bench;
+        poke!(bench, clear, false);
+        cycle!(bench);
+        for register in REGISTERS.iter().filter(|register| register.access == Access::ReadWrite) {
+            assert_eq!(host.read(register.offset), Ok(0), "{}", register.name);
+        }
+        host.bench.finish();
+    }
+
+    #[test]
+    fn write_latency_is_as_stated() {
+        let mut bench = Host::new("registers_latency", 36).bench;
+        poke!(bench, s_axil_awvalid, true);
+        poke!(bench, s_axil_awaddr, U::new(register::HEARTBEAT.offset.into()));
+        poke!(bench, s_axil_wvalid, true);
+        poke!(bench, s_axil_wstrb, U::new(15));
+        for _ in 0..Registers::WRITE_LATENCY {
+            cycle!(bench, settle);
+            assert!(!peek!(bench, heartbeat));
+            cycle!(bench);
+        }
+        assert!(peek!(bench, heartbeat));
+        bench.finish();
+    }
+
+    #[test]
+    fn status_shows_each_flag_in_its_place() {
+        let mut host = Host::new("registers_status", 34);
+        assert_eq!(host.read(register::STATUS.offset), Ok(0));
+        let bench = &mut host.bench;
+        poke!(bench, is_busy, true);
+        assert_eq!(host.read(register::STATUS.offset), Ok(register::BUSY.mask()));
+        let bench = &mut host.bench;
+        poke!(bench, is_busy, false);
+        poke!(bench, tripped, true);
+        assert_eq!(host.read(register::STATUS.offset), Ok(register::TRIPPED.mask()));
+        let bench = &mut host.bench;
+        poke!(bench, tripped, false);
+        poke!(bench, ring_full, true);
+        assert_eq!(host.read(register::STATUS.offset), Ok(register::RING_FULL.mask()));
+        let bench = &mut host.bench;
+        poke!(bench, ring_full, false);
+
+        // Sticky ones, and what they count.
+        let mut expected = 0;
+        for (i, flag) in
+            [register::CONSUMER_REFUSED, register::COMMAND_INCOMPLETE, register::COMMAND_LOST].into_iter().enumerate()
+        {
+            let bench = &mut host.bench;
+            for level in [true, false] {
+                poke!(bench, consumer_refused, level && i == 0);
+                poke!(bench, command_incomplete, level && i == 1);
+                poke!(bench, command_lost, level && i == 2);
+                cycle!(bench);
+            }
+            expected |= flag.mask();
+            assert_eq!(host.read(register::STATUS.offset), Ok(expected));
+            assert_eq!(host.read(register::COMMANDS_LOST.offset), Ok(i as u32));
+        }
+        let all = FLAGS.iter().filter(|flag| flag.register == register::STATUS.offset);
+        assert_eq!(all.count(), 7, "every flag of the table was tried");
+        host.bench.finish();
+    }
+
+    #[test]
+    fn a_value_of_64_bits_does_not_tear() {
+        let mut host = Host::new("registers_64", 35);
+        let bench = &mut host.bench;
+        poke!(bench, events, U::new(0x1_ffff_ffff));
+        poke!(bench, consumed, U::new(77));
+        poke!(bench, built, U::new(0x8000_0001));
+        assert_eq!(host.read(register::EVENTS_LOW.offset), Ok(0xffff_ffff));
+        let bench = &mut host.bench;
+        poke!(bench, events, U::new(0x2_0000_0000));
+        assert_eq!(host.read(register::EVENTS_HIGH.offset), Ok(1));
+        assert_eq!(host.read(register::EVENTS_LOW.offset), Ok(0));
+        assert_eq!(host.read(register::EVENTS_HIGH.offset), Ok(2));
+        assert_eq!(host.read(register::CONSUMER.offset), Ok(77));
+        assert_eq!(host.read(register::BUILT.offset), Ok(0x8000_0001));
+        let bench = &mut host.bench;
+        poke!(bench, command_taken, true);
+        for _ in 0..5 {
+            cycle!(bench);
+        }
+        poke!(bench, command_taken, false);
+        assert_eq!(host.read(register::COMMANDS_LOW.offset), Ok(5));
+        assert_eq!(host.read(register::COMMANDS_HIGH.offset), Ok(0));
+        host.bench.finish();
+    }
+}
