@@ -45,7 +45,7 @@ fn emit_writes_what_a_toolchain_needs() {
     let output = run(&[&["emit", "--out", "card"][..], SMALL].concat(), folder.path());
     assert!(output.status.success(), "{}", said(&output));
     let read = |name: &str| std::fs::read_to_string(folder.path().join("card").join(name)).expect(name);
-    assert!(read("card.v").contains("module top("));
+    assert!(read("card.v").contains("module card("));
     assert!(read("card.lpf").contains("FREQUENCY PORT \"clock\""));
     assert!(read("card.xdc").contains("get_ports clock"));
     assert!(read("blocks.md").lines().count() > 3);

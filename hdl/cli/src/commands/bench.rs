@@ -32,8 +32,10 @@ const QUOTES: usize = 200;
 const TRADES: usize = 12;
 /// Slots of a small portfolio.
 const SMALL_ROWS: u32 = 64;
-/// Quotes asked while a ladder is built.
-const QUOTES_IN_BUILD: usize = 100;
+/// Most quotes asked while a ladder is built.
+const QUOTES_IN_BUILD: u64 = 100;
+/// Cycles of a measurement of the simulation's own speed.
+const SPEED_CYCLES: u64 = 5_000;
 
 /// Counts the card's simulated cycles: decisions, builds, orders, and how close quotes may follow.
 #[derive(clap::Args)]
@@ -65,9 +67,9 @@ pub struct Arguments {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Target {
-    /// Never above the limit; the aim is better still.
+    /// Never above the limit; the aim is better still. Of cycles, which are the same in every run.
     AtMost { limit: f64, aim: Option<f64> },
-    /// Not below the limit.
+    /// Mostly not below the limit. Of speeds, which others on the machine may disturb.
     AtLeast { limit: f64, aim: Option<f64> },
 }
 
@@ -93,7 +95,7 @@ impl Figure {
         let (is_met, is_aim_met) = match target {
             None => (None, None),
             Some(Target::AtMost { limit, aim }) => (Some(max <= limit), aim.map(|aim| max <= aim)),
-            Some(Target::AtLeast { limit, aim }) => (Some(min >= limit), aim.map(|aim| min >= aim)),
+            Some(Target::AtLeast { limit, aim }) => (Some(median >= limit), aim.map(|aim| median >= aim)),
         };
         Self { name: name.into(), unit, count: values.len(), min, median, max, target, is_met, is_aim_met }
     }
@@ -134,7 +136,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut bench = Bench { parameters, figures: Vec::new() };
     let small = bench.small_portfolios(&cache)?;
     bar.inc(1);
-    let full = bench.full_portfolio(&cache, small.build_cycles)?;
+    let full = bench.full_portfolio(&cache)?;
     bar.finish_and_clear();
     let report = Report {
         engine: "verilator",
@@ -142,7 +144,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         rows,
         intervals,
         underlyings,
-        is_same_for_any_size: small.quotes == full,
+        is_same_for_any_size: small == full,
         figures: bench.figures,
     };
     output::print(&if arguments.json { serde_json::to_string(&report)? } else { text(&report) })
@@ -151,12 +153,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 /// Cycles of quotes: least and most of those in band, refused at a gate, and sending an order.
 type QuoteCycles = [(u64, u64); 3];
 
-/// What the second run is compared with.
-struct Small {
-    quotes: QuoteCycles,
-    build_cycles: u64,
-}
-
 struct Bench {
     parameters: Parameters,
     figures: Vec<Figure>,
@@ -164,18 +160,17 @@ struct Bench {
 
 impl Bench {
     /// A small portfolio for each underlying: spacing, and quotes.
-    fn small_portfolios(&mut self, cache: &Path) -> anyhow::Result<Small> {
+    fn small_portfolios(&mut self, cache: &Path) -> anyhow::Result<QuoteCycles> {
         let Sizes { underlyings, rows, intervals } = self.parameters.sizes;
         let count = underlyings.min(rows / SMALL_ROWS as usize);
         let mut session = Session::new(self.parameters, cache)?;
         let mut desks = Vec::new();
-        let mut build_cycles = 0;
         for underlying in 0..count as u8 {
             let first = u32::from(underlying) * SMALL_ROWS;
             let mut desk = Desk::new(&mut session, underlying, first, SMALL_ROWS, intervals as u32)?;
             desk.write_bank(&mut session, Band::WhalleyWilmott)?;
             desk.buy(&mut session)?;
-            build_cycles = desk.build(&mut session)?;
+            desk.build(&mut session)?;
             desk.set_mood(&mut session, Mood::InBand)?;
             desks.push(desk);
         }
@@ -192,29 +187,27 @@ impl Bench {
         let answered = session.run(&quotes)?;
         self.figures.push(Figure::cycles("spacing of quotes of one underlying", SAME, spacing(&answered)));
         session.rest(64)?;
-        let quotes = self.quotes(&mut session, &mut desks[0], SMALL_ROWS)?;
-        Ok(Small { quotes, build_cycles })
+        self.quotes(&mut session, &mut desks[0], SMALL_ROWS)
     }
 
     /// One portfolio of all rows: quotes, trades, builds, exact passes.
-    fn full_portfolio(&mut self, cache: &Path, small_build_cycles: u64) -> anyhow::Result<QuoteCycles> {
+    fn full_portfolio(&mut self, cache: &Path) -> anyhow::Result<QuoteCycles> {
         let Parameters { lanes, sizes: Sizes { rows, intervals, .. } } = self.parameters;
         let mut session = Session::new(self.parameters, cache)?;
         let mut desk = Desk::new(&mut session, 0, 0, rows as u32, intervals as u32)?;
         desk.write_bank(&mut session, Band::Fixed)?;
         desk.buy(&mut session)?;
-        let (elapsed, cycle) = (session.elapsed, session.cycle());
         let build_cycles = desk.build(&mut session)?;
-        let speed = (session.cycle() - cycle) as f64 / (session.elapsed - elapsed).as_secs_f64();
         let nodes = (intervals + 1) as f64;
         let per = |cycles: u64, rows: usize| cycles as f64 * lanes as f64 / (rows as f64 * nodes);
         self.figures.push(Figure::cycles(format!("build and swap, {rows} rows"), None, [build_cycles]));
         let unit = "cycles per row, node and lane";
         self.figures.push(Figure::new("build", unit, None, vec![per(build_cycles, rows)]));
-        let more = rows - SMALL_ROWS as usize;
-        if more > 0 {
-            let value = per(build_cycles.saturating_sub(small_build_cycles), more);
-            self.figures.push(Figure::new("build, every further row", unit, ROW_NODE, vec![value]));
+        let half_rows = (rows / 2).next_multiple_of(SMALL_ROWS as usize);
+        if half_rows < rows {
+            let half_cycles = self.half_build(cache, half_rows)?;
+            let value = per(build_cycles.saturating_sub(half_cycles), rows - half_rows);
+            self.figures.push(Figure::new(format!("build, beyond {half_rows} rows"), unit, ROW_NODE, vec![value]));
         }
         desk.set_mood(&mut session, Mood::InBand)?;
         self.trades(&mut session, &mut desk, "fixed band")?;
@@ -224,12 +217,17 @@ impl Bench {
         let build = desk.build_command(&mut session);
         let started = session.run(&[build])?[0].accepted;
         let mut cycles = Vec::new();
-        while cycles.len() < QUOTES_IN_BUILD {
-            session.rest(build_cycles / (2 * QUOTES_IN_BUILD as u64))?;
+        while session.cycle() - started < build_cycles / 2 {
+            session.rest(build_cycles / (2 * QUOTES_IN_BUILD))?;
             let quote = desk.next_quote(&mut session, 0);
             cycles.push(expect(session.ask(quote)?, Reason::InBand)?.cycles());
         }
-        anyhow::ensure!(session.cycle() - started < build_cycles, "the build ended before the quotes did");
+        let mut speeds = Vec::new();
+        while session.cycle() - started + SPEED_CYCLES < build_cycles {
+            let elapsed = session.elapsed;
+            session.rest(SPEED_CYCLES)?;
+            speeds.push(SPEED_CYCLES as f64 / (session.elapsed - elapsed).as_secs_f64());
+        }
         self.figures.push(Figure::cycles("quote in band, during a build", QUOTE, cycles));
         let swap = desk.swap_command(&mut session);
         session.ask(swap)?;
@@ -245,8 +243,17 @@ impl Bench {
         }
         self.figures.push(Figure::cycles(format!("quote by an exact pass over {rows} rows"), None, exact));
         let quotes = self.quotes(&mut session, &mut desk, rows as u32)?;
-        self.figures.push(Figure::new("compiled simulation, during a build", "cycles a second", SPEED, vec![speed]));
+        self.figures.push(Figure::new("compiled simulation, during a build", "cycles a second", SPEED, speeds));
         Ok(quotes)
+    }
+
+    /// Cycles of a build of fewer rows.
+    fn half_build(&self, cache: &Path, rows: usize) -> anyhow::Result<u64> {
+        let mut session = Session::new(self.parameters, cache)?;
+        let mut desk = Desk::new(&mut session, 0, 0, rows as u32, self.parameters.sizes.intervals as u32)?;
+        desk.write_bank(&mut session, Band::Fixed)?;
+        desk.buy(&mut session)?;
+        desk.build(&mut session)
     }
 
     /// Quotes that find the underlying idle.
@@ -343,12 +350,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_is_met_by_the_worst_value() {
+    fn a_target_is_met_by_all_cycles_and_by_most_speeds() {
         let met = |figure: Figure| (figure.is_met, figure.is_aim_met);
         assert_eq!(met(Figure::cycles("", QUOTE, [20, 24, 32])), (Some(true), Some(false)));
         assert_eq!(met(Figure::cycles("", QUOTE, [20, 24, 33])), (Some(false), Some(false)));
         assert_eq!(met(Figure::cycles("", SAME, [16])), (Some(true), None));
-        assert_eq!(met(Figure::new("", "", SPEED, vec![2e6])), (Some(true), Some(true)));
+        assert_eq!(met(Figure::new("", "", SPEED, vec![1e5, 2e6, 3e6])), (Some(true), Some(true)));
         assert_eq!(met(Figure::new("", "", SPEED, vec![2e5])), (Some(false), Some(false)));
     }
 
