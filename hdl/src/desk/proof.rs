@@ -15,12 +15,16 @@
 //! whatever can only refuse or make an order smaller (gates of quote, pace and size, room in contracts). Of
 //! the bands it is assumed that `exit <= band`, which is proved of theirs below.
 //!
+//! And the ledger that the next decision finds has the order in it: of the memories it is proved, by induction,
+//! that what is read as in flight is what the sequencer wrote plus every order sent since.
+//!
 //! Small widths: exposure and bands are below 2^20 in size (16 contracts), position and what is in flight
 //! below 16 contracts; clips and settings have all their bits. Saturation of the exposure is not in this
 //! range, and is a proof of its own, at full width: what is saturated is never sent.
 
 use super::Desk;
 use super::band::Bands;
+use super::state::State;
 use crate::prove::{By, emitted, holds};
 
 /// Whose outputs may be anything.
@@ -172,4 +176,44 @@ fn it_is_proved_for_8_bit_bands_that_a_hedge_leaves_no_more_than_the_band() {
     let cycles = By::Cycles(super::band::DONE - super::band::LIMITS + 2);
     assert!(holds(&verilog, &[], &claim(1 << 16), cycles));
     assert!(!holds(&verilog, &[], &claim((1 << 16) + 512), cycles));
+}
+
+/// The ledger of underlying 0 beside the memories; for others the desk decides in between. As the desk and the
+/// sequencer have it: what is settled was read in the cycle before, was not written in it, and the sequencer
+/// writes only while nothing is settled.
+const LEDGER: &str = "
+reg [30:0] buys = 0, sells = 0, buys_then = 0, sells_then = 0;
+reg wrote = 0;
+wire sends_here = settles && sends && settled_index == 0;
+wire writes_here = write_ledger && book_address == 0;
+always @(posedge clock) begin
+  wrote <= writes_here || settles && settled_index == 0;
+  buys_then <= buys;
+  sells_then <= sells;
+  if (writes_here) begin buys <= new_ledger[194:164]; sells <= new_ledger[225:195]; end
+  if (sends_here) begin
+    if (is_sell) sells <= sells + quantity;
+    else buys <= buys + quantity;
+  end
+end
+always @(*) begin
+  assume (index == 0 && next_index == 0 && (!owned || book_address == 0));
+  assume (settles || !sends);
+  assume (!(settles && (write_ledger || wrote && settled_index == 0)));
+  assert (flight[30:0] == buys_then && flight[61:31] == sells_then);
+  assert (flights$q[30:0] == buys && flights$q[61:31] == sells);
+  assert (flights_again$q[30:0] == buys && flights_again$q[61:31] == sells);
+  assert (flight_to_settle$q[30:0] == buys_then && flight_to_settle$q[61:31] == sells_then);
+  assert (wrote || buys == buys_then && sells == sells_then);
+end
+";
+
+#[test]
+fn it_is_proved_that_every_order_sent_is_in_flight_for_the_next_decision() {
+    let Some(verilog) = emitted("ledger", State::new(1)) else { return };
+    assert!(holds(&verilog, &[], LEDGER, By::Induction));
+    for (from, to) in [(" + more", ""), ("if (is_sell)", "if (!is_sell)")] {
+        assert!(verilog.contains(from), "{from} is in the emitted Verilog");
+        assert!(!holds(&verilog.replace(from, to), &[], LEDGER, By::Induction), "{from} -> {to}");
+    }
 }

@@ -18,8 +18,8 @@ use crate::source::{Generated, Journal, Source, Step};
 use comparison::{Comparison, Difference};
 use latency::{Latencies, Latency};
 
-/// Commands that are generated ahead and then fed back to back.
-const BLOCK_COMMANDS: usize = 512;
+/// Commands that are generated ahead and then fed back to back: a difference is found no later than after them.
+const BLOCK_COMMANDS: usize = 64;
 /// Cycles after the last event in which no other may come.
 const SURPLUS_CYCLES: u64 = 1_000;
 /// Sizes of `--full`.
