@@ -129,18 +129,19 @@ fn interpreted_verilog_equals_the_kernel() {
     }
 }
 
-/// One wrong constant in one block must be found out by this seed.
-fn assert_found_out(block: &str, seed: &str, sabotage: &str) {
+/// One wrong constant in one block must be found out.
+fn assert_found_out(block: &str, sabotage: &str) {
     if !have(&["iverilog", "vvp"]) {
         return;
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let waves = folder.path().join("waves.vcd");
-    let run = ["--engine", "icarus", "--lanes", "1", "--commands", "256", "--seed", seed];
+    // Of this seed, command 122 is a quote that sends an order.
+    let run = ["--engine", "icarus", "--lanes", "1", "--commands", "128", "--seed", "1452"];
     let output = verify(&[LEAST, &run, &["--sabotage", sabotage, "--vcd", text(&waves)]]);
     let report = report(&output);
     assert_eq!(output.status.code(), Some(1), "{block}, {sabotage}: {report:#}");
-    assert_eq!((&report["differences"], report["seed"].to_string().as_str()), (&Value::from(1), seed), "{report:#}");
+    assert_eq!((&report["differences"], &report["seed"]), (&Value::from(1), &Value::from(1_452)), "{report:#}");
     let first = report["first_difference"].as_str().expect("the first difference");
     println!("{block}: {first}");
     for part in ["command ", "kernel ", "card "] {
@@ -152,24 +153,20 @@ fn assert_found_out(block: &str, seed: &str, sabotage: &str) {
 }
 
 macro_rules! sabotages {
-    ($($name:ident $block:literal $seed:literal $sabotage:literal;)*) => {$(
+    ($($name:ident $block:literal $sabotage:literal;)*) => {$(
         #[test]
         fn $name() {
-            assert_found_out($block, $seed, $sabotage);
+            assert_found_out($block, $sabotage);
         }
     )*};
 }
 
 sabotages! {
-    wrong_shift_of_a_constant_row_is_found_out
-        "bank" "12" "localparam  half = 5'b11100=>localparam  half = 5'b11101";
-    wrong_status_of_an_order_is_found_out
-        "book" "12" "localparam  order_open = 8'h0=>localparam  order_open = 8'h1";
-}
-
-#[test]
-fn sabotage_that_replaces_nothing_is_an_error() {
-    let output = verify(&[LEAST, &["--engine", "icarus", "--sabotage", "no such text=another"]]);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code() == Some(1) && errors.contains("no such text"), "{errors}");
+    wrong_node_of_phi_is_found_out "lane" "nearer = ((32'h0) & 11'h7ff)=>nearer = ((32'h1) & 11'h7ff)";
+    wrong_unit_of_the_error_is_found_out
+        "interval" "error_unit = ((32'h1) & 16'hffff)=>error_unit = ((32'h2) & 16'hffff)";
+    wrong_shift_of_a_constant_is_found_out "bank" "localparam  half = 5'b11100=>localparam  half = 5'b11101";
+    wrong_unit_of_cash_is_found_out "offset" "localparam  left = 5'b10111=>localparam  left = 5'b10110";
+    wrong_place_of_a_product_is_found_out
+        "exposure" "$signed((whole_bits << ((32'h10) & 5'h1f)) | rest_bits)=>$signed((whole_bits << ((32'h11) & 5'h1f)) | rest_bits)";
 }
