@@ -111,40 +111,47 @@ pub struct Summary {
     pub exact_intervals: U<15>,
 }
 
-/// `address = ladder * stride + index`. Combinational.
+/// `address = index * ladders + ladder`: where there are a power of two of ladders, only wires. Combinational.
 #[derive(LogicBlock)]
 pub struct Strided {
     pub ladder: Signal<In, U<9>>,
     pub index: Signal<In, U<15>>,
     pub address: Signal<Out, U<24>>,
-    _stride: Box<usize>,
+    _ladders: Box<usize>,
 }
 
 impl Strided {
-    /// Addresses of a memory with `stride` words a ladder.
-    pub fn new(stride: usize) -> Self {
+    /// Addresses of a memory that so many ladders share.
+    pub fn new(ladders: usize) -> Self {
         Self {
             ladder: Signal::default(),
             index: Signal::default(),
             address: Signal::default(),
-            _stride: Box::new(stride),
+            _ladders: Box::new(ladders),
         }
     }
 }
 
 impl Logic for Strided {
     fn update(&mut self) {
-        let base = self.ladder.val().raw() * (*self._stride as u128);
-        self.address.next = U::new(base + self.index.val().raw());
+        let ladders = *self._ladders as u128;
+        let ladder = self.ladder.val().raw();
+        let ladder = if ladders.is_power_of_two() { ladder % ladders } else { ladder };
+        self.address.next = U::new(self.index.val().raw() * ladders + ladder);
     }
     fn connect(&mut self) {
         self.address.connect();
     }
     fn hdl(&self) -> Verilog {
-        Verilog::Custom(format!(
-            "wire [23:0] wide = {{15'd0, ladder}};\nalways @(*) address = wide * 24'd{} + {{9'd0, index}};",
-            self._stride
-        ))
+        let ladders = *self._ladders;
+        Verilog::Custom(if ladders.is_power_of_two() {
+            let top = ladders.trailing_zeros() - 1;
+            format!("wire [32:0] wide = {{index, ladder[{top}:0]}};\nalways @(*) address = wide[23:0];")
+        } else {
+            format!(
+                "wire [23:0] wide = {{9'd0, index}};\nalways @(*) address = wide * 24'd{ladders} + {{15'd0, ladder}};"
+            )
+        })
     }
 }
 
@@ -411,11 +418,11 @@ impl<const N: usize> Engine<N> {
             ats: Ram::new(ladders * nodes),
             intervals_of: Ram::new(ladders * sizes.intervals),
             exacts: Ram::new(ladders * sizes.intervals),
-            sums_read: Strided::new(nodes),
-            sums_write: Strided::new(nodes),
-            ats_read: Strided::new(nodes),
-            interval_read: Strided::new(sizes.intervals),
-            interval_write: Strided::new(sizes.intervals),
+            sums_read: Strided::new(ladders),
+            sums_write: Strided::new(ladders),
+            ats_read: Strided::new(ladders),
+            interval_read: Strided::new(ladders),
+            interval_write: Strided::new(ladders),
             zero_15: Constant::new(U::new(0)),
             one: Constant::new(U::new(1)),
             two: Constant::new(U::new(2)),
