@@ -415,12 +415,33 @@ pub struct Core<const N: usize> {
     now_ns: DFF<U<64>>,
     is_killed: DFF<Bit>,
     in_flight: DFF<U<6>>,
+    /// An event on its way to those that wait.
+    is_pushed: DFF<Bit>,
+    pushed: DFF<EventFields>,
     events_in: DFF<U<6>>,
     events_out: DFF<U<6>>,
     events_held: DFF<U<7>>,
     active_bits: DFF<U<32>>,
 
     // ---- sequencer
+    /// Of the head's words, a cycle after it came: what the decoders say, and where its slots are.
+    configure_ok: DFF<Bit>,
+    target_ok: DFF<Bit>,
+    reconciliation_ok: DFF<Bit>,
+    control_ok: DFF<Bit>,
+    scale_ok: DFF<Bit>,
+    build_ok: DFF<Bit>,
+    trade_ok: DFF<Bit>,
+    trigger_ok: DFF<Bit>,
+    price_ok: DFF<Bit>,
+    size_ok: DFF<Bit>,
+    rate_ok: DFF<Bit>,
+    status_ok: DFF<Bit>,
+    owns: DFF<Bit>,
+    fits_card: DFF<Bit>,
+    fits_ladder: DFF<Bit>,
+    other_first: DFF<U<33>>,
+    other_end: DFF<U<33>>,
     reason: DFF<U<8>>,
     moves_now: DFF<Bit>,
     is_question: DFF<Bit>,
@@ -496,14 +517,13 @@ pub struct Core<const N: usize> {
     interval_count: Signal<Local, U<32>>,
 
     // ---- wires: the sequencer
-    owns: Signal<Local, Bit>,
     slot_end: Signal<Local, U<32>>,
     keep_first: Signal<Local, U<32>>,
     first_wide: Signal<Local, U<33>>,
     count_wide: Signal<Local, U<33>>,
     end_wide: Signal<Local, U<33>>,
-    other_first: Signal<Local, U<33>>,
-    other_end: Signal<Local, U<33>>,
+    keep_end: Signal<Local, U<33>>,
+    keep_first_wide: Signal<Local, U<33>>,
     new_keep: Signal<Local, Keep>,
     new_setup: Signal<Local, Setup>,
     new_ledger: Signal<Local, Ledger>,
@@ -623,7 +643,7 @@ impl<const N: usize> Core<N> {
             is_exact_interval loading_usable shifted_inside shifted_kind shifted_version shifted_code
             shifted_number shifted_feed shifted_step loading_number feeds_has on_ladder want_risk is_fast has_room issue advance is_empty flush
             flush_to front_kind front_at front_ladder front_price fraction interval_index
-            interval_count owns slot_end keep_first first_wide count_wide end_wide other_first other_end
+            interval_count owns slot_end keep_first first_wide count_wide end_wide is_pushed pushed configure_ok target_ok reconciliation_ok control_ok scale_ok build_ok trade_ok trigger_ok price_ok size_ok rate_ok status_ok fits_card fits_ladder other_first other_end keep_end keep_first_wide
             new_keep new_setup new_ledger news is_news fits_active fields push zone zone2 coin_sum cash_wide
             coin_wide position_wide quantity_wide quantity span filled_value held_up held_down
         )
@@ -736,6 +756,28 @@ impl<const N: usize> Logic for Core<N> {
             greeks,
             error
         );
+        clock!(
+            self,
+            clock,
+            configure_ok,
+            target_ok,
+            reconciliation_ok,
+            control_ok,
+            scale_ok,
+            build_ok,
+            trade_ok,
+            trigger_ok,
+            price_ok,
+            size_ok,
+            rate_ok,
+            status_ok,
+            owns,
+            fits_card,
+            fits_ladder,
+            other_first,
+            other_end
+        );
+        clock!(self, clock, is_pushed, pushed);
         self.desk.reset.next = self.reset.val();
         self.engine.reset.next = self.reset.val();
         self.bank.reset.next = self.reset.val();
@@ -1173,13 +1215,31 @@ impl<const N: usize> Logic for Core<N> {
         self.keep_first.next = unsigned_cast_wide(self.keep.val().first);
         self.slot_end.next = unsigned_cast_wide(self.keep.val().count);
         self.slot_end.next = self.keep_first.val() + self.slot_end.val();
-        self.owns.next = (self.slot.val() >= self.keep_first.val()) & (self.slot.val() < self.slot_end.val());
+        self.owns.d.next = (self.slot.val() >= self.keep_first.val()) & (self.slot.val() < self.slot_end.val());
         self.first_wide.next = unsigned_cast_wide(self.first_slot.val());
         self.count_wide.next = unsigned_cast_wide(self.slot_count.val());
         self.end_wide.next = self.first_wide.val() + self.count_wide.val();
-        self.other_first.next = unsigned_cast_wide(self.keep.val().first);
-        self.other_end.next = unsigned_cast_wide(self.keep.val().count);
-        self.other_end.next = self.other_first.val() + self.other_end.val();
+        self.keep_first_wide.next = unsigned_cast_wide(self.keep.val().first);
+        self.keep_end.next = unsigned_cast_wide(self.keep.val().count);
+        self.other_first.d.next = self.keep_first_wide.val();
+        self.other_end.d.next = self.keep_first_wide.val() + self.keep_end.val();
+        self.fits_card.d.next = (self.first_slot.val().get_bits::<6>(0) == bits_lit::<6>(0))
+            & (self.slot_count.val().get_bits::<6>(0) == bits_lit::<6>(0))
+            & self.slot_count.val().any()
+            & (self.end_wide.val() <= self.rows.val());
+        self.fits_ladder.d.next = self.intervals.val() <= self.most_intervals.val();
+        self.configure_ok.d.next = self.read_configure.ok.val();
+        self.target_ok.d.next = self.read_target.ok.val();
+        self.reconciliation_ok.d.next = self.read_reconciliation.ok.val();
+        self.control_ok.d.next = self.read_control.ok.val();
+        self.scale_ok.d.next = self.read_scale.ok.val();
+        self.build_ok.d.next = self.read_build.ok.val();
+        self.trade_ok.d.next = self.read_trade.ok.val();
+        self.trigger_ok.d.next = self.read_trigger.ok.val();
+        self.price_ok.d.next = self.read_price.ok.val();
+        self.size_ok.d.next = self.read_size.ok.val();
+        self.rate_ok.d.next = self.read_rate.ok.val();
+        self.status_ok.d.next = self.read_status.ok.val();
         self.is_news.next = (self.bank.old_quantity.val() != self.read_trade.record.val().quantity)
             | (self.keep.val().cash != self.read_trade.record.val().cash);
         self.news.next = bits_lit::<32>(0);
@@ -1305,16 +1365,11 @@ impl<const N: usize> Logic for Core<N> {
                 self.order_at.d.next = bits_lit::<4>(0);
                 self.after.d.next = State::Accept;
                 if self.kind.val() == bits_lit::<8>(1) {
-                    if self.read_configure.ok.val()
-                        & (self.first_slot.val().get_bits::<6>(0) == bits_lit::<6>(0))
-                        & (self.slot_count.val().get_bits::<6>(0) == bits_lit::<6>(0))
-                        & self.slot_count.val().any()
-                        & (self.end_wide.val() <= self.rows.val())
-                    {
+                    if self.configure_ok.q.val() & self.fits_card.q.val() {
                         self.state.d.next = State::Meets;
                     }
                 } else if self.kind.val() == bits_lit::<8>(6) {
-                    if self.read_target.ok.val() {
+                    if self.target_ok.q.val() {
                         self.keeps.write.next = true;
                         self.new_keep.next.target = self.read_target.record.val().target;
                         self.new_keep.next.cash = self.read_target.record.val().cash;
@@ -1324,24 +1379,24 @@ impl<const N: usize> Logic for Core<N> {
                         }
                     }
                 } else if self.kind.val() == bits_lit::<8>(7) {
-                    if self.read_reconciliation.ok.val() {
+                    if self.reconciliation_ok.q.val() {
                         self.new_ledger.next = self.reconcile.new_ledger.val();
                         self.desk.write_ledger.next = true;
                         self.after.d.next = State::SayLedger;
                         self.state.d.next = State::ClearOrders;
                     }
                 } else if self.kind.val() == bits_lit::<8>(9) {
-                    if self.read_control.ok.val() {
+                    if self.control_ok.q.val() {
                         self.state.d.next = State::Control;
                     }
                 } else if self.kind.val() == bits_lit::<8>(16) {
-                    if self.read_scale.ok.val() {
+                    if self.scale_ok.q.val() {
                         self.offset.start.next = true;
                         self.is_halting.d.next = true;
                         self.state.d.next = State::Open;
                     }
                 } else if self.kind.val() == bits_lit::<8>(17) {
-                    if !self.owns.val() {
+                    if !self.owns.q.val() {
                         self.reason.d.next = bits_lit::<8>(135);
                     } else if self.engine.look_params.val().stage.any() {
                         self.reason.d.next = bits_lit::<8>(136);
@@ -1351,7 +1406,7 @@ impl<const N: usize> Logic for Core<N> {
                         self.state.d.next = State::Row;
                     }
                 } else if self.kind.val() == bits_lit::<8>(18) {
-                    if self.read_build.ok.val() & (self.intervals.val() <= self.most_intervals.val()) {
+                    if self.build_ok.q.val() & self.fits_ladder.q.val() {
                         if self.bank.state.val().stage != bits_lit::<2>(1) {
                             self.reason.d.next = bits_lit::<8>(136);
                         } else if self.bank.state.val().written != self.keep.val().count {
@@ -1368,9 +1423,9 @@ impl<const N: usize> Logic for Core<N> {
                         self.state.d.next = State::SwapWait;
                     }
                 } else if self.kind.val() == bits_lit::<8>(33) {
-                    if !self.owns.val() {
+                    if !self.owns.q.val() {
                         self.reason.d.next = bits_lit::<8>(135);
-                    } else if self.read_trade.ok.val() {
+                    } else if self.trade_ok.q.val() {
                         self.is_halting.d.next = true;
                         self.state.d.next = State::TradeRows;
                     }
@@ -1431,28 +1486,28 @@ impl<const N: usize> Logic for Core<N> {
             State::Set => {
                 self.state.d.next = State::Refuse;
                 if self.kind.val() == bits_lit::<8>(2) {
-                    self.desk.set_trigger.next = self.read_trigger.ok.val();
-                    if self.read_trigger.ok.val() {
+                    self.desk.set_trigger.next = self.trigger_ok.q.val();
+                    if self.trigger_ok.q.val() {
                         self.state.d.next = State::Accept;
                     }
                 } else if self.kind.val() == bits_lit::<8>(3) {
-                    self.desk.set_price.next = self.read_price.ok.val();
-                    if self.read_price.ok.val() {
+                    self.desk.set_price.next = self.price_ok.q.val();
+                    if self.price_ok.q.val() {
                         self.state.d.next = State::Accept;
                     }
                 } else if self.kind.val() == bits_lit::<8>(4) {
-                    self.desk.set_size.next = self.read_size.ok.val();
-                    if self.read_size.ok.val() {
+                    self.desk.set_size.next = self.size_ok.q.val();
+                    if self.size_ok.q.val() {
                         self.state.d.next = State::Accept;
                     }
                 } else if self.kind.val() == bits_lit::<8>(5) {
-                    self.desk.set_rate.next = self.read_rate.ok.val();
-                    if self.read_rate.ok.val() {
+                    self.desk.set_rate.next = self.rate_ok.q.val();
+                    if self.rate_ok.q.val() {
                         self.state.d.next = State::Accept;
                     }
                 } else {
-                    self.desk.set_status.next = self.read_status.ok.val();
-                    if self.read_status.ok.val() {
+                    self.desk.set_status.next = self.status_ok.q.val();
+                    if self.status_ok.q.val() {
                         self.state.d.next = State::Accept;
                     }
                 }
@@ -1486,10 +1541,16 @@ impl<const N: usize> Logic for Core<N> {
                 }
             }
             State::Meets => {
-                self.loop_at.d.next = self.loop_at.q.val() + self.one_8.val();
-                if (self.loop_at.q.val() != self.number.val())
-                    & (self.first_wide.val() < self.other_end.val())
-                    & (self.other_first.val() < self.end_wide.val())
+                self.is_asked.d.next = !self.is_asked.q.val();
+                if self.is_asked.q.val() {
+                    self.loop_at.d.next = self.loop_at.q.val() + self.one_8.val();
+                }
+                if !self.is_asked.q.val() {
+                    // The slots of the other underlying are read.
+                    self.state.d.next = State::Meets;
+                } else if (self.loop_at.q.val() != self.number.val())
+                    & (self.first_wide.val() < self.other_end.q.val())
+                    & (self.other_first.q.val() < self.end_wide.val())
                 {
                     self.reason.d.next = bits_lit::<8>(135);
                     self.state.d.next = State::Refuse;
@@ -1916,14 +1977,16 @@ impl<const N: usize> Logic for Core<N> {
         }
 
         // ---- events go out
-        self.pack.fields.next = self.fields.val();
-        self.events.write.next = self.push.val();
+        self.is_pushed.d.next = self.push.val();
+        self.pushed.d.next = self.fields.val();
+        self.pack.fields.next = self.pushed.q.val();
+        self.events.write.next = self.is_pushed.q.val();
         self.events.write_address.next = self.events_in.q.val();
         self.events.write_data.next = self.pack.words.val();
         self.events.read_address.next = self.events_out.q.val();
         self.event_data.next = self.events.q.val();
         self.event_valid.next = self.events_in.q.val() != self.events_out.q.val();
-        if self.push.val() {
+        if self.is_pushed.q.val() {
             self.events_in.d.next = self.events_in.q.val() + self.one_6.val();
         }
         if (self.events_in.q.val() != self.events_out.q.val()) & self.event_ready.val() {
@@ -1976,6 +2039,7 @@ impl<const N: usize> Logic for Core<N> {
             self.last_seq.d.next = bits_lit::<64>(0);
             self.now_ns.d.next = bits_lit::<64>(0);
             self.in_flight.d.next = bits_lit::<6>(0);
+            self.is_pushed.d.next = false;
             self.events_in.d.next = bits_lit::<6>(0);
             self.events_out.d.next = bits_lit::<6>(0);
             self.events_held.d.next = bits_lit::<7>(0);

@@ -160,7 +160,8 @@ enum State {
     Idle,
     /// One ladder, or each of an underlying's two, takes what the operation brings.
     Each,
-    /// BUILD: both ends within reach?
+    /// BUILD: the ends of the ladder are worked out. Are both within reach?
+    Ends,
     ReachLow,
     ReachHigh,
     /// TRADE: the nodes around the price first.
@@ -303,6 +304,10 @@ pub struct Engine<const N: usize> {
     is_done: DFF<Bit>,
 
     // ---- ratios, one node ahead of the pass
+    ratio_go: DFF<Bit>,
+    ratio_price: DFF<U<32>>,
+    ratio_reference: DFF<U<32>>,
+    ratio_shift: DFF<U<5>>,
     ratio_busy: DFF<Bit>,
     ratio_valid: DFF<Bit>,
     ratio_asked: DFF<Bit>,
@@ -331,6 +336,25 @@ pub struct Engine<const N: usize> {
     arrived: DFF<Bit>,
     arrival: DFF<Contribution>,
     arrival_node: DFF<U<15>>,
+    /// What is read of a node, in registers, and who waits for it: a row, a contribution, `NodeUnit`.
+    sums_held: DFF<Sums>,
+    at_held: DFF<NodeAt>,
+    inject_go: DFF<Bit>,
+    joining: DFF<Bit>,
+    joining_share: DFF<Contribution>,
+    joining_node: DFF<U<15>>,
+    load_go: DFF<Bit>,
+
+    // ---- prices on their way
+    offset: DFF<U<32>>,
+    at_index: DFF<U<32>>,
+    left_price: DFF<U<32>>,
+    centre_step: DFF<U<32>>,
+    low_step: DFF<U<32>>,
+    is_low: DFF<Bit>,
+    high_step: DFF<U<32>>,
+    low: DFF<U<32>>,
+    high: DFF<U<48>>,
 
     // ---- values around an interval
     v0: DFF<NodeValue>,
@@ -353,14 +377,9 @@ pub struct Engine<const N: usize> {
     is_changed: Signal<Local, Bit>,
     is_touched: Signal<Local, Bit>,
     ladder_bit: Signal<Local, U<64>>,
-    offset: Signal<Local, U<32>>,
-    at_index: Signal<Local, U<32>>,
-    centre_step: Signal<Local, U<32>>,
     half_count: Signal<Local, U<32>>,
-    low_step: Signal<Local, U<32>>,
-    high_step: Signal<Local, U<32>>,
-    low: Signal<Local, U<32>>,
-    high: Signal<Local, U<48>>,
+    count_wide: Signal<Local, U<32>>,
+    high_wide: Signal<Local, U<48>>,
     nodes: Signal<Local, U<15>>,
     is_two: Signal<Local, Bit>,
     want_index: Signal<Local, U<15>>,
@@ -452,7 +471,9 @@ impl<const N: usize> Engine<N> {
             rest_on rest_bank rest_first rest_count update_row update_last update_read reads_left update_write
             writes_left inject_valid arrived arrival arrival_node v0 v1 v2 v3 window_on window_ladder
             window_start load_node load_left load_wait load_start values_left here here_scale drifts is_changed
-            is_touched ladder_bit offset at_index centre_step half_count low_step high_step low high nodes
+            is_touched ladder_bit ratio_go ratio_price ratio_reference ratio_shift sums_held
+            at_held inject_go joining joining_share joining_node load_go offset at_index left_price centre_step low_step is_low
+            high_step low high half_count count_wide high_wide nodes
             is_two want_index want window_nodes ahead node_offset interval_offset gamma_shift made group
             is_usable is_last has_edge region next_bound next_exact quick_inside count_32
         )
@@ -483,6 +504,30 @@ impl<const N: usize> Logic for Engine<N> {
             ats,
             intervals_of,
             exacts
+        );
+        clock!(
+            self,
+            clock,
+            ratio_go,
+            ratio_price,
+            ratio_reference,
+            ratio_shift,
+            sums_held,
+            at_held,
+            inject_go,
+            joining,
+            joining_share,
+            joining_node,
+            load_go,
+            offset,
+            at_index,
+            left_price,
+            centre_step,
+            low_step,
+            is_low,
+            high_step,
+            low,
+            high
         );
         // ---- state holds unless it is set below
         dff_setup!(
@@ -561,9 +606,11 @@ impl<const N: usize> Logic for Engine<N> {
         self.lanes.write_row.next = self.row.val();
         self.lanes.start.next = false;
         self.lanes.abort.next = false;
-        self.lanes.inject.next = self.inject_valid.q.val();
+        self.inject_go.d.next = self.inject_valid.q.val();
+        self.lanes.inject.next = self.inject_go.q.val();
         self.lanes.inject_row.next = self.update_row.q.val();
-        self.lanes.inject_ratios.next = self.ats.q.val().at;
+        self.at_held.d.next = self.ats.q.val();
+        self.lanes.inject_ratios.next = self.at_held.q.val().at;
 
         // ---- the ladder at hand
         self.params.read_address.next = self.job_ladder.q.val();
@@ -654,21 +701,25 @@ impl<const N: usize> Logic for Engine<N> {
         }
         self.sums.read_address.next = self.sums_read.address.val();
         self.ats.read_address.next = self.ats_read.address.val();
-        self.group.next = self.sums.q.val();
-        if self.arrival.q.val().linear {
-            self.group.next.linear_delta = self.sums.q.val().linear_delta + self.arrival.q.val().delta;
-            self.group.next.linear_gamma = self.sums.q.val().linear_gamma + self.arrival.q.val().gamma;
-            self.group.next.linear_vega = self.sums.q.val().linear_vega + self.arrival.q.val().vega;
+        self.sums_held.d.next = self.sums.q.val();
+        self.joining.d.next = self.arrived.q.val();
+        self.joining_share.d.next = self.arrival.q.val();
+        self.joining_node.d.next = self.arrival_node.q.val();
+        self.group.next = self.sums_held.q.val();
+        if self.joining_share.q.val().linear {
+            self.group.next.linear_delta = self.sums_held.q.val().linear_delta + self.joining_share.q.val().delta;
+            self.group.next.linear_gamma = self.sums_held.q.val().linear_gamma + self.joining_share.q.val().gamma;
+            self.group.next.linear_vega = self.sums_held.q.val().linear_vega + self.joining_share.q.val().vega;
         } else {
-            self.group.next.inverse_delta = self.sums.q.val().inverse_delta + self.arrival.q.val().delta;
-            self.group.next.inverse_gamma = self.sums.q.val().inverse_gamma + self.arrival.q.val().gamma;
-            self.group.next.inverse_vega = self.sums.q.val().inverse_vega + self.arrival.q.val().vega;
+            self.group.next.inverse_delta = self.sums_held.q.val().inverse_delta + self.joining_share.q.val().delta;
+            self.group.next.inverse_gamma = self.sums_held.q.val().inverse_gamma + self.joining_share.q.val().gamma;
+            self.group.next.inverse_vega = self.sums_held.q.val().inverse_vega + self.joining_share.q.val().vega;
         }
         self.sums_write.ladder.next = self.job_ladder.q.val();
-        self.sums.write.next = self.arrived.q.val();
+        self.sums.write.next = self.joining.q.val();
         self.sums.write_data.next = self.group.val();
-        if self.arrived.q.val() {
-            self.sums_write.index.next = self.arrival_node.q.val();
+        if self.joining.q.val() {
+            self.sums_write.index.next = self.joining_node.q.val();
         } else {
             self.sums_write.index.next = self.here.val().node;
         }
@@ -683,11 +734,12 @@ impl<const N: usize> Logic for Engine<N> {
 
         // ---- units
         self.gamma_shift.next = self.here_scale.val().gamma_bits - self.here_scale.val().delta_bits + self.cut.val();
-        self.node.start.next = self.load_start.q.val();
-        self.node.node.next.sums = self.sums.q.val();
-        self.node.node.next.at = self.ats.q.val().at;
-        self.node.node.next.step_ratio = self.ats.q.val().step_ratio;
-        self.node.node.next.edge_before = self.ats.q.val().edge_before;
+        self.load_go.d.next = self.load_start.q.val();
+        self.node.start.next = self.load_go.q.val();
+        self.node.node.next.sums = self.sums_held.q.val();
+        self.node.node.next.at = self.at_held.q.val().at;
+        self.node.node.next.step_ratio = self.at_held.q.val().step_ratio;
+        self.node.node.next.edge_before = self.at_held.q.val().edge_before;
         self.node.constant_inverse.next = self.constant_inverse.val();
         self.node.constant_linear.next = self.constant_linear.val();
         self.node.gamma_shift.next = self.gamma_shift.val().get_bits::<6>(0);
@@ -705,7 +757,8 @@ impl<const N: usize> Logic for Engine<N> {
         self.interval.left.next = self.want_index.val().get_bits::<2>(0);
         self.interval.two.next = self.is_two.val();
         self.interval_offset.next = unsigned_cast_wide(self.job_index.q.val());
-        self.interval.left_price.next = self.here.val().low + (self.interval_offset.val() << self.here.val().shift);
+        self.left_price.d.next = self.here.val().low + (self.interval_offset.val() << self.here.val().shift);
+        self.interval.left_price.next = self.left_price.q.val();
         self.interval.shift.next = self.here.val().shift;
         self.interval.scale.next = self.here_scale.val();
         self.interval.target.next = self.targets.q.val();
@@ -722,22 +775,26 @@ impl<const N: usize> Logic for Engine<N> {
             self.ahead.next = self.here.val().node + self.one.val();
         }
         self.node_offset.next = unsigned_cast_wide(self.ahead.val());
-        self.ratio.start.next = false;
-        self.ratio.price.next = self.here.val().low + (self.node_offset.val() << self.here.val().shift);
-        self.ratio.price_ref.next = self.here_scale.val().price_ref;
-        self.ratio.step_shift.next = self.here.val().shift;
+        self.ratio.start.next = self.ratio_go.q.val();
+        self.ratio.price.next = self.ratio_price.q.val();
+        self.ratio.price_ref.next = self.ratio_reference.q.val();
+        self.ratio.step_shift.next = self.ratio_shift.q.val();
+        self.ratio_go.d.next = false;
+        self.ratio_price.d.next = self.here.val().low + (self.node_offset.val() << self.here.val().shift);
+        self.ratio_reference.d.next = self.here_scale.val().price_ref;
+        self.ratio_shift.d.next = self.here.val().shift;
         if self.ratio.done.val() {
             self.ratio_busy.d.next = false;
             self.ratio_valid.d.next = true;
         }
 
         // ---- a price on the ladder at hand
-        self.offset.next = self.job_price.q.val() - self.here.val().low;
-        self.at_index.next = self.offset.val() >> self.here.val().shift;
+        self.offset.d.next = self.job_price.q.val() - self.here.val().low;
+        self.at_index.d.next = self.offset.q.val() >> self.here.val().shift;
         self.count_32.next = unsigned_cast_wide(self.here.val().count);
         self.quick_inside.next = self.has_price.val()
             & (self.here.val().stage == bits_lit::<2>(2))
-            & (self.at_index.val() < self.count_32.val());
+            & (self.at_index.q.val() < self.count_32.val());
         // ---- the window around an interval: one node before it, four in all
         self.want.next = self.job_index.q.val() - self.one.val();
         if self.job_index.q.val() + self.one.val() == self.here.val().count {
@@ -752,14 +809,15 @@ impl<const N: usize> Logic for Engine<N> {
         }
 
         // ---- a new ladder
-        self.centre_step.next = self.price.val() >> self.shift.val();
         self.half_count.next = unsigned_cast_wide(self.intervals.val().get_bits::<14>(1));
-        self.low_step.next = self.centre_step.val() - self.half_count.val();
-        self.high_step.next = unsigned_cast_wide(self.intervals.val());
-        self.high_step.next = self.low_step.val() + self.high_step.val();
-        self.low.next = self.low_step.val() << self.shift.val();
-        self.high.next = unsigned_cast_wide(self.high_step.val());
-        self.high.next = self.high.val() << self.shift.val();
+        self.count_wide.next = unsigned_cast_wide(self.intervals.val());
+        self.centre_step.d.next = self.price.val() >> self.shift.val();
+        self.low_step.d.next = self.centre_step.q.val() - self.half_count.val();
+        self.is_low.d.next = self.centre_step.q.val() < self.half_count.val() + self.low_margin.val();
+        self.high_step.d.next = self.low_step.q.val() + self.count_wide.val();
+        self.low.d.next = self.low_step.q.val() << self.shift.val();
+        self.high_wide.next = unsigned_cast_wide(self.high_step.q.val());
+        self.high.d.next = self.high_wide.val() << self.shift.val();
 
         // ---- the summary of a ladder being finished
         self.next_bound.next = self.bound.q.val();
@@ -811,16 +869,8 @@ impl<const N: usize> Logic for Engine<N> {
                         self.state.d.next = State::ExactRatio;
                     } else if self.op.val() == EngineOp::Build {
                         self.ratio_valid.d.next = false;
-                        self.job_price.d.next = self.low.val();
-                        self.job_high.d.next = self.high.val().get_bits::<32>(0);
-                        if (self.centre_step.val() < self.half_count.val() + self.low_margin.val())
-                            | (self.high.val() > self.last_price.val())
-                        {
-                            self.is_ok.d.next = false;
-                            self.is_done.d.next = true;
-                        } else {
-                            self.state.d.next = State::ReachLow;
-                        }
+                        self.load_wait.d.next = bits_lit::<4>(5);
+                        self.state.d.next = State::Ends;
                     } else if self.op.val() == EngineOp::Trade {
                         self.pending0.d.next = self.changed0.val();
                         self.pending1.d.next = self.changed1.val();
@@ -924,6 +974,7 @@ impl<const N: usize> Logic for Engine<N> {
                 } else if self.job_op.q.val() == EngineOp::Trade {
                     self.job_ladder.d.next = self.ladder.val();
                     self.scan.d.next = self.ladder.val();
+                    self.load_wait.d.next = bits_lit::<4>(2);
                     self.state.d.next = State::Quick;
                 } else {
                     self.is_done.d.next = true;
@@ -931,13 +982,16 @@ impl<const N: usize> Logic for Engine<N> {
                 }
             }
             State::Quick => {
-                self.job_index.d.next = self.at_index.val().get_bits::<15>(0);
+                self.job_index.d.next = self.at_index.q.val().get_bits::<15>(0);
                 if self.ladder.val().get_bit(0) {
                     self.update_row.d.next = self.row1.q.val();
                 } else {
                     self.update_row.d.next = self.row0.q.val();
                 }
-                if self.quick_inside.val()
+                if self.load_wait.q.val() != bits_lit::<4>(0) {
+                    // Until the place of the price has been worked out.
+                    self.load_wait.d.next = self.load_wait.q.val() - self.one_4.val();
+                } else if self.quick_inside.val()
                     & ((self.ladder.val().get_bit(0) & self.pending1.q.val())
                         | (!self.ladder.val().get_bit(0) & self.pending0.q.val()))
                 {
@@ -994,7 +1048,7 @@ impl<const N: usize> Logic for Engine<N> {
                         self.update_write.d.next = self.zero_15.val();
                     }
                 }
-                if self.arrived.q.val() {
+                if self.joining.q.val() {
                     self.writes_left.d.next = self.writes_left.q.val() - self.one.val();
                 }
                 if self.writes_left.q.val() == bits_lit::<15>(0) {
@@ -1079,12 +1133,25 @@ impl<const N: usize> Logic for Engine<N> {
                 }
                 self.state.d.next = State::Idle;
             }
+            State::Ends => {
+                self.job_price.d.next = self.low.q.val();
+                self.job_high.d.next = self.high.q.val().get_bits::<32>(0);
+                if self.load_wait.q.val() != bits_lit::<4>(0) {
+                    self.load_wait.d.next = self.load_wait.q.val() - self.one_4.val();
+                } else if self.is_low.q.val() | (self.high.q.val() > self.last_price.val()) {
+                    self.is_ok.d.next = false;
+                    self.is_done.d.next = true;
+                    self.state.d.next = State::Idle;
+                } else {
+                    self.state.d.next = State::ReachLow;
+                }
+            }
             State::ReachLow => {
-                self.ratio.price.next = self.job_price.q.val();
-                self.ratio.step_shift.next = self.shift.val();
+                self.ratio_price.d.next = self.job_price.q.val();
+                self.ratio_shift.d.next = self.shift.val();
                 self.ratio_valid.d.next = false;
                 if !self.ratio_asked.q.val() & !self.ratio_busy.q.val() {
-                    self.ratio.start.next = true;
+                    self.ratio_go.d.next = true;
                     self.ratio_asked.d.next = true;
                 }
                 if self.ratio_asked.q.val() & self.ratio.done.val() {
@@ -1098,11 +1165,11 @@ impl<const N: usize> Logic for Engine<N> {
                 }
             }
             State::ReachHigh => {
-                self.ratio.price.next = self.job_high.q.val();
-                self.ratio.step_shift.next = self.shift.val();
+                self.ratio_price.d.next = self.job_high.q.val();
+                self.ratio_shift.d.next = self.shift.val();
                 self.ratio_valid.d.next = false;
                 if !self.ratio_asked.q.val() {
-                    self.ratio.start.next = true;
+                    self.ratio_go.d.next = true;
                     self.ratio_asked.d.next = true;
                 }
                 if self.ratio_asked.q.val() & self.ratio.done.val() {
@@ -1139,7 +1206,7 @@ impl<const N: usize> Logic for Engine<N> {
                     self.lanes.start.next = true;
                     self.state.d.next = State::NodePass;
                 } else if !self.ratio_busy.q.val() {
-                    self.ratio.start.next = true;
+                    self.ratio_go.d.next = true;
                     self.ratio_busy.d.next = true;
                     self.ratio_valid.d.next = false;
                     self.ratio_ladder.d.next = self.job_ladder.q.val();
@@ -1152,7 +1219,7 @@ impl<const N: usize> Logic for Engine<N> {
                     & (self.ratio_node.q.val() == self.here.val().node)
                     & (self.here.val().node != self.here.val().count)
                 {
-                    self.ratio.start.next = true;
+                    self.ratio_go.d.next = true;
                     self.ratio_busy.d.next = true;
                     self.ratio_valid.d.next = false;
                     self.ratio_node.d.next = self.ahead.val();
@@ -1185,11 +1252,11 @@ impl<const N: usize> Logic for Engine<N> {
                 }
             }
             State::ExactRatio => {
-                self.ratio.price.next = self.job_price.q.val();
-                self.ratio.step_shift.next = bits_lit::<5>(0);
+                self.ratio_price.d.next = self.job_price.q.val();
+                self.ratio_shift.d.next = bits_lit::<5>(0);
                 self.ratio_valid.d.next = false;
                 if !self.ratio_asked.q.val() & !self.ratio_busy.q.val() {
-                    self.ratio.start.next = true;
+                    self.ratio_go.d.next = true;
                     self.ratio_asked.d.next = true;
                 }
                 if self.ratio_asked.q.val() & self.ratio.done.val() {
@@ -1239,7 +1306,7 @@ impl<const N: usize> Logic for Engine<N> {
             }
         }
 
-        // ---- a contribution arrives: the node's sums are read now and written in the next cycle
+        // ---- a contribution arrives: the node's sums are read now, held, and written in the cycle after
         self.arrived.d.next = self.lanes.injected.val();
         self.arrival.d.next = self.lanes.contribution.val();
         self.arrival_node.d.next = self.update_write.q.val();
