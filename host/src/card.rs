@@ -2,9 +2,9 @@
 //! which card it has.
 //!
 //! ```text
-//!   CardDriver (bring-up, post, poll)  ->  trait Card  ->  a back end
-//!       |                                                    |
-//!       +------- event ring, host memory <-------------------+  written by the card
+//!   Session (fail-over)  ->  CardDriver (bring-up, post, poll)  ->  trait Card  ->  a back end
+//!                                     |                                 |
+//!                                     +--- event ring, host memory <----+  written by the card
 //!
 //!   back ends: vfio-user (here), kernel VFIO, and cards in process (`hedgewire-sim`)
 //! ```
@@ -14,8 +14,10 @@
 //!   a bus from which a board was pulled. Whoever reads decides what that means;
 //! * on the way from a quote to an order there is one [`Card::post`] and loads of host memory, nothing else.
 
+pub mod address;
 pub mod dma;
 pub mod driver;
+pub mod failover;
 pub mod ring;
 pub mod vfio_user;
 
@@ -24,8 +26,10 @@ use std::sync::atomic::{Ordering, fence};
 use hedgewire_abi::Command;
 use hedgewire_abi::register::{Register, WINDOW_BYTES};
 
+pub use address::Address;
 pub use dma::DmaMemory;
 pub use driver::{BringUpError, CardDriver, CardFault, CardOptions, Identity};
+pub use failover::{Cause, Change, OnFault, Session, SessionError, SessionOptions};
 
 /// What a register of a card that is gone reads as.
 pub const ALL_ONES: u32 = u32::MAX;

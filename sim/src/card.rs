@@ -15,10 +15,12 @@
 mod configuration;
 pub mod conformance;
 pub mod engine;
+pub mod faults;
 pub mod front;
 pub mod in_process;
 pub mod server;
 
 pub use engine::{Engine, KernelEngine};
+pub use faults::{FaultKind, FaultPlan, FaultyCard, Side};
 pub use front::{Bus, Front};
 pub use in_process::InProcess;

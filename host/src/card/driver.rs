@@ -264,7 +264,8 @@ impl<C: Card> CardDriver<C> {
         if self.empty_polls.is_multiple_of(LOOK_AHEAD_POLLS) {
             let expected = self.consumer.next_seq();
             let next = (expected.wrapping_add(1) & (self.slots - 1)) as usize;
-            if self.consumer.is_overtaken(&self.memory.slots()[next].0) {
+            let slots = self.memory.slots();
+            if self.consumer.is_overtaken(&slots[self.consumer.index()].0, &slots[next].0) {
                 return Err(CardFault::Gap { expected, found: expected.wrapping_add(1) });
             }
         }

@@ -1,6 +1,7 @@
 //! `hedgewire-card` as a process, driven over its socket by the host's driver.
 
 mod process;
+mod replay;
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;

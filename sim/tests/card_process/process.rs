@@ -26,16 +26,14 @@ impl CardProcess {
     /// Starts a card and waits until it can be reached.
     pub fn start(sizes: Sizes, extra: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut child = command(&folder.path().join("card.sock"), sizes)
-            .args(extra)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("hedgewire-card");
-        let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut said = String::new();
-        output.read_line(&mut said).expect("a line");
-        assert!(said.contains("listening"), "{said}");
+        let (child, output, said) = spawn(command(&folder.path().join("card.sock"), sizes).args(extra));
         Self { folder, sizes, child, output, said }
+    }
+
+    /// Starts another card in the place of one that was killed, which could not remove its socket.
+    pub fn restart(&mut self) {
+        std::fs::remove_file(self.path()).expect("a socket");
+        (self.child, self.output, self.said) = spawn(&mut command(&self.path(), self.sizes));
     }
 
     /// Where it listens.
@@ -80,6 +78,16 @@ impl Drop for CardProcess {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Starts a process and waits for what it says when it can be reached.
+fn spawn(command: &mut Command) -> (Child, BufReader<ChildStdout>, String) {
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("hedgewire-card");
+    let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut said = String::new();
+    output.read_line(&mut said).expect("a line");
+    assert!(said.contains("listening"), "{said}");
+    (child, output, said)
 }
 
 fn command(path: &std::path::Path, sizes: Sizes) -> Command {
