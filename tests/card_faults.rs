@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use hedgewire_abi::command::{Configure, Control, Time, code};
 use hedgewire_abi::register::{self, Register};
 use hedgewire_abi::{Command, Event};
 use hedgewire_host::card::failover::Holder;
@@ -15,6 +16,8 @@ use hedgewire_host::card::{
     BringUpError, Card, CardFault, CardOptions, Cause, Change, DmaMemory, OnFault, Session, SessionError,
     SessionOptions,
 };
+use hedgewire_host::driver::{Driver, Setup};
+use hedgewire_host::journal;
 use hedgewire_kernel::{Form, Kernel, Sizes};
 use hedgewire_sim::card::{FaultKind, FaultPlan, FaultyCard, InProcess, KernelEngine, Side};
 use hedgewire_sim::commands::CommandStream;
@@ -456,4 +459,49 @@ fn heartbeats_keep_the_watchdog_quiet_and_their_absence_is_told() {
         let last = changes.borrow().last().and_then(|change| change.cause.clone());
         assert_eq!(last, trips.then_some(Cause::Fault(CardFault::Tripped)));
     }
+}
+
+#[test]
+fn a_difference_makes_the_driver_disarm_every_underlying_before_anything_else() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut disarmed = 0;
+    for seed in 0..12 {
+        let path = folder.path().join(format!("{seed}.journal"));
+        let plan = FaultPlan { side: Side::Card, kind: FaultKind::Corrupted, after: 20, seed };
+        let (session, changes) = open(SessionOptions { check_every: 1, ..options() }, move |number| {
+            Ok(if number == 0 {
+                Box::new(FaultyCard::new(good_card(), plan)) as DynCard
+            } else {
+                Box::new(good_card())
+            })
+        });
+        let session = session.unwrap_or_else(|error| panic!("{error}"));
+        let journal = journal::Writer::create(&path, SIZES).unwrap_or_else(|error| panic!("{error}"));
+        let mut driver = Driver::with_card(session, Some(journal));
+        let setup = Setup::wide_open(Configure { first_slot: 0, slot_count: 64, exact_mode: 0 });
+        driver.set_up(0, 1, &setup).and_then(|()| driver.arm(0, 2)).unwrap_or_else(|error| panic!("{error}"));
+        for now_ns in 3..40 {
+            driver.send(0, now_ns, &Time::default()).unwrap_or_else(|error| panic!("{error}"));
+        }
+        driver.finish().unwrap_or_else(|error| panic!("{error}"));
+        let differs = changes.borrow().iter().any(|change| matches!(change.cause, Some(Cause::Difference { .. })));
+        let commands: Vec<Command> = journal::Reader::open(&path)
+            .and_then(|reader| reader.collect::<Result<Vec<_>, _>>())
+            .unwrap_or_else(|error| panic!("{error}"))
+            .into_iter()
+            .filter_map(|entry| if let journal::Entry::Command(command) = entry { Some(command) } else { None })
+            .collect();
+        let disarms = commands
+            .iter()
+            .filter(|command| command.kind() == Control::KIND && Control::decode(command).action == code::DISARM);
+        assert_eq!(disarms.count(), if differs { SIZES.underlyings } else { 0 }, "seed {seed}: {changes:?}");
+        // The ninth command armed; the event hit answers the twenty-first.
+        let first = commands.iter().position(|command| command.kind() == Control::KIND && command.seq() > 9);
+        assert_eq!(first, differs.then_some(21), "seed {seed}: the first command after the difference");
+        let verification =
+            journal::verify(&path, Form::best(), &mut |_, _| {}).unwrap_or_else(|error| panic!("{error}"));
+        assert!(verification.is_clean(), "seed {seed}: the journal is the CPU's, with the commands that disarm");
+        disarmed += u32::from(differs);
+    }
+    assert!(disarmed > 0, "some of the wrong bits are in what an event says");
 }

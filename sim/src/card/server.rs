@@ -330,10 +330,12 @@ impl<E: Engine> CardThread<E> {
     fn answer(&mut self, request: Request) {
         match request {
             Request::Read(offset, reply) => {
-                // What was posted before is in the window, and goes before the read.
+                // As on a bus: what was posted before the read is there before it, both ways.
                 while self.take_commands() || !self.commands.is_empty() {}
-                let value = self.front.read(offset).ok().map(|value| self.with_delays(offset, value));
-                let _ = reply.send(value);
+                while !self.memory.events.is_empty() {
+                    self.memory.deliver();
+                }
+                let _ = reply.send(self.front.read(offset).ok());
             }
             Request::Write(offset, value, reply) => {
                 // Posted: nobody hears of a refusal, and nothing has changed.
@@ -369,15 +371,6 @@ impl<E: Engine> CardThread<E> {
                 self.totals.hosts += 1;
             }
         }
-    }
-
-    /// What is on its way to the host is the card's business too; a read waits for it, as a read on a bus does.
-    fn with_delays(&mut self, offset: u32, value: u32) -> u32 {
-        while !self.memory.events.is_empty() {
-            self.memory.deliver();
-        }
-        // A command that was taken from the window above may not have been looked at by the engine yet.
-        if offset == register::STATUS.offset { self.front.read(offset).unwrap_or(value) } else { value }
     }
 
     /// Nothing is on its way any more, and the window is empty.

@@ -1,5 +1,6 @@
 //! `hedgewire-card` as a process, driven over its socket by the host's driver.
 
+mod no_system_call;
 mod process;
 mod replay;
 
