@@ -37,7 +37,7 @@ use super::{ALL_ONES, Card, DmaMemory, LAST_WORD, WINDOW_LINES};
 const BUS_ADDRESS: u64 = 0x1_0000_0000;
 /// How long a card may take to answer a message, where nothing else is known: a host thread that asks a card
 /// which hangs stands still for so long.
-pub const REPLY_TIMEOUT: Duration = Duration::from_millis(100);
+pub const REPLY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Polls without an event after which the core is given to others: a machine may have fewer cores than spinners.
 const YIELD_POLLS: u32 = 1 << 12;
 /// Largest reply that is believed.
