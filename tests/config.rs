@@ -1,8 +1,10 @@
 //! What a configuration may say, and what it is refused for.
 
 use std::path::Path;
+use std::time::Duration;
 
 use hedgewire_abi::command::{SetPriceLimits, SetSizeLimits, SetTrigger};
+use hedgewire_host::card::{OnFault, SessionOptions};
 use hedgewire_host::config::{Config, ConfigError, Plan, Problem};
 use hedgewire_host::fills::{FillModel, FillPrice};
 
@@ -509,4 +511,27 @@ fn instrument_ids_that_cannot_be_are_refused() {
         let error = Plan::parse(&text(&format!("BTC-PERPETUAL = {value}"))).expect_err("no number of the venue");
         assert!(error.to_string().contains("line"), "{value}: {error}");
     }
+}
+
+#[test]
+fn card_settings_are_read_and_checked() {
+    assert_eq!(Plan::parse(MINIMAL).expect("the minimal example").card, SessionOptions::default());
+    let with = |lines: &str| format!("{MINIMAL}\n[card]\n{lines}\n");
+    let card =
+        Plan::parse(&with("on_fault = \"stop\"\ncompare_first_every = 1\nretry_every_ms = 0\nask_after_ms = 0.05"));
+    let card = card.expect("a card's settings").card;
+    assert_eq!((card.on_fault, card.check_every, card.retry_every), (OnFault::Stop, 1, None));
+    assert_eq!(card.ask_after, Duration::from_micros(50));
+    for (line, path) in [
+        ("ring_size_log2 = 21", "card.ring_size_log2"),
+        ("ring_size_log2 = 0", "card.ring_size_log2"),
+        ("deadline_ms = 0", "card.deadline_ms"),
+        ("compare_first_every = 0.5", "card.compare_first_every"),
+        ("history_commands = -1", "card.history_commands"),
+        ("watchdog_cycles = 5e9", "card.watchdog_cycles"),
+    ] {
+        let found = problems(&with(line));
+        assert!(matches!(&found[..], [problem] if problem.path == path), "{line}: {found:?}");
+    }
+    assert!(Plan::parse(&with("on_fault = \"hope\"")).is_err());
 }

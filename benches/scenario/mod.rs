@@ -70,6 +70,9 @@ pub struct Scenario {
     seq: u64,
     feed_seq: u32,
     order_id: u32,
+    /// The commands that set it up, for another kernel that is to be in the same state.
+    set_up: Vec<Command>,
+    is_set_up: bool,
 }
 
 impl Scenario {
@@ -79,12 +82,28 @@ impl Scenario {
         let count = usize::from(underlyings);
         let sizes = Sizes { underlyings: count, rows: slots * count, intervals: INTERVALS as usize };
         let kernel = Kernel::new(sizes, form);
-        let mut scenario = Self { kernel, rows, slots, mood, now_ns: 1 << 60, seq: 0, feed_seq: 0, order_id: 0 };
+        let (set_up, is_set_up) = (Vec::new(), false);
+        let (now_ns, seq, feed_seq, order_id) = (1 << 60, 0, 0, 0);
+        let mut scenario = Self { kernel, rows, slots, mood, now_ns, seq, feed_seq, order_id, set_up, is_set_up };
         for underlying in 0..underlyings {
             scenario.set_up(underlying);
         }
         scenario.settle();
+        scenario.is_set_up = true;
         scenario
+    }
+
+    /// The commands that brought the kernel where it was when the scenario was made.
+    pub fn set_up_commands(&self) -> &[Command] {
+        &self.set_up
+    }
+
+    /// Carries a command out, and keeps it if it is one of the set-up.
+    fn apply(&mut self, command: &Command) -> &[Event] {
+        if !self.is_set_up {
+            self.set_up.push(*command);
+        }
+        self.kernel.apply(command)
     }
 
     /// Underlyings of the kernel.
@@ -102,7 +121,7 @@ impl Scenario {
     /// Sends a set-up command, which may not be refused; returns its last event.
     pub fn send(&mut self, underlying: u8, encode: impl FnOnce(Header) -> Command) -> Event {
         let command = encode(self.header(underlying));
-        let event = *self.kernel.apply(&command).last().expect("every command is answered");
+        let event = *self.apply(&command).last().expect("every command is answered");
         assert_eq!(event.reason(), Some(Reason::None), "{command:?} was answered by {event:?}");
         event
     }
@@ -185,7 +204,7 @@ impl Scenario {
         let mut commands = Vec::new();
         self.encode_rows(underlying, &mut commands);
         for command in commands {
-            let reason = self.kernel.apply(&command)[0].reason();
+            let reason = self.apply(&command)[0].reason();
             assert_eq!(reason, Some(Reason::None), "{command:?}");
         }
     }
@@ -207,7 +226,7 @@ impl Scenario {
     fn book_quantities(&mut self, underlying: u8) {
         for slot in 0..self.rows {
             let trade = self.trade(underlying, slot, 1);
-            let reason = self.kernel.apply(&trade)[0].reason();
+            let reason = self.apply(&trade)[0].reason();
             assert_eq!(reason, Some(Reason::NoRows), "a bank that is not swapped in is not hedged on");
         }
     }
@@ -222,7 +241,7 @@ impl Scenario {
         self.send(underlying, |h| Reconcile { position: 0, hedge_coin: 0 }.encode(h));
         self.send(underlying, |h| Control { action: code::HALT }.encode(h));
         let quote = self.quote(underlying, PRICE_REF);
-        let event = self.kernel.apply(&quote)[0];
+        let event = self.apply(&quote)[0];
         let flat = -(event::Refused::decode(&event).exposure >> 16);
         let position = if self.mood == Mood::Hedging { flat - SHORT } else { flat };
         self.send(underlying, |h| Reconcile { position, hedge_coin: 0 }.encode(h));

@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::card::SessionOptions;
 pub use plan::{MarketRules, OwnFills, Plan, PlannedHolding, Portfolio, PortfolioRule, UnderlyingPlan};
 
 /// What is wrong with one value.
@@ -81,6 +82,9 @@ pub struct Config {
     /// How market data becomes quotes and rows.
     #[serde(default)]
     pub market: MarketConfig,
+    /// How a card is used, where there is one.
+    #[serde(default)]
+    pub card: CardConfig,
     /// Fills of the desk's own quotes, made up from public trades; none if left out.
     pub own_fills: Option<OwnFillsConfig>,
     /// The venue's numbers of instruments, for captures that do not define them.
@@ -197,6 +201,58 @@ impl Default for MarketConfig {
             vol_max: 4.0,
             time_every_ms: 0.0,
             series_every_ms: 100.0,
+        }
+    }
+}
+
+/// What to do when a card fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFaultConfig {
+    /// The CPU goes on.
+    FallBack,
+    /// Nothing more is answered.
+    Stop,
+}
+
+/// How a card is used: `SessionOptions` says what each is for.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CardConfig {
+    /// What to do when it fails.
+    pub on_fault: OnFaultConfig,
+    /// Of how many commands one is compared with the CPU before its events are used: 1 is each, 0 none.
+    pub compare_first_every: f64,
+    /// Silence after which its registers are read.
+    pub ask_after_ms: f64,
+    /// Silence after which it is given up.
+    pub deadline_ms: f64,
+    /// Between two attempts to get it back; 0 for never.
+    pub retry_every_ms: f64,
+    /// Commands remembered to get it back.
+    pub history_commands: f64,
+    /// log2 of the event ring's slots, 1 to 20.
+    pub ring_size_log2: f64,
+    /// Cycles of the card without a heartbeat after which it takes no more commands; 0 for never.
+    pub watchdog_cycles: f64,
+    /// Between two heartbeats.
+    pub heartbeat_every_ms: f64,
+}
+
+impl Default for CardConfig {
+    fn default() -> Self {
+        let options = SessionOptions::default();
+        let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
+        Self {
+            on_fault: OnFaultConfig::FallBack,
+            compare_first_every: options.check_every.into(),
+            ask_after_ms: ms(options.ask_after),
+            deadline_ms: ms(options.deadline),
+            retry_every_ms: options.retry_every.map_or(0.0, ms),
+            history_commands: options.history_commands as f64,
+            ring_size_log2: options.card.ring_size_log2.into(),
+            watchdog_cycles: options.card.watchdog_period_cycles.into(),
+            heartbeat_every_ms: ms(options.heartbeat_every),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The driver: gives a kernel its commands, keeps the journal, and measures.
+//! The driver: gives a kernel, on this CPU or on a card, its commands, keeps the journal, and measures.
 //!
 //! ```text
-//!   typed body ──► header: seq, time ──► Kernel::apply ──► journal ──► events, to the caller
+//!   typed body ──► header: seq, time ──► Kernel or card ──► journal ──► events, to the caller
 //!                                             │
 //!                                             └──► counts by reason, latency of the stage
 //!
@@ -14,7 +14,8 @@
 //! * what is measured never reaches a command: a clock of this machine is read here and nowhere else
 //!   in the engine, and only differences of it are kept;
 //! * commands carry sequence numbers without a hole and times that never go back;
-//! * events reach the caller only after the journal has taken them.
+//! * events reach the caller only after the journal has taken them;
+//! * whether a kernel or a card answers cannot be seen in commands, events or journal.
 
 use std::fs::File;
 use std::time::Instant;
@@ -27,6 +28,7 @@ use hedgewire_abi::{Command, Event, Reason};
 use hedgewire_kernel::Kernel;
 use thiserror::Error;
 
+use crate::card::{Card, Session, SessionError};
 use crate::journal::{self, JournalError};
 
 /// Why a set-up was not carried out.
@@ -35,6 +37,9 @@ pub enum DriverError {
     /// The journal could not be written: nothing may be sent that it does not hold.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A card failed, and the configuration says to stop then.
+    #[error(transparent)]
+    Card(#[from] SessionError),
     /// The kernel refused a command of a set-up.
     #[error(
         "the kernel refused {command:?}: {} ({}); correct the setting it carries",
@@ -282,9 +287,25 @@ impl Setup {
     }
 }
 
-/// A kernel, its journal, and what was measured.
+/// The refusal among the events of a command, with the command's header.
+fn refusal(events: &[Event]) -> Option<(Header, Reason)> {
+    let event = events.iter().find(|event| event.kind() == Refused::KIND)?;
+    let header = Header { underlying: event.underlying(), now_ns: event.now_ns(), seq: event.command_seq() };
+    Some((header, event.reason()?))
+}
+
+/// Who answers.
+enum Machine {
+    Kernel(Box<Kernel>),
+    Card(Box<CardSession>),
+}
+
+/// A session with whatever card there is.
+pub type CardSession = Session<Box<dyn Card>>;
+
+/// A kernel or card, its journal, and what was measured.
 pub struct Driver {
-    kernel: Kernel,
+    machine: Machine,
     journal: Option<journal::Writer<File>>,
     is_measured: bool,
     now_ns: u64,
@@ -296,8 +317,17 @@ pub struct Driver {
 impl Driver {
     /// Drives a fresh kernel; `journal`, if there is one, must have been made for its sizes.
     pub fn new(kernel: Kernel, journal: Option<journal::Writer<File>>) -> Self {
+        Self::of(Machine::Kernel(Box::new(kernel)), journal)
+    }
+
+    /// Drives a card, with the CPU behind it; `journal` as for a kernel.
+    pub fn with_card(session: CardSession, journal: Option<journal::Writer<File>>) -> Self {
+        Self::of(Machine::Card(Box::new(session)), journal)
+    }
+
+    fn of(machine: Machine, journal: Option<journal::Writer<File>>) -> Self {
         let (counts, latencies) = (Counts::default(), Latencies::default());
-        Self { kernel, journal, is_measured: true, now_ns: 0, counts, latencies }
+        Self { machine, journal, is_measured: true, now_ns: 0, counts, latencies }
     }
 
     /// Without latencies of the kernel: where nobody waits for an answer, reading the clock twice for each is
@@ -307,9 +337,21 @@ impl Driver {
         Self { is_measured: false, ..self }
     }
 
-    /// The kernel.
-    pub fn kernel(&self) -> &Kernel {
-        &self.kernel
+    /// The doorbell: whether a swap of this underlying would find its ladder built. Of a card's, this is told from
+    /// the CPU kernel that follows it.
+    pub fn is_built(&self, underlying: u8) -> bool {
+        match &self.machine {
+            Machine::Kernel(kernel) => kernel.is_built(underlying),
+            Machine::Card(session) => session.kernel().is_built(underlying),
+        }
+    }
+
+    #[inline]
+    fn next_command_seq(&self) -> u64 {
+        match &self.machine {
+            Machine::Kernel(kernel) => kernel.next_command_seq(),
+            Machine::Card(session) => session.next_command_seq(),
+        }
     }
 
     /// What the kernel answered so far.
@@ -326,11 +368,27 @@ impl Driver {
     /// equal to it: clocks are set back, kernels are not.
     ///
     /// # Errors
-    /// [`JournalError::Write`]: the kernel has taken the command, the journal may lack it. Nothing
-    /// may be sent to the venue after that.
+    /// [`DriverError::Journal`]: the kernel has taken the command, the journal may lack it; or
+    /// [`DriverError::Card`]. Nothing may be sent to the venue after that.
     #[inline]
-    pub fn send<B: Body>(&mut self, underlying: u8, now_ns: u64, body: &B) -> Result<&[Event], JournalError> {
+    pub fn send<B: Body>(&mut self, underlying: u8, now_ns: u64, body: &B) -> Result<&[Event], DriverError> {
+        if let Machine::Card(session) = &mut self.machine
+            && session.take_disarm()
+        {
+            self.disarm_all(now_ns)?;
+        }
         self.transmit::<B, true>(underlying, now_ns, body)
+    }
+
+    /// Card and CPU have differed: no order leaves until people have armed every underlying again.
+    #[cold]
+    fn disarm_all(&mut self, now_ns: u64) -> Result<(), DriverError> {
+        let Machine::Card(session) = &self.machine else { return Ok(()) };
+        for underlying in 0..session.kernel().sizes().underlyings {
+            let disarm = Control { action: code::DISARM };
+            self.transmit::<Control, true>(underlying as u8, now_ns, &disarm)?;
+        }
+        Ok(())
     }
 
     /// Sends a command; whether it counts as a decision, and is measured as one, is known beforehand.
@@ -340,13 +398,16 @@ impl Driver {
         underlying: u8,
         now_ns: u64,
         body: &B,
-    ) -> Result<&[Event], JournalError> {
+    ) -> Result<&[Event], DriverError> {
         self.now_ns = self.now_ns.max(now_ns);
-        let command = body.encode(Header { underlying, now_ns: self.now_ns, seq: self.kernel.next_command_seq() });
+        let command = body.encode(Header { underlying, now_ns: self.now_ns, seq: self.next_command_seq() });
         self.counts.commands += 1;
         let is_decision = COUNTS && is_decision(B::KIND);
         let watch = (is_decision && self.is_measured).then(Stopwatch::start);
-        let events = self.kernel.apply(&command);
+        let events = match &mut self.machine {
+            Machine::Kernel(kernel) => kernel.apply(&command),
+            Machine::Card(session) => session.apply(&command)?,
+        };
         if let Some(watch) = watch {
             self.latencies.stop(Stage::Kernel, watch);
         }
@@ -364,18 +425,20 @@ impl Driver {
     /// # Errors
     /// [`DriverError`].
     pub fn carry_out<B: Body>(&mut self, underlying: u8, now_ns: u64, body: &B) -> Result<&[Event], DriverError> {
-        let header = Header { underlying, now_ns: self.now_ns.max(now_ns), seq: self.kernel.next_command_seq() };
         let events = self.send(underlying, now_ns, body)?;
-        match events.iter().find(|event| event.kind() == Refused::KIND).and_then(Event::reason) {
-            Some(reason) => Err(DriverError::Refused { command: Box::new(body.encode(header)), reason }),
+        match refusal(events) {
+            Some((header, reason)) => Err(DriverError::Refused { command: Box::new(body.encode(header)), reason }),
             None => Ok(events),
         }
     }
 
-    /// Does one small piece of the kernel's background work, for when there is nothing else to do;
-    /// false when there is none.
+    /// Does one small piece of background work, the kernel's or the card session's, for when there is nothing else to
+    /// do; false when there is none.
     pub fn work(&mut self) -> bool {
-        self.kernel.work()
+        match &mut self.machine {
+            Machine::Kernel(kernel) => kernel.work(),
+            Machine::Card(session) => session.work(),
+        }
     }
 
     /// Configures an underlying and sets its gates. It stays disarmed.
@@ -406,11 +469,8 @@ impl Driver {
         quantities: impl IntoIterator<Item = Trade>,
     ) -> Result<(), DriverError> {
         for trade in quantities {
-            let seq = self.kernel.next_command_seq();
             let events = self.transmit::<Trade, false>(underlying, now_ns, &trade)?;
-            let refusal = events.iter().find(|event| event.kind() == Refused::KIND).and_then(Event::reason);
-            if let Some(reason) = refusal.filter(|&reason| reason != Reason::NoRows) {
-                let header = Header { underlying, now_ns: self.now_ns, seq };
+            if let Some((header, reason)) = refusal(events).filter(|&(_, reason)| reason != Reason::NoRows) {
                 return Err(DriverError::Refused { command: Box::new(trade.encode(header)), reason });
             }
         }

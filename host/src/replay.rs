@@ -181,12 +181,28 @@ pub fn replay(
     options: &Options<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Replay, ReplayError> {
+    let driver = || {
+        let journal = options.journal.map(|path| journal::Writer::create(path, plan.sizes)).transpose()?;
+        Ok(Driver::new(Kernel::new(plan.sizes, options.form), journal))
+    };
+    replay_with(capture, plan, driver, progress)
+}
+
+/// As [`replay`], with the driver that `driver` makes once the capture is known to be readable: of a card, say. It
+/// must be fresh, and of the plan's sizes.
+///
+/// # Errors
+/// As [`replay`], and what `driver` fails with.
+pub fn replay_with(
+    capture: &Path,
+    plan: &Plan,
+    driver: impl FnOnce() -> Result<Driver, ReplayError>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Replay, ReplayError> {
     let file = CaptureFile::open(capture)?;
     let mut books = Books::new(Start::JoinMidStream);
     let directory = Directory::read(&file, plan, &mut books)?;
-    let journal = options.journal.map(|path| journal::Writer::create(path, plan.sizes)).transpose()?;
-    let driver = Driver::new(Kernel::new(plan.sizes, options.form), journal);
-    let mut engine = Engine::new(plan, &directory, books, driver)?;
+    let mut engine = Engine::new(plan, &directory, books, driver()?)?;
     let total_bytes = file.bytes().len() as u64;
     let mut datagrams = file.datagrams()?;
     let mut capture_error = None;

@@ -2,6 +2,7 @@
 //! with. Everything follows from a seed that is given; nothing reads a clock.
 
 pub mod capture;
+pub mod card;
 pub mod commands;
 pub mod demo;
 pub mod market;

@@ -154,6 +154,7 @@ pub const RULES: &[(&str, &[&str])] = &[
             "Any 64-byte-aligned line of the window's page is the window: byte `n` of the line is byte `n` of the command.",
             "A command is written at once (64 bytes), or in aligned pieces of 8 bytes, in any order but for the last word: it is taken when the word with its sequence number is written.",
             "Every word must be written for every command. If one is missing when the last word comes, the command is dropped, counted in `commands_lost` and flagged: an old word in a new command could be an order at a wrong price. The next command starts afresh, and is answered `BAD_SEQUENCE` when it was the dropped one's successor.",
+            "A host uses the lines of the page in turn, from the first one after a reset: no line is then written twice in a row, and a card in software that polls the page knows where the next command comes.",
             "A piece may be written twice before the last word; the later one counts. A 64-byte write discards pieces before it.",
             "Pieces of two commands must not mix: a host whose stores may be combined or reordered puts a store fence before the last word of a command and after it.",
             "At most `COMMAND_CREDIT` commands may be in the window unanswered (an answered command is one whose events have been read). More may be dropped: counted and flagged.",

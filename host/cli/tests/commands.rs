@@ -10,8 +10,13 @@ use std::path::{Path, PathBuf};
 
 use real_data::real_data;
 use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use hedgewire_host::config::Plan;
 use hedgewire_sim::capture::MarketCapture;
+use hedgewire_sim::card::KernelEngine;
+use hedgewire_sim::card::server::{Pace, serve};
 use serde_json::Value;
 
 fn hedgewire(arguments: &[&str]) -> Output {
@@ -99,20 +104,70 @@ fn journal_is_never_overwritten() {
 #[test]
 fn replay_of_a_generated_capture_counts_what_was_written() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let capture = at(&folder, "day.pcapng");
+    let (capture, config, packets) = generated_day(&folder, "");
+    let told = json(&["replay", text(&capture), "--config", text(&config), "--json"]);
+    assert_eq!(told["packets"], packets);
+    assert_eq!(told["framing_errors"], 0);
+    assert!(told["quotes"].as_u64() > Some(0), "{told}");
+}
+
+/// A generated capture, a configuration for it with some more lines, and how many packets it has.
+fn generated_day(folder: &tempfile::TempDir, more: &str) -> (PathBuf, PathBuf, u64) {
+    let capture = at(folder, "day.pcapng");
     let expected = MarketCapture { seed: 3, packets: 400, ..MarketCapture::default() }.write(&capture).expect("a disk");
     // The smallest example, but holding whatever options the generated market lists.
     let sample = std::fs::read_to_string(workspace("host/examples/minimal.toml")).expect("the sample");
     let (head, rest) = sample.split_once("[[underlying.portfolio.holding]]").expect("a holding");
     let (_, tail) = rest.split_once("[underlying.band]").expect("a band");
     let rule = "rule = { kind = \"every_option\", quantity_coin = -10 }";
-    let config = at(&folder, "every-option.toml");
-    std::fs::write(&config, format!("[market]\nwarm_up_ms = 200\n{head}{rule}\n\n[underlying.band]{tail}"))
+    let config = at(folder, "every-option.toml");
+    std::fs::write(&config, format!("[market]\nwarm_up_ms = 200\n{more}\n{head}{rule}\n\n[underlying.band]{tail}"))
         .expect("a disk");
-    let told = json(&["replay", text(&capture), "--config", text(&config), "--json"]);
-    assert_eq!(told["packets"], expected.packets);
-    assert_eq!(told["framing_errors"], 0);
-    assert!(told["quotes"].as_u64() > Some(0), "{told}");
+    (capture, config, expected.packets)
+}
+
+#[test]
+fn replay_on_a_card_gives_the_journal_of_the_cpu_with_or_without_the_card() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (capture, config, _) = generated_day(&folder, "");
+    let (socket, cpu) = (at(&folder, "card.sock"), at(&folder, "cpu.journal"));
+    let base = ["replay", text(&capture), "--config", text(&config), "--journal"];
+    json(&[&base[..], &[text(&cpu), "--json"]].concat());
+    let expected = std::fs::read(&cpu).expect("a journal");
+    let sizes = Plan::load(&config).expect("a plan").sizes;
+    let (address, stop) = (format!("vfio-user:{}", socket.display()), Arc::new(AtomicBool::new(false)));
+    let replay_on_card = |name: &str, says: &str| {
+        let journal = at(&folder, name);
+        let output = hedgewire(&[&base[..], &[text(&journal), "--card", address.as_str()]].concat());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{errors}");
+        assert!(errors.contains(says), "{errors}");
+        assert!(std::fs::read(&journal).expect("a journal") == expected, "the journal is the CPU's");
+    };
+    replay_on_card("none.journal", "after 0 commands the CPU answers: no card: cannot connect");
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    let card = {
+        let (socket, stop) = (socket.clone(), Arc::clone(&stop));
+        let pace = Pace { clock_hz: 250_000_000, delay_ns: 0 };
+        std::thread::spawn(move || {
+            serve(KernelEngine::new(sizes, 2), &socket, pace, false, &stop, || ready.send(()).expect("a listener"))
+        })
+    };
+    is_ready.recv().expect("the card is ready");
+    replay_on_card("card.journal", "after 0 commands the card answers (2 lanes");
+    stop.store(true, Ordering::Relaxed);
+    let totals = card.join().expect("a thread").expect("a card");
+    assert!(totals.served.commands > 100 && totals.served.lost == 0, "{totals:?}");
+}
+
+#[test]
+fn replay_stops_without_a_card_where_the_configuration_says_so() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (capture, config, _) = generated_day(&folder, "[card]\non_fault = \"stop\"");
+    let none = format!("vfio-user:{}", at(&folder, "none.sock").display());
+    let replay = ["replay", text(&capture), "--config", text(&config), "--card"];
+    assert_fails(&[&replay[..], &[none.as_str()]].concat(), 1, "stopped: no card");
+    assert_fails(&[&replay[..], &["05:00.0"]].concat(), 2, "vfio-user:PATH");
 }
 
 #[test]

@@ -10,6 +10,7 @@
 //! compiler's limits; with any, there is no plan.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use hedgewire_abi::command::{
     Configure, Reconcile, SetPriceLimits, SetRateLimits, SetSizeLimits, SetStatus, SetTarget, SetTrigger,
@@ -18,14 +19,17 @@ use hedgewire_abi::format::{
     BAND_SCALE_MAX, CONTRACT_BITS, DURATION_MAX_NS, ORDER_MAX, ORDER_SLOTS, POSITION_MAX, PRICE_BITS, QUANTITY_MAX,
     SLOT_BLOCK, STEP_SHIFT,
 };
+use hedgewire_abi::register::RING_SIZE_LOG2_MAX;
 use hedgewire_kernel::Sizes;
 
 use super::check::{Checks, is_multiple};
 use super::{
-    BandConfig, BandRule, Config, FillConfig, FillPriceConfig, ForwardRule, GatesConfig, HedgeConfig, HoldingConfig,
-    LadderConfig, MarketConfig, NumeraireConfig, OrdersConfig, PayoffConfig, PoolConfig, PortfolioConfig, Problem,
-    QuoteSource, Reference, RuleConfig, SizesConfig, SkewConfig, StressConfig, UnderlyingConfig,
+    BandConfig, BandRule, CardConfig, Config, FillConfig, FillPriceConfig, ForwardRule, GatesConfig, HedgeConfig,
+    HoldingConfig, LadderConfig, MarketConfig, NumeraireConfig, OnFaultConfig, OrdersConfig, PayoffConfig, PoolConfig,
+    PortfolioConfig, Problem, QuoteSource, Reference, RuleConfig, SizesConfig, SkewConfig, StressConfig,
+    UnderlyingConfig,
 };
+use crate::card::{CardOptions, OnFault, SessionOptions};
 use crate::compiler::{Band, HedgeInstrument, Ladder, Numeraire, PriceUnit, Settings, SkewRule, SlotRange};
 use crate::driver::Setup;
 use crate::fills::{FillModel, FillPrice};
@@ -39,6 +43,9 @@ const MINUTES_PER_YEAR: f64 = 365.0 * 1440.0;
 /// of the reference price (`hedgewire_abi::format::X_MAX`).
 const LADDER_REACH_MAX: f64 = 0.35;
 
+/// Most commands that are remembered for a card that comes back: 64 GiB of them.
+const HISTORY_COMMANDS_MAX: u64 = 1 << 30;
+
 /// A configuration that makes sense, in wire units.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
@@ -46,6 +53,8 @@ pub struct Plan {
     pub sizes: Sizes,
     /// How market data becomes quotes and rows.
     pub market: MarketRules,
+    /// How a card is used, where there is one.
+    pub card: SessionOptions,
     /// The desk's own fills.
     pub own_fills: Option<OwnFills>,
     /// The venue's numbers of instruments, by name, as configured.
@@ -182,6 +191,7 @@ pub(super) fn plan(config: &Config) -> Result<Plan, Vec<Problem>> {
     let mut checks = Checks::new(&mut problems);
     let sizes = sizes(&mut checks.at("sizes"), &config.sizes);
     let market = market(&mut checks.at("market"), &config.market);
+    let card = card(&mut checks.at("card"), &config.card);
     let own_fills = config.own_fills.map(|own| {
         let mut checks = checks.at("own_fills");
         checks.require(own.share > 0.0 && own.share <= 1.0, "share", own.share, || {
@@ -202,7 +212,28 @@ pub(super) fn plan(config: &Config) -> Result<Plan, Vec<Problem>> {
         format!("the underlyings have {first_slot} slots together; raise it or lower their slots")
     });
     let instrument_ids = instrument_ids(&mut Checks::new(&mut problems).at("instrument_ids"), config);
-    if problems.is_empty() { Ok(Plan { sizes, market, own_fills, instrument_ids, underlyings }) } else { Err(problems) }
+    let plan = Plan { sizes, market, card, own_fills, instrument_ids, underlyings };
+    if problems.is_empty() { Ok(plan) } else { Err(problems) }
+}
+
+fn card(checks: &mut Checks<'_>, config: &CardConfig) -> SessionOptions {
+    let retry = Duration::from_nanos(checks.duration_ns("retry_every_ms", config.retry_every_ms));
+    SessionOptions {
+        card: CardOptions {
+            ring_size_log2: checks.whole_u32("ring_size_log2", config.ring_size_log2, 1, RING_SIZE_LOG2_MAX),
+            watchdog_period_cycles: checks.whole_u32("watchdog_cycles", config.watchdog_cycles, 0, u32::MAX),
+        },
+        on_fault: match config.on_fault {
+            OnFaultConfig::FallBack => OnFault::FallBack,
+            OnFaultConfig::Stop => OnFault::Stop,
+        },
+        check_every: checks.whole_u32("compare_first_every", config.compare_first_every, 0, u32::MAX),
+        ask_after: Duration::from_nanos(checks.duration_ns("ask_after_ms", config.ask_after_ms)),
+        deadline: Duration::from_nanos(checks.some_duration_ns("deadline_ms", config.deadline_ms)),
+        history_commands: checks.whole("history_commands", config.history_commands, 0, HISTORY_COMMANDS_MAX) as usize,
+        retry_every: (!retry.is_zero()).then_some(retry),
+        heartbeat_every: Duration::from_nanos(checks.duration_ns("heartbeat_every_ms", config.heartbeat_every_ms)),
+    }
 }
 
 /// The venue gives a number to one instrument only.

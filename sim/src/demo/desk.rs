@@ -239,7 +239,7 @@ impl CoinDesk {
 
     /// Takes the shadow bank into use once its ladder is built.
     pub fn swap_if_built(&mut self, shared: &mut Shared, now_ns: u64) -> Result<(), DemoError> {
-        if self.is_loaded && shared.driver.kernel().is_built(self.underlying) {
+        if self.is_loaded && shared.driver.is_built(self.underlying) {
             self.swap(shared, now_ns)?;
         }
         Ok(())

@@ -3,10 +3,15 @@
 use std::path::PathBuf;
 
 use hedgewire_abi::Reason;
+use hedgewire_host::card::{Address, Change, Session};
 use hedgewire_host::config::Plan;
-use hedgewire_host::driver::Stage;
-use hedgewire_host::replay::{Options, Replay, ReplaySummary, UnderlyingResult, replay};
+use hedgewire_host::driver::{Driver, DriverError, Stage};
+use hedgewire_host::journal::Writer;
+use hedgewire_host::replay::{
+    Options, Progress, Replay, ReplayError, ReplaySummary, UnderlyingResult, replay, replay_with,
+};
 use hedgewire_host::report::{Chart, Clock, Column, Fact, Report, Section, Series, Table};
+use hedgewire_kernel::Kernel;
 
 use super::demo::write_report;
 use crate::Verdict;
@@ -29,6 +34,9 @@ pub struct Arguments {
     /// Record every command and event; the file must not exist.
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
+    /// Let a card answer, as vfio-user:PATH; the CPU takes over when it fails, by [card] of the configuration.
+    #[arg(long, value_name = "ADDRESS")]
+    card: Option<Address>,
     /// Write a report with pictures.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -39,10 +47,14 @@ pub fn run(arguments: &Arguments, output: &Output) -> anyhow::Result<Verdict> {
     let plan = Plan::load(&arguments.config)?;
     let options = Options { form: arguments.kernel.form()?, journal: arguments.journal.as_deref() };
     let bar = output.progress(0, "replaying");
-    let replay = replay(&arguments.capture, &plan, &options, &mut |progress| {
+    let mut show = |progress: Progress| {
         bar.set_length(progress.total_bytes);
         bar.set_position(progress.done_bytes);
-    })?;
+    };
+    let replay = match &arguments.card {
+        Some(card) => replay_with(&arguments.capture, &plan, || card_driver(card, &plan, &options), &mut show)?,
+        None => replay(&arguments.capture, &plan, &options, &mut show)?,
+    };
     bar.finish_and_clear();
     if let Some(path) = &arguments.report {
         write_report(path, &report(&replay))?;
@@ -50,6 +62,22 @@ pub fn run(arguments: &Arguments, output: &Output) -> anyhow::Result<Verdict> {
     output.print(&replay.summary, text)?;
     let is_whole = replay.summary.framing_errors == 0 && replay.capture_error.is_none();
     Ok(if is_whole { Verdict::Fine } else { Verdict::CheckFailed })
+}
+
+/// A driver of the card at `address`, with the CPU behind it. Each change of who answers is said on standard error,
+/// with its time and reason.
+fn card_driver(address: &Address, plan: &Plan, options: &Options<'_>) -> Result<Driver, ReplayError> {
+    let slots = 1 << plan.card.card.ring_size_log2;
+    let connect = {
+        let address = address.clone();
+        Box::new(move || address.connect(slots))
+    };
+    let said = address.to_string();
+    let observer = Box::new(move |change: &Change| eprintln!("hedgewire: {said}: {change}"));
+    let session = Session::open(Kernel::new(plan.sizes, options.form), plan.card, connect, observer);
+    let session = session.map_err(DriverError::from)?;
+    let journal = options.journal.map(|path| Writer::create(path, plan.sizes)).transpose()?;
+    Ok(Driver::with_card(session, journal))
 }
 
 fn text(summary: &ReplaySummary) -> String {

@@ -1,0 +1,107 @@
+//! The seam between host and card: registers, command window, DMA memory, `idle`. Nothing above it knows
+//! which card it has.
+//!
+//! ```text
+//!   Session (fail-over)  ->  CardDriver (bring-up, post, poll)  ->  trait Card  ->  a back end
+//!                                     |                                 |
+//!                                     +--- event ring, host memory <----+  written by the card
+//!
+//!   back ends: vfio-user (here), kernel VFIO, and cards in process (`hedgewire-sim`)
+//! ```
+//!
+//! Invariants:
+//! * a card that is gone does not fail: its registers read as all ones and what is written to it is lost, as on
+//!   a bus from which a board was pulled. Whoever reads decides what that means;
+//! * on the way from a quote to an order there is one [`Card::post`] and loads of host memory, nothing else.
+
+pub mod address;
+pub mod dma;
+pub mod driver;
+pub mod failover;
+pub mod ring;
+pub mod vfio_user;
+
+use std::sync::atomic::{Ordering, fence};
+
+use hedgewire_abi::Command;
+use hedgewire_abi::register::{Register, WINDOW_BYTES};
+
+pub use address::Address;
+pub use dma::DmaMemory;
+pub use driver::{BringUpError, CardDriver, CardFault, CardOptions, Identity};
+pub use failover::{Cause, Change, OnFault, Session, SessionError, SessionOptions};
+
+/// What a register of a card that is gone reads as.
+pub const ALL_ONES: u32 = u32::MAX;
+/// Lines of the command window.
+pub const WINDOW_LINES: u64 = WINDOW_BYTES as u64 / hedgewire_abi::RECORD_BYTES as u64;
+/// The word of a command that makes the card take it.
+pub const LAST_WORD: usize = 7;
+
+/// A card, whatever it is and however it is reached.
+pub trait Card {
+    /// What it is, for people.
+    fn name(&self) -> String;
+
+    /// Reads a register; [`ALL_ONES`] if the card is gone.
+    fn read(&mut self, register: Register) -> u32;
+
+    /// Writes a register. Writes are posted: a read waits for all of them.
+    fn write(&mut self, register: Register, value: u32);
+
+    /// Stores one word of a line of the command window. [`LAST_WORD`] makes the card take the line's command.
+    fn store(&mut self, line: usize, word: usize, value: u64);
+
+    /// Writes a command into a line of the command window. Back ends that can write 64 bytes at once do so.
+    #[inline]
+    fn post(&mut self, line: usize, command: &Command) {
+        let words = command.words();
+        for (word, value) in words.iter().enumerate().take(LAST_WORD) {
+            self.store(line, word, *value);
+        }
+        // ORDERING: the other words are in the window before the word that takes the command. Pairs with the
+        // card, which looks at them after it has seen the last one.
+        fence(Ordering::Release);
+        self.store(line, LAST_WORD, words[LAST_WORD]);
+    }
+
+    /// The memory that the card may write: the event ring is at its start.
+    fn memory(&self) -> &DmaMemory;
+
+    /// Called when the host found nothing to read: a card in process goes on here.
+    fn idle(&mut self) {
+        std::hint::spin_loop();
+    }
+}
+
+/// A card that is reached through a pointer is that card.
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<C: Card + ?Sized> Card for $pointer {
+            fn name(&self) -> String {
+                (**self).name()
+            }
+            fn read(&mut self, register: Register) -> u32 {
+                (**self).read(register)
+            }
+            fn write(&mut self, register: Register, value: u32) {
+                (**self).write(register, value);
+            }
+            fn store(&mut self, line: usize, word: usize, value: u64) {
+                (**self).store(line, word, value);
+            }
+            #[inline]
+            fn post(&mut self, line: usize, command: &Command) {
+                (**self).post(line, command);
+            }
+            fn memory(&self) -> &DmaMemory {
+                (**self).memory()
+            }
+            #[inline]
+            fn idle(&mut self) {
+                (**self).idle();
+            }
+        }
+    )*};
+}
+forward!(Box<C>, &mut C);

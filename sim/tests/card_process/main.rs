@@ -1,0 +1,124 @@
+//! `hedgewire-card` as a process, driven over its socket by the host's driver.
+
+mod no_system_call;
+mod process;
+mod replay;
+
+use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use hedgewire_abi::register;
+use hedgewire_host::card::vfio_user::VfioUserCard;
+use hedgewire_host::card::{ALL_ONES, Card, CardDriver, CardFault, CardOptions};
+use hedgewire_kernel::Sizes;
+use hedgewire_sim::card::conformance;
+use hedgewire_sim::commands::CommandStream;
+use process::{CardProcess, REPLY_TIMEOUT};
+
+/// Small enough that a stream sees many ladders, swaps and resets.
+const SIZES: Sizes = Sizes { underlyings: 3, rows: 192, intervals: 8 };
+const COMMANDS: u64 = 100_000;
+
+fn conforms(name: &str, extra: &[&str], commands: u64, seed: u64) {
+    let process = CardProcess::start(SIZES, extra);
+    let start = Instant::now();
+    let report =
+        conformance::run(process.connect(), SIZES, commands, seed).unwrap_or_else(|failure| panic!("{failure}"));
+    println!("{name}: {report:?} in {:?}, seed {seed}", start.elapsed());
+    assert!(report.commands > commands && report.checks == 7);
+    let said = process.end();
+    assert!(said.contains("0 writes blocked"), "{said}");
+}
+
+#[test]
+fn the_integer_kernel_over_vfio_user_conforms() {
+    conforms("vfio-user, integer kernel", &[], COMMANDS, 1);
+}
+
+#[test]
+fn a_card_behind_a_slow_bus_conforms() {
+    conforms("vfio-user, integer kernel, 450 ns each way", &["--pcie-delay-ns", "450"], 5_000, 2);
+}
+
+#[test]
+fn it_shows_itself_as_a_pci_device_and_says_what_it_is_and_what_it_served() {
+    let process = CardProcess::start(SIZES, &["--lanes", "4"]);
+    let mut card = process.connect();
+    assert_eq!(card.pci_id(), (0x10ee, 0x9038));
+    let mut driver = CardDriver::start(card, SIZES, &CardOptions::default()).expect("a card");
+    assert_eq!(driver.identity().lanes, 4);
+    let mut stream = CommandStream::new(3, SIZES);
+    driver.post(&stream.next(&[]));
+    while driver.poll().expect("a good card").is_none() {}
+    drop(driver);
+    let said = process.end();
+    assert!(said.contains("Kernel engine, 4 lanes, 192 rows, 8 intervals, 3 underlyings"), "{said}");
+    assert!(said.contains("served 1 commands with 1 events"), "{said}");
+}
+
+#[test]
+fn a_host_that_comes_after_another_finds_a_card_that_was_reset() {
+    let process = CardProcess::start(SIZES, &[]);
+    for _ in 0..3 {
+        let mut driver = CardDriver::start(process.connect(), SIZES, &CardOptions::default()).expect("a card");
+        driver.post(&CommandStream::new(3, SIZES).next(&[]));
+        while driver.poll().expect("a good card").is_none() {}
+        assert_eq!(driver.commands_taken(), 1);
+        // Leaves without a word.
+    }
+    let mut card = process.connect();
+    assert_eq!(card.read(register::CONTROL), 0);
+    assert_eq!(card.read(register::RING_SIZE_LOG2), 0);
+}
+
+#[test]
+fn a_card_that_is_killed_reads_as_all_ones() {
+    let mut process = CardProcess::start(SIZES, &[]);
+    let mut driver = CardDriver::start(process.connect(), SIZES, &CardOptions::default()).expect("a card");
+    process.kill();
+    assert_eq!(driver.card().read(register::MAGIC), ALL_ONES);
+    driver.card().write(register::HEARTBEAT, 1);
+    driver.post(&CommandStream::new(3, SIZES).next(&[]));
+    assert_eq!(driver.poll(), Ok(None));
+    assert_eq!(driver.diagnose(), Err(CardFault::Gone));
+}
+
+#[test]
+fn a_card_that_hangs_is_gone_after_the_timeout() {
+    let process = CardProcess::start(SIZES, &[]);
+    let mut card = process.connect();
+    process.signal("STOP");
+    let start = Instant::now();
+    assert_eq!(card.read(register::MAGIC), ALL_ONES);
+    assert!(start.elapsed() >= REPLY_TIMEOUT);
+    process.signal("CONT");
+    assert_eq!(card.read(register::MAGIC), ALL_ONES, "gone for good: a late reply answers nothing");
+}
+
+#[test]
+fn a_socket_that_is_in_use_is_not_taken() {
+    let process = CardProcess::start(SIZES, &[]);
+    let output = process.second().output().expect("a process");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("choose another path"), "{said}");
+}
+
+#[test]
+fn nobody_and_nonsense_on_a_socket_are_no_card() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("none.sock");
+    let error = VfioUserCard::connect(&path, 64, REPLY_TIMEOUT).err().expect("nobody listens").to_string();
+    assert!(error.contains("start hedgewire-card --socket"), "{error}");
+    let listener = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
+    let talker = std::thread::spawn(move || {
+        let (mut stream, _): (UnixStream, _) = listener.accept().expect("a client");
+        std::io::Write::write_all(&mut stream, &[0xff; 64]).or_else(|error| match error.kind() {
+            ErrorKind::BrokenPipe => Ok(()),
+            _ => Err(error),
+        })
+    });
+    let error = VfioUserCard::connect(&path, 64, Duration::from_secs(5)).err().expect("nonsense").to_string();
+    assert!(error.contains("is no card"), "{error}");
+    talker.join().expect("a thread").expect("a socket");
+}
