@@ -11,6 +11,7 @@ pub mod backtest;
 pub mod black76;
 pub mod book;
 pub mod capture;
+pub mod card;
 pub mod chain;
 pub mod compiler;
 pub mod config;
