@@ -12,5 +12,5 @@
 
 pub mod memory;
 pub mod pci;
-
+pub mod vfio;
 pub mod window;

@@ -87,7 +87,7 @@ pub enum PciError {
     #[error("nothing is at {0}; `lspci -D` lists what is")]
     Empty(Address),
     /// A file of the slot could not be used.
-    #[error("cannot {verb} {}: {source}; reaching a card through sysfs needs root", path.display())]
+    #[error("cannot {verb} {}: {source}; {}", path.display(), reaching(source))]
     File {
         /// What was tried.
         verb: &'static str,
@@ -104,6 +104,14 @@ pub enum PciError {
         /// Which BAR.
         index: usize,
     },
+}
+
+/// What to do when sysfs refuses.
+fn reaching(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EINVAL) => "a driver or another program has this BAR mapped already; end it first",
+        _ => "reaching a card through sysfs needs root",
+    }
 }
 
 /// Where a BAR is, as the kernel assigned it.
@@ -217,15 +225,21 @@ impl Slot {
         let failed = |source| PciError::File { verb: "map", path: path.clone(), source };
         // Synchronous, as for registers: some kernels map cached without it.
         let file = OpenOptions::new().read(true).write(true).custom_flags(libc::O_SYNC).open(&path).map_err(failed)?;
+        if file.metadata().map_err(failed)?.len() < offset + len_bytes as u64 {
+            return Err(failed(io::Error::other("the BAR is smaller than this card's")));
+        }
         Bar::map(&file, offset, len_bytes, caching).map_err(failed)
     }
 
-    /// Makes a card that no driver has answer on the bus, and lets it reach memory.
+    /// Makes a card answer on the bus, whether a driver has done so or not, and lets it reach memory.
     ///
     /// # Errors
     /// If sysfs refuses.
     pub fn enable(&self) -> Result<(), PciError> {
-        write(self.folder().join("enable"), b"1")?;
+        // Refused while a driver has it; a driver has enabled it.
+        if self.driver().is_none() {
+            write(self.folder().join("enable"), b"1")?;
+        }
         let path = self.folder().join("config");
         let failed = |source| PciError::File { verb: "write", path: path.clone(), source };
         let config = OpenOptions::new().read(true).write(true).open(&path).map_err(failed)?;

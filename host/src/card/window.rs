@@ -21,6 +21,7 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 
+use hedgewire_abi::register::WINDOW_BYTES;
 use hedgewire_abi::{Command, RECORD_BYTES};
 use memmap2::{MmapOptions, MmapRaw};
 
@@ -173,9 +174,15 @@ impl fmt::Display for Posting {
     }
 }
 
-/// A line of a BAR into which commands are posted.
+/// Lines of a window's page; each of them is the window.
+pub const WINDOW_LINES: usize = WINDOW_BYTES as usize / RECORD_BYTES;
+
+/// One line of the window, as words.
+type Line = [u64; RECORD_BYTES / size_of::<u64>()];
+
+/// The page of a BAR into whose lines commands are posted.
 pub struct Window {
-    line: *mut u64,
+    lines: *mut Line,
     posting: Posting,
     /// Keeps the mapping; registers may share it.
     _bar: Arc<Bar>,
@@ -185,10 +192,10 @@ pub struct Window {
 unsafe impl Send for Window {}
 
 impl Window {
-    /// The line at a byte offset of a BAR, written in the best way that this CPU and the mapping have.
+    /// The window at a byte offset of a BAR, written in the best way that this CPU and the mapping have.
     ///
     /// # Panics
-    /// If there is no aligned line at the offset.
+    /// If no whole window is at the offset.
     pub fn new(bar: Arc<Bar>, offset: usize) -> Self {
         let stores = WideStores::of_this_cpu();
         let posting = Posting::choose(bar.caching(), stores);
@@ -198,11 +205,11 @@ impl Window {
     /// The same, written in a given way.
     ///
     /// # Panics
-    /// If there is no aligned line at the offset, or the CPU has no such stores.
+    /// If no whole window is at the offset, or the CPU has no such stores.
     pub fn with_posting(bar: Arc<Bar>, offset: usize, posting: Posting, stores: WideStores) -> Self {
         assert!(posting.is_possible(stores), "this CPU cannot post by {posting}");
-        let line = bar.at::<[u64; RECORD_BYTES / 8]>(offset).cast();
-        Self { line, posting, _bar: bar }
+        let lines = bar.at::<[Line; WINDOW_LINES]>(offset).cast();
+        Self { lines, posting, _bar: bar }
     }
 
     /// How it is written.
@@ -210,17 +217,21 @@ impl Window {
         self.posting
     }
 
-    /// Posts a command: it is on its way to the card when this returns, and no later one can pass it.
+    /// Posts a command into a line: it is on its way to the card when this returns, and no later one can pass it.
+    ///
+    /// # Panics
+    /// If the window has no such line.
     #[inline]
-    pub fn post(&mut self, command: &Command) {
+    pub fn post(&mut self, line: usize, command: &Command) {
+        let line = self.line(line);
         match self.posting {
             #[cfg(target_arch = "x86_64")]
-            Posting::Direct => self.store_direct(command),
+            Posting::Direct => store_direct(line, command),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `with_posting` has checked that the CPU has AVX-512.
-            Posting::CombinedLine => unsafe { self.store_line(command) },
-            Posting::CombinedWords => self.store_words(command, store_fence),
-            _ => self.store_words(command, || fence(Ordering::Release)),
+            Posting::CombinedLine => unsafe { store_line(line, command) },
+            Posting::CombinedWords => store_words(line, command, store_fence),
+            _ => store_words(line, command, || fence(Ordering::Release)),
         }
         if self.posting != Posting::Words {
             // ORDERING: drains the write-combining buffer (or the direct store), so that the command leaves now
@@ -230,47 +241,55 @@ impl Window {
         }
     }
 
-    /// Eight words; `order` stands between the last and those before it.
+    /// Checked address of a line.
     #[inline]
-    fn store_words(&mut self, command: &Command, order: impl Fn()) {
-        let words = command.words();
-        let last = words.len() - 1;
-        for (index, word) in words[..last].iter().enumerate() {
-            // SAFETY: the line has eight words, as `with_posting` has checked, and its mapping is kept.
-            unsafe { self.line.add(index).write_volatile(word.to_le()) };
-        }
-        // ORDERING: pairs with the card's rule that the last word takes the command, in another process its
-        // acquire of that word: whoever sees the sequence number sees the seven words before it.
-        order();
-        // SAFETY: as above.
-        unsafe { self.line.add(last).write_volatile(words[last].to_le()) };
+    fn line(&mut self, line: usize) -> *mut Line {
+        assert!(line < WINDOW_LINES, "a window has {WINDOW_LINES} lines, not {line}");
+        // SAFETY: within the window, which `with_posting` has checked to be within the mapping.
+        unsafe { self.lines.add(line) }
     }
+}
 
-    #[cfg(target_arch = "x86_64")]
-    #[inline]
-    fn store_direct(&mut self, command: &Command) {
-        // SAFETY: the destination is a 64-byte-aligned line of a mapping that is kept, the source 64 readable bytes;
-        // `with_posting` has checked that the CPU has the instruction. It changes neither flags nor stack.
-        unsafe {
-            std::arch::asm!(
-                "movdir64b {destination}, [{source}]",
-                destination = in(reg) self.line,
-                source = in(reg) command.0.as_ptr(),
-                options(nostack, preserves_flags)
-            );
-        }
+/// Eight words; `order` stands between the last and those before it.
+#[inline]
+fn store_words(line: *mut Line, command: &Command, order: impl Fn()) {
+    let (line, words) = (line.cast::<u64>(), command.words());
+    let last = words.len() - 1;
+    for (index, word) in words[..last].iter().enumerate() {
+        // SAFETY: a line of a window that is kept has eight words, aligned.
+        unsafe { line.add(index).write_volatile(word.to_le()) };
     }
+    // ORDERING: pairs with the card's rule that the last word takes the command, in another process its
+    // acquire of that word: whoever sees the sequence number sees the seven words before it.
+    order();
+    // SAFETY: as above.
+    unsafe { line.add(last).write_volatile(words[last].to_le()) };
+}
 
-    /// # Safety
-    /// The CPU must have AVX-512.
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f")]
-    unsafe fn store_line(&mut self, command: &Command) {
-        use std::arch::x86_64::{_mm512_load_si512, _mm512_stream_si512};
-        // SAFETY: both are 64 bytes and aligned to them: a `Command` by its type, the line as checked. A
-        // non-temporal store is one store, which the compiler neither splits nor drops.
-        unsafe { _mm512_stream_si512(self.line.cast(), _mm512_load_si512(command.0.as_ptr().cast())) }
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn store_direct(line: *mut Line, command: &Command) {
+    // SAFETY: the destination is an aligned line of a window that is kept, the source 64 readable bytes, and
+    // `with_posting` has checked that the CPU has the instruction. It changes neither flags nor stack.
+    unsafe {
+        std::arch::asm!(
+            "movdir64b {destination}, [{source}]",
+            destination = in(reg) line,
+            source = in(reg) command.0.as_ptr(),
+            options(nostack, preserves_flags)
+        );
     }
+}
+
+/// # Safety
+/// The CPU must have AVX-512.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+unsafe fn store_line(line: *mut Line, command: &Command) {
+    use std::arch::x86_64::{_mm512_load_si512, _mm512_stream_si512};
+    // SAFETY: both are 64 bytes and aligned to them: a `Command` by its type, the line as checked. A non-temporal
+    // store is one store, which the compiler neither splits nor drops.
+    unsafe { _mm512_stream_si512(line.cast(), _mm512_load_si512(command.0.as_ptr().cast())) }
 }
 
 impl fmt::Debug for Window {
@@ -329,12 +348,14 @@ mod tests {
     fn every_way_stores_the_command_and_nothing_else() {
         for posting in possible() {
             let bar = memory(Caching::WriteBack);
-            let mut window = Window::with_posting(bar.clone(), 4096 + 64, posting, WideStores::of_this_cpu());
+            let mut window = Window::with_posting(bar.clone(), 4096, posting, WideStores::of_this_cpu());
             for seq in 1..=100 {
-                window.post(&command(seq));
+                window.post(1, &command(seq));
                 assert_eq!(line(&bar, 4096 + 64), command(seq).words(), "{posting}");
             }
             assert_eq!((line(&bar, 4096), line(&bar, 4096 + 128)), ([0; 8], [0; 8]), "{posting}");
+            window.post(WINDOW_LINES - 1, &command(101));
+            assert_eq!(line(&bar, 8192 - 64), command(101).words(), "{posting}");
         }
     }
 
@@ -346,7 +367,7 @@ mod tests {
             std::thread::scope(|scope| {
                 scope.spawn(|| {
                     for seq in 1..=20_000 {
-                        window.post(&command(seq));
+                        window.post(0, &command(seq));
                         // The card's answer, here in the second page, is what lets the next command go.
                         while bar.read_u32(4096) != seq as u32 {
                             std::thread::yield_now();
@@ -402,9 +423,15 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "no aligned register of 64 bytes")]
-    fn window_off_its_line_is_refused() {
+    #[should_panic(expected = "no aligned register of 4096 bytes at 0x1008")]
+    fn window_off_its_page_is_refused() {
         Window::new(memory(Caching::Uncached), 4096 + 8);
+    }
+
+    #[test]
+    #[should_panic(expected = "a window has 64 lines, not 64")]
+    fn line_behind_the_window_is_refused() {
+        Window::new(memory(Caching::Uncached), 4096).post(WINDOW_LINES, &command(1));
     }
 
     #[test]
