@@ -224,14 +224,17 @@ impl Window {
     #[inline]
     pub fn post(&mut self, line: usize, command: &Command) {
         let line = self.line(line);
-        match self.posting {
-            #[cfg(target_arch = "x86_64")]
-            Posting::Direct => store_direct(line, command),
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: `with_posting` has checked that the CPU has AVX-512.
-            Posting::CombinedLine => unsafe { store_line(line, command) },
-            Posting::CombinedWords => store_words(line, command, store_fence),
-            _ => store_words(line, command, || fence(Ordering::Release)),
+        // SAFETY: the line is one of a window that is kept, writable and aligned; `with_posting` has checked that the
+        // CPU has the stores of its way.
+        unsafe {
+            match self.posting {
+                #[cfg(target_arch = "x86_64")]
+                Posting::Direct => store_direct(line, command),
+                #[cfg(target_arch = "x86_64")]
+                Posting::CombinedLine => store_line(line, command),
+                Posting::CombinedWords => store_words(line, command, store_fence),
+                _ => store_words(line, command, || fence(Ordering::Release)),
+            }
         }
         if self.posting != Posting::Words {
             // ORDERING: drains the write-combining buffer (or the direct store), so that the command leaves now
@@ -251,12 +254,15 @@ impl Window {
 }
 
 /// Eight words; `order` stands between the last and those before it.
+///
+/// # Safety
+/// The line must be mapped, writable and aligned.
 #[inline]
-fn store_words(line: *mut Line, command: &Command, order: impl Fn()) {
+unsafe fn store_words(line: *mut Line, command: &Command, order: impl Fn()) {
     let (line, words) = (line.cast::<u64>(), command.words());
     let last = words.len() - 1;
     for (index, word) in words[..last].iter().enumerate() {
-        // SAFETY: a line of a window that is kept has eight words, aligned.
+        // SAFETY: a line has eight words, and the caller vouches for it.
         unsafe { line.add(index).write_volatile(word.to_le()) };
     }
     // ORDERING: pairs with the card's rule that the last word takes the command, in another process its
@@ -266,11 +272,14 @@ fn store_words(line: *mut Line, command: &Command, order: impl Fn()) {
     unsafe { line.add(last).write_volatile(words[last].to_le()) };
 }
 
+/// MOVDIR64B.
+///
+/// # Safety
+/// The line must be mapped, writable and aligned, and the CPU must have the instruction.
 #[cfg(target_arch = "x86_64")]
 #[inline]
-fn store_direct(line: *mut Line, command: &Command) {
-    // SAFETY: the destination is an aligned line of a window that is kept, the source 64 readable bytes, and
-    // `with_posting` has checked that the CPU has the instruction. It changes neither flags nor stack.
+unsafe fn store_direct(line: *mut Line, command: &Command) {
+    // SAFETY: the caller vouches for line and CPU; the source is 64 readable bytes. It changes neither flags nor stack.
     unsafe {
         std::arch::asm!(
             "movdir64b {destination}, [{source}]",
@@ -281,13 +290,15 @@ fn store_direct(line: *mut Line, command: &Command) {
     }
 }
 
+/// One store of 64 bytes.
+///
 /// # Safety
-/// The CPU must have AVX-512.
+/// The line must be mapped, writable and aligned, and the CPU must have AVX-512.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 unsafe fn store_line(line: *mut Line, command: &Command) {
     use std::arch::x86_64::{_mm512_load_si512, _mm512_stream_si512};
-    // SAFETY: both are 64 bytes and aligned to them: a `Command` by its type, the line as checked. A non-temporal
+    // SAFETY: both are 64 bytes and aligned to them: a `Command` by its type, the line by the caller. A non-temporal
     // store is one store, which the compiler neither splits nor drops.
     unsafe { _mm512_stream_si512(line.cast(), _mm512_load_si512(command.0.as_ptr().cast())) }
 }
