@@ -520,11 +520,6 @@ impl Vfio {
         Ok(interrupt)
     }
 
-    /// Whether the bus can reset this card.
-    pub fn can_reset(&self) -> bool {
-        self.can_reset
-    }
-
     /// Resets the card by the bus, and lets it reach memory again.
     ///
     /// # Errors

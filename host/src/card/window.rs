@@ -52,11 +52,6 @@ impl Bar {
         Ok(Self { map, caching })
     }
 
-    /// Bytes that are mapped.
-    pub fn len_bytes(&self) -> usize {
-        self.map.len()
-    }
-
     /// How it is mapped, as far as was asked for.
     pub fn caching(&self) -> Caching {
         self.caching
