@@ -12,13 +12,13 @@
 //! does not fit. They differ in the row that is put in: the command's, or the old one again.
 //!
 //! ```text
-//!   cycle      1       2  3  4 | 5  6  7      7  8  9 | 10 11 12
-//!   start ->  read    d  g  v | d  g  v       d  g  v |  d  g  v        operands | weights
-//!             rows    first     other bank           commit    commit
+//!   cycle    1  2  3    4  5  6 | 7  8  9    11 12 13 | 14 15 16
+//!   start -> read       d  g  v | d  g  v     d  g  v |  d  g  v        operands | weights
+//!            rows       first     other bank         commit    commit
 //! ```
 //!
-//! The active bank comes first, and the other only if it holds the slot: `LATENCY` 10 cycles from
-//! `start` to `done`, or 13. A refused WRITE is done after 2, SWAP after 3, OPEN after a cycle per 64
+//! The active bank comes first, and the other only if it holds the slot: `LATENCY` 14 cycles from
+//! `start` to `done`, or 17. A refused WRITE is done after 4, SWAP after 4, OPEN after a cycle per 64
 //! slots and 1, CLEAR after a cycle per slot and 1. One operation at a time.
 //!
 //! A slot is written if its bit is set in a word of 64 that OPEN and CLEAR zero: the kernel's epochs.
@@ -66,11 +66,16 @@ pub const LATENCY: usize = READ + 3 + weigh::LATENCY + 1;
 /// The same of TRADE where both do.
 pub const LATENCY_BOTH: usize = LATENCY + 3;
 
-/// Cycles until the rows are in registers.
-const READ: usize = 1;
+/// Cycles until the row of the first bank is in registers: operands, memory, the bank at hand.
+const READ: usize = 3;
+/// Step in which SWAP closes the other bank.
+const SWAP_OTHER: usize = 3;
 /// Steps in which the last weight of a bank is out.
 const COMMIT_FIRST: usize = LATENCY - 1;
 const COMMIT_OTHER: usize = LATENCY_BOTH - 1;
+
+// `steps` has a bit for each.
+const _: () = assert!(COMMIT_OTHER < 20);
 
 #[derive(LogicState, Clone, Copy, Debug, PartialEq)]
 enum State {
@@ -142,7 +147,7 @@ pub struct Bank {
     /// Underlying times two plus bank.
     pub state_address: Signal<In, U<9>>,
     pub other_address: Signal<In, U<9>>,
-    /// State at that address, now.
+    /// State at that address, a cycle later; what an operation changes is there two cycles after `done`.
     pub state: Signal<Out, BankState>,
     pub other_state: Signal<Out, BankState>,
 
@@ -161,7 +166,8 @@ pub struct Bank {
 
     // The operation.
     at: DFF<State>,
-    step: DFF<U<4>>,
+    /// Bit `k`: an operation was started `k` cycles ago.
+    steps: DFF<U<20>>,
     op_now: DFF<U<3>>,
     underlying_now: DFF<U<8>>,
     bank_now: DFF<Bit>,
@@ -171,6 +177,14 @@ pub struct Bank {
     spec_now: DFF<Spec>,
     spec_ok: DFF<Bit>,
     lead: DFF<Bit>,
+    /// Read of the bank at hand.
+    row_bank_now: DFF<Bit>,
+    row_spec: DFF<Spec>,
+    row_weights: DFF<Weights>,
+    word0_held: DFF<U<64>>,
+    word1_held: DFF<U<64>>,
+    state0_held: DFF<BankState>,
+    state1_held: DFF<BankState>,
     held0: DFF<Bit>,
     held1: DFF<Bit>,
     left: DFF<U<21>>,
@@ -200,6 +214,16 @@ pub struct Bank {
     with_linear: DFF<U<64>>,
     result_gamma: DFF<Weighed>,
     result_delta: DFF<Weighed>,
+    /// The bank whose state is written.
+    state_bank: DFF<Bit>,
+    saturated_less: DFF<U<21>>,
+    saturated: DFF<U<21>>,
+    written_more: DFF<U<21>>,
+    position_bit: DFF<U<64>>,
+    delta_same: DFF<Bit>,
+    delta_same_then: DFF<Bit>,
+    gamma_same: DFF<Bit>,
+    kept_nothing: DFF<Bit>,
 
     // Results.
     done_now: DFF<Bit>,
@@ -215,24 +239,26 @@ pub struct Bank {
     out_bank: DFF<Bit>,
     out_slot: DFF<U<20>>,
     out_row: DFF<record::Row>,
+    write_state: DFF<Bit>,
+    write_bank: DFF<Bit>,
+    write_place: DFF<U<9>>,
+    written_state: DFF<BankState>,
+    seen: DFF<BankState>,
+    other_seen: DFF<BankState>,
 
-    read_slot: Signal<Local, U<20>>,
     read_block: Signal<Local, U<14>>,
-    read_underlying: Signal<Local, U<8>>,
     slot_value: Signal<Local, U<20>>,
-    state0_value: Signal<Local, BankState>,
-    state1_value: Signal<Local, BankState>,
     is_write: Signal<Local, Bit>,
     is_trade: Signal<Local, Bit>,
-    fetch_bank: Signal<Local, Bit>,
-    fetch_spec: Signal<Local, Spec>,
-    fetch_weights: Signal<Local, Weights>,
+    step_first: Signal<Local, Bit>,
+    step_feed: Signal<Local, Bit>,
+    step_commit: Signal<Local, Bit>,
+    step_other: Signal<Local, Bit>,
     fetch_state: Signal<Local, BankState>,
     fetch_new: Signal<Local, Spec>,
     load_feed: Signal<Local, Bit>,
     load_kept: Signal<Local, Bit>,
     position: Signal<Local, U<6>>,
-    position_bit: Signal<Local, U<64>>,
     word0: Signal<Local, U<64>>,
     word1: Signal<Local, U<64>>,
     word: Signal<Local, U<64>>,
@@ -272,12 +298,10 @@ pub struct Bank {
     kept_linear: Signal<Local, Bit>,
     kept_a: Signal<Local, U<32>>,
     new_saturated: Signal<Local, Bit>,
-    state_bank: Signal<Local, Bit>,
+    kept_state: Signal<Local, BankState>,
     state_old: Signal<Local, BankState>,
     state_new: Signal<Local, BankState>,
     state_write: Signal<Local, Bit>,
-    saturated: Signal<Local, U<21>>,
-    saturated_less: Signal<Local, U<21>>,
     underlying_wide: Signal<Local, U<9>>,
     state_place: Signal<Local, U<9>>,
     stride: Signal<Local, U<21>>,
@@ -290,17 +314,23 @@ pub struct Bank {
     closed: Constant<U<2>>,
     open: Constant<U<2>>,
     active: Constant<U<2>>,
-    step_first: Constant<U<4>>,
-    step_feed: Constant<U<4>>,
-    step_commit: Constant<U<4>>,
-    step_other: Constant<U<4>>,
-    one_step: Constant<U<4>>,
+    at_row: Constant<U<5>>,
+    at_feed: Constant<U<5>>,
+    at_first: Constant<U<5>>,
+    at_commit: Constant<U<5>>,
+    at_other: Constant<U<5>>,
+    at_open: Constant<U<5>>,
+    at_close: Constant<U<5>>,
+    at_state: Constant<U<5>>,
+    one_step: Constant<U<1>>,
+    first_step: Constant<U<20>>,
     one_slot: Constant<U<21>>,
     block: Constant<U<21>>,
     one_word: Constant<U<64>>,
     one_place: Constant<U<9>>,
     no_words: Constant<U<64>>,
     no_lots: Constant<U<32>>,
+    no_weights: Constant<Weights>,
     nothing: Constant<BankState>,
     call: Constant<U<3>>,
     put_kind: Constant<U<3>>,
@@ -332,17 +362,23 @@ impl Bank {
             closed: Constant::new(U::new(STAGE_CLOSED.into())),
             open: Constant::new(U::new(STAGE_OPEN.into())),
             active: Constant::new(U::new(STAGE_ACTIVE.into())),
-            step_first: Constant::new(U::new(READ as u128)),
-            step_feed: Constant::new(U::new(READ as u128 + 3)),
-            step_commit: Constant::new(U::new(COMMIT_FIRST as u128)),
-            step_other: Constant::new(U::new(COMMIT_OTHER as u128)),
+            at_row: Constant::new(U::new((READ - 1) as u128)),
+            at_feed: Constant::new(U::new((READ + 3) as u128)),
+            at_first: Constant::new(U::new(READ as u128)),
+            at_commit: Constant::new(U::new(COMMIT_FIRST as u128)),
+            at_other: Constant::new(U::new(COMMIT_OTHER as u128)),
+            at_open: Constant::new(U::new((SWAP_OTHER - 1) as u128)),
+            at_close: Constant::new(U::new(SWAP_OTHER as u128)),
+            at_state: Constant::new(U::new(1)),
             one_step: Constant::new(U::new(1)),
+            first_step: Constant::new(U::new(2)),
             one_slot: Constant::new(U::new(1)),
             block: Constant::new(U::new(SLOT_BLOCK.into())),
             one_word: Constant::new(U::new(1)),
             one_place: Constant::new(U::new(1)),
             no_words: Constant::new(U::new(0)),
             no_lots: Constant::new(U::new(0)),
+            no_weights: Constant::new(Weights::default()),
             nothing: Constant::new(BankState::default()),
             call: Constant::new(U::new(code::CALL.into())),
             put_kind: Constant::new(U::new(code::PUT.into())),
@@ -378,7 +414,7 @@ impl Bank {
             state: Signal::default(),
             other_state: Signal::default(),
             at: DFF::default(),
-            step: DFF::default(),
+            steps: DFF::default(),
             op_now: DFF::default(),
             underlying_now: DFF::default(),
             bank_now: DFF::default(),
@@ -388,6 +424,13 @@ impl Bank {
             spec_now: DFF::default(),
             spec_ok: DFF::default(),
             lead: DFF::default(),
+            row_bank_now: DFF::default(),
+            row_spec: DFF::default(),
+            row_weights: DFF::default(),
+            word0_held: DFF::default(),
+            word1_held: DFF::default(),
+            state0_held: DFF::default(),
+            state1_held: DFF::default(),
             held0: DFF::default(),
             held1: DFF::default(),
             left: DFF::default(),
@@ -413,6 +456,15 @@ impl Bank {
             with_linear: DFF::default(),
             result_gamma: DFF::default(),
             result_delta: DFF::default(),
+            state_bank: DFF::default(),
+            saturated_less: DFF::default(),
+            saturated: DFF::default(),
+            written_more: DFF::default(),
+            position_bit: DFF::default(),
+            delta_same: DFF::default(),
+            delta_same_then: DFF::default(),
+            gamma_same: DFF::default(),
+            kept_nothing: DFF::default(),
             done_now: DFF::default(),
             reason_now: DFF::default(),
             quantity_before: DFF::default(),
@@ -426,23 +478,25 @@ impl Bank {
             out_bank: DFF::default(),
             out_slot: DFF::default(),
             out_row: DFF::default(),
-            read_slot: Signal::default(),
+            write_state: DFF::default(),
+            write_bank: DFF::default(),
+            write_place: DFF::default(),
+            written_state: DFF::default(),
+            seen: DFF::default(),
+            other_seen: DFF::default(),
             read_block: Signal::default(),
-            read_underlying: Signal::default(),
             slot_value: Signal::default(),
-            state0_value: Signal::default(),
-            state1_value: Signal::default(),
             is_write: Signal::default(),
             is_trade: Signal::default(),
-            fetch_bank: Signal::default(),
-            fetch_spec: Signal::default(),
-            fetch_weights: Signal::default(),
+            step_first: Signal::default(),
+            step_feed: Signal::default(),
+            step_commit: Signal::default(),
+            step_other: Signal::default(),
             fetch_state: Signal::default(),
             fetch_new: Signal::default(),
             load_feed: Signal::default(),
             load_kept: Signal::default(),
             position: Signal::default(),
-            position_bit: Signal::default(),
             word0: Signal::default(),
             word1: Signal::default(),
             word: Signal::default(),
@@ -482,12 +536,10 @@ impl Bank {
             kept_linear: Signal::default(),
             kept_a: Signal::default(),
             new_saturated: Signal::default(),
-            state_bank: Signal::default(),
+            kept_state: Signal::default(),
             state_old: Signal::default(),
             state_new: Signal::default(),
             state_write: Signal::default(),
-            saturated: Signal::default(),
-            saturated_less: Signal::default(),
             underlying_wide: Signal::default(),
             state_place: Signal::default(),
             stride: Signal::default(),
@@ -501,59 +553,76 @@ impl Logic for Bank {
     fn update(&mut self) {
         clock!(self, clock, spec0, spec1, weights0, weights1, quantities, written0, written1);
         clock!(self, clock, state0, state1, view, other_view, weigh);
-        dff_setup!(self, clock, at, step, op_now, underlying_now, bank_now, slot_now, quantity_now, spec_now, spec_ok);
+        dff_setup!(self, clock, at, op_now, underlying_now, bank_now, slot_now, quantity_now, spec_now, spec_ok);
         dff_setup!(self, clock, lead, held0, held1, left, lots, feed_bank, feed_kind, feed_old_kind);
         dff_setup!(self, clock, kept_bank, kept_spec, kept_old_kind, kept_old_linear, kept_old_saturated, kept_weights);
         dff_setup!(self, clock, reason_now, quantity_before, out_changed0, out_changed1, out_fits0, out_fits1);
         dff_setup!(self, clock, out_change0, out_change1, out_bank, out_slot, out_row);
         clock!(self, clock, feed_delta, feed_gamma, feed_vega, result_gamma, result_delta, done_now, out_write);
         clock!(self, clock, without_inverse, without_linear, with_inverse, with_linear);
+        clock!(
+            self,
+            clock,
+            steps,
+            row_bank_now,
+            row_spec,
+            row_weights,
+            word0_held,
+            word1_held,
+            state0_held,
+            state1_held
+        );
+        clock!(self, clock, state_bank, saturated_less, saturated, written_more, position_bit);
+        clock!(self, clock, delta_same, delta_same_then, gamma_same, kept_nothing);
+        clock!(self, clock, write_state, write_bank, write_place, written_state, seen, other_seen);
 
-        // Where the memories are read: from the ports at the start, then from what was taken there.
-        self.read_slot.next = self.slot_now.q.val();
-        self.read_underlying.next = self.underlying_now.q.val();
-        if self.start.val() {
-            self.read_slot.next = self.slot.val();
-            self.read_underlying.next = self.underlying.val();
-        }
-        self.read_block.next = self.read_slot.val().get_bits::<14>(6);
-        self.spec0.read_address.next = self.read_slot.val();
-        self.spec1.read_address.next = self.read_slot.val();
-        self.weights0.read_address.next = self.read_slot.val();
-        self.weights1.read_address.next = self.read_slot.val();
-        self.quantities.read_address.next = self.read_slot.val();
+        // Where the memories are read.
+        self.slot_value.next = self.slot_now.q.val();
+        self.read_block.next = self.slot_value.val().get_bits::<14>(6);
+        self.spec0.read_address.next = self.slot_now.q.val();
+        self.spec1.read_address.next = self.slot_now.q.val();
+        self.weights0.read_address.next = self.slot_now.q.val();
+        self.weights1.read_address.next = self.slot_now.q.val();
+        self.quantities.read_address.next = self.slot_now.q.val();
         self.written0.read_address.next = self.read_block.val();
         self.written1.read_address.next = self.read_block.val();
-        self.state0.read_address.next = self.read_underlying.val();
-        self.state1.read_address.next = self.read_underlying.val();
-        self.state0_value.next = self.state0.q.val();
-        self.state1_value.next = self.state1.q.val();
+        self.state0.read_address.next = self.underlying_now.q.val();
+        self.state1.read_address.next = self.underlying_now.q.val();
+        self.state0_held.d.next = self.state0.q.val();
+        self.state1_held.d.next = self.state1.q.val();
+        self.word0_held.d.next = self.written0.q.val();
+        self.word1_held.d.next = self.written1.q.val();
         self.view.read_address.next = self.state_address.val();
-        self.state.next = self.view.q.val();
+        self.seen.d.next = self.view.q.val();
+        self.state.next = self.seen.q.val();
         self.other_view.read_address.next = self.other_address.val();
-        self.other_state.next = self.other_view.q.val();
+        self.other_seen.d.next = self.other_view.q.val();
+        self.other_state.next = self.other_seen.q.val();
         self.read.words.next = self.words.val();
 
         self.is_write.next = self.op_now.q.val() == self.op_write.val();
         self.is_trade.next = self.op_now.q.val() == self.op_trade.val();
-        self.slot_value.next = self.slot_now.q.val();
-        self.step.d.next = self.step.q.val() + self.one_step.val();
+        self.steps.d.next = self.steps.q.val() << self.one_step.val();
+        self.step_first.next = self.steps.q.val().get_bit(self.at_first.val().index());
+        self.step_feed.next = self.steps.q.val().get_bit(self.at_feed.val().index());
+        self.step_commit.next = self.steps.q.val().get_bit(self.at_commit.val().index());
+        self.step_other.next = self.steps.q.val().get_bit(self.at_other.val().index());
 
-        // The row of the first bank in the first step, that of the other later.
-        self.load_feed.next =
-            (self.step.q.val() == self.step_first.val()) | (self.step.q.val() == self.step_feed.val());
-        self.load_kept.next =
-            (self.step.q.val() == self.step_first.val()) | (self.step.q.val() == self.step_commit.val());
-        self.fetch_bank.next = self.lead.q.val() ^ (self.step.q.val() != self.step_first.val());
-        self.fetch_spec.next = self.spec0.q.val();
-        self.fetch_weights.next = self.weights0.q.val();
-        self.fetch_state.next = self.state0.q.val();
-        if self.fetch_bank.val() {
-            self.fetch_spec.next = self.spec1.q.val();
-            self.fetch_weights.next = self.weights1.q.val();
-            self.fetch_state.next = self.state1.q.val();
+        // The row of the first bank before the first step, then that of the other.
+        self.load_feed.next = self.step_first.val() | self.step_feed.val();
+        self.load_kept.next = self.step_first.val() | self.step_commit.val();
+        self.row_bank_now.d.next = self.lead.q.val() ^ !self.steps.q.val().get_bit(self.at_row.val().index());
+        self.row_spec.d.next = self.spec0.q.val();
+        self.row_weights.d.next = self.weights0.q.val();
+        if self.row_bank_now.d.val() {
+            self.row_spec.d.next = self.spec1.q.val();
+            self.row_weights.d.next = self.weights1.q.val();
         }
-        self.fetch_new.next = self.fetch_spec.val();
+        self.fetch_state.next = self.state0_held.q.val();
+        if self.row_bank_now.q.val() {
+            self.fetch_state.next = self.state1_held.q.val();
+        }
+        self.fetch_new.next = self.row_spec.q.val();
         if self.is_write.val() {
             self.fetch_new.next = self.spec_now.q.val();
         }
@@ -563,20 +632,20 @@ impl Logic for Bank {
         self.feed_gamma.d.next = self.feed_vega.q.val();
         self.feed_vega.d.next = self.feed_vega.q.val();
         if self.load_feed.val() {
-            self.feed_bank.d.next = self.fetch_bank.val();
+            self.feed_bank.d.next = self.row_bank_now.q.val();
             self.feed_kind.d.next = self.fetch_new.val().kind;
-            self.feed_old_kind.d.next = self.fetch_spec.val().kind;
+            self.feed_old_kind.d.next = self.row_spec.q.val().kind;
             self.feed_delta.d.next.omega = self.fetch_new.val().omega_delta;
             self.feed_delta.d.next.shift = self.fetch_new.val().shift_delta;
-            self.feed_delta.d.next.old = self.fetch_weights.val().delta;
+            self.feed_delta.d.next.old = self.row_weights.q.val().delta;
             self.feed_delta.d.next.gross = self.fetch_state.val().gross_delta;
             self.feed_gamma.d.next.omega = self.fetch_new.val().omega_gamma;
             self.feed_gamma.d.next.shift = self.fetch_new.val().shift_gamma;
-            self.feed_gamma.d.next.old = self.fetch_weights.val().gamma;
+            self.feed_gamma.d.next.old = self.row_weights.q.val().gamma;
             self.feed_gamma.d.next.gross = self.fetch_state.val().gross_gamma;
             self.feed_vega.d.next.omega = self.fetch_new.val().omega_vega;
             self.feed_vega.d.next.shift = self.fetch_new.val().shift_vega;
-            self.feed_vega.d.next.old = self.fetch_weights.val().vega;
+            self.feed_vega.d.next.old = self.row_weights.q.val().vega;
             self.feed_vega.d.next.gross = self.fetch_state.val().gross_vega;
         }
         self.feed_held.next = self.held0.q.val();
@@ -611,18 +680,26 @@ impl Logic for Bank {
         self.kept_linear.next = self.kept_spec.q.val().linear;
         self.kept_a.next = self.kept_spec.q.val().a;
 
-        self.state_bank.next = self.kept_bank.q.val();
+        self.state_bank.d.next = self.kept_bank.q.val();
         if self.at.q.val() == State::Sweeping {
-            self.state_bank.next = self.bank_now.q.val();
+            self.state_bank.d.next = self.bank_now.q.val();
             if self.op_now.q.val() == self.op_clear.val() {
-                self.state_bank.next = self.slot_value.val().get_bit(0);
+                // The two banks in turn.
+                self.state_bank.d.next = self.slot_value.val().get_bit(0);
             }
+        } else if self.at.q.val() == State::Idle {
+            // OPEN may sweep for one cycle only.
+            self.state_bank.d.next = self.bank.val();
         } else if self.at.q.val() == State::Swapping {
-            self.state_bank.next = self.bank_now.q.val() ^ (self.step.q.val() != self.step_first.val());
+            self.state_bank.d.next = self.bank_now.q.val() ^ self.steps.q.val().get_bit(self.at_open.val().index());
         }
-        self.state_old.next = self.state0.q.val();
-        if self.state_bank.val() {
-            self.state_old.next = self.state1.q.val();
+        self.state_old.next = self.state0_held.q.val();
+        if self.state_bank.q.val() {
+            self.state_old.next = self.state1_held.q.val();
+        }
+        self.kept_state.next = self.state0_held.q.val();
+        if self.kept_bank.q.val() {
+            self.kept_state.next = self.state1_held.q.val();
         }
 
         self.remove.kind.next = self.kept_old_kind.q.val();
@@ -630,8 +707,8 @@ impl Logic for Bank {
         self.remove.weight.next = self.kept_weights.q.val().delta;
         self.remove.take_out.next = true;
         self.remove.on.next = self.kept_held.val();
-        self.remove.inverse.next = self.state_old.val().constant_inverse;
-        self.remove.linear.next = self.state_old.val().constant_linear;
+        self.remove.inverse.next = self.kept_state.val().constant_inverse;
+        self.remove.linear.next = self.kept_state.val().constant_linear;
         self.without_inverse.d.next = self.remove.new_inverse.val();
         self.without_linear.d.next = self.remove.new_linear.val();
         self.insert.kind.next = self.kept_kind.val();
@@ -656,7 +733,17 @@ impl Logic for Bank {
         self.new_weights.next.delta = self.new_delta.val();
         self.new_weights.next.gamma = self.new_gamma.val();
         self.new_weights.next.vega = self.new_vega.val();
-        self.differs.next = self.new_weights.val() != self.kept_weights.q.val();
+        // Each weight is compared as it comes.
+        self.delta_same.d.next = self.result.val().weight == self.kept_weights.q.val().delta;
+        self.delta_same_then.d.next = self.delta_same.q.val();
+        self.gamma_same.d.next = self.result.val().weight == self.kept_weights.q.val().gamma;
+        self.kept_nothing.d.next = self.kept_weights.q.val() == self.no_weights.val();
+        self.differs.next = !(self.delta_same_then.q.val()
+            & self.gamma_same.q.val()
+            & (self.result.val().weight == self.kept_weights.q.val().vega));
+        if !self.all_fit.val() {
+            self.differs.next = !self.kept_nothing.q.val();
+        }
 
         self.delta_signed.next = signed_cast_same(self.new_delta.val());
         self.gamma_signed.next = signed_cast_same(self.new_gamma.val());
@@ -687,20 +774,20 @@ impl Logic for Bank {
 
         self.new_saturated.next = (self.kept_a.val() == self.a_max.val())
             & ((self.kept_kind.val() == self.call.val()) | (self.kept_kind.val() == self.put_kind.val()));
-        self.saturated_less.next = self.state_old.val().saturated;
+        self.saturated_less.d.next = self.kept_state.val().saturated;
         if self.kept_held.val() & self.kept_old_saturated.q.val() {
-            self.saturated_less.next = self.state_old.val().saturated - self.one_slot.val();
+            self.saturated_less.d.next = self.kept_state.val().saturated - self.one_slot.val();
         }
-        self.saturated.next = self.saturated_less.val();
+        self.saturated.d.next = self.saturated_less.q.val();
         if self.new_saturated.val() {
-            self.saturated.next = self.saturated_less.val() + self.one_slot.val();
+            self.saturated.d.next = self.saturated_less.q.val() + self.one_slot.val();
         }
+        self.written_more.d.next = self.kept_state.val().written + self.one_slot.val();
 
         // Commit: once per bank.
-        self.commit.next = (self.at.q.val() == State::Weighing)
-            & ((self.step.q.val() == self.step_commit.val()) | (self.step.q.val() == self.step_other.val()));
+        self.commit.next = (self.at.q.val() == State::Weighing) & (self.step_commit.val() | self.step_other.val());
         self.put.next = self.commit.val() & (self.is_write.val() | self.kept_held.val());
-        self.ends.next = (self.step.q.val() == self.step_other.val()) | self.is_write.val() | !self.other_held.val();
+        self.ends.next = self.step_other.val() | self.is_write.val() | !self.other_held.val();
 
         self.state_new.next = self.nothing.val();
         self.state_write.next = self.put.val();
@@ -710,17 +797,18 @@ impl Logic for Bank {
                 self.state_new.next.stage = self.open.val();
             }
         } else if self.at.q.val() == State::Swapping {
-            self.state_write.next = true;
+            self.state_write.next = self.steps.q.val().get_bit(self.at_open.val().index())
+                | self.steps.q.val().get_bit(self.at_close.val().index());
             self.state_new.next = self.state_old.val();
-            self.state_new.next.stage = self.closed.val();
-            if self.step.q.val() == self.step_first.val() {
-                self.state_new.next.stage = self.active.val();
+            self.state_new.next.stage = self.active.val();
+            if self.steps.q.val().get_bit(self.at_close.val().index()) {
+                self.state_new.next.stage = self.closed.val();
             }
         } else {
             self.state_new.next = self.state_old.val();
-            self.state_new.next.saturated = self.saturated.val();
+            self.state_new.next.saturated = self.saturated.q.val();
             if !self.kept_held.val() {
-                self.state_new.next.written = self.state_old.val().written + self.one_slot.val();
+                self.state_new.next.written = self.written_more.q.val();
             }
             if self.all_fit.val() {
                 self.state_new.next.constant_inverse = self.with_inverse.q.val();
@@ -739,21 +827,25 @@ impl Logic for Bank {
         }
         self.underlying_wide.next = unsigned_cast_wide(self.underlying_now.q.val());
         self.state_place.next = self.underlying_wide.val() + self.underlying_wide.val();
-        if self.state_bank.val() {
+        if self.state_bank.q.val() {
             self.state_place.next = self.underlying_wide.val() + self.underlying_wide.val() + self.one_place.val();
         }
-        self.state0.write.next = self.state_write.val() & !self.state_bank.val();
+        self.write_state.d.next = self.state_write.val();
+        self.write_bank.d.next = self.state_bank.q.val();
+        self.write_place.d.next = self.state_place.val();
+        self.written_state.d.next = self.state_new.val();
+        self.state0.write.next = self.write_state.q.val() & !self.write_bank.q.val();
         self.state0.write_address.next = self.underlying_now.q.val();
-        self.state0.write_data.next = self.state_new.val();
-        self.state1.write.next = self.state_write.val() & self.state_bank.val();
+        self.state0.write_data.next = self.written_state.q.val();
+        self.state1.write.next = self.write_state.q.val() & self.write_bank.q.val();
         self.state1.write_address.next = self.underlying_now.q.val();
-        self.state1.write_data.next = self.state_new.val();
-        self.view.write.next = self.state_write.val();
-        self.view.write_address.next = self.state_place.val();
-        self.view.write_data.next = self.state_new.val();
-        self.other_view.write.next = self.state_write.val();
-        self.other_view.write_address.next = self.state_place.val();
-        self.other_view.write_data.next = self.state_new.val();
+        self.state1.write_data.next = self.written_state.q.val();
+        self.view.write.next = self.write_state.q.val();
+        self.view.write_address.next = self.write_place.q.val();
+        self.view.write_data.next = self.written_state.q.val();
+        self.other_view.write.next = self.write_state.q.val();
+        self.other_view.write_address.next = self.write_place.q.val();
+        self.other_view.write_data.next = self.written_state.q.val();
 
         self.spec0.write.next = self.put.val() & self.is_write.val() & !self.kept_bank.q.val();
         self.spec0.write_address.next = self.slot_now.q.val();
@@ -770,14 +862,14 @@ impl Logic for Bank {
 
         // The bits of written slots: one set by a write, a word cleared in a sweep.
         self.position.next = self.slot_value.val().get_bits::<6>(0);
-        self.position_bit.next = self.one_word.val() << self.position.val();
-        self.word0.next = self.written0.q.val();
-        self.word1.next = self.written1.q.val();
-        self.holds0.next = (self.word0.val() & self.position_bit.val()) != self.no_words.val();
-        self.holds1.next = (self.word1.val() & self.position_bit.val()) != self.no_words.val();
-        self.word.next = self.word0.val() | self.position_bit.val();
+        self.position_bit.d.next = self.one_word.val() << self.position.val();
+        self.word0.next = self.word0_held.q.val();
+        self.word1.next = self.word1_held.q.val();
+        self.holds0.next = (self.word0.val() & self.position_bit.q.val()) != self.no_words.val();
+        self.holds1.next = (self.word1.val() & self.position_bit.q.val()) != self.no_words.val();
+        self.word.next = self.word0.val() | self.position_bit.q.val();
         if self.kept_bank.q.val() {
-            self.word.next = self.word1.val() | self.position_bit.val();
+            self.word.next = self.word1.val() | self.position_bit.q.val();
         }
         self.written0.write.next = self.put.val() & self.is_write.val() & !self.kept_bank.q.val();
         self.written1.write.next = self.put.val() & self.is_write.val() & self.kept_bank.q.val();
@@ -815,19 +907,19 @@ impl Logic for Bank {
             }
         }
         if self.load_kept.val() {
-            self.kept_bank.d.next = self.fetch_bank.val();
+            self.kept_bank.d.next = self.row_bank_now.q.val();
             self.kept_spec.d.next = self.fetch_new.val();
-            self.kept_old_kind.d.next = self.fetch_spec.val().kind;
-            self.kept_old_linear.d.next = self.fetch_spec.val().linear;
-            self.kept_old_saturated.d.next = (self.fetch_spec.val().a == self.a_max.val())
-                & ((self.fetch_spec.val().kind == self.call.val())
-                    | (self.fetch_spec.val().kind == self.put_kind.val()));
-            self.kept_weights.d.next = self.fetch_weights.val();
+            self.kept_old_kind.d.next = self.row_spec.q.val().kind;
+            self.kept_old_linear.d.next = self.row_spec.q.val().linear;
+            self.kept_old_saturated.d.next = (self.row_spec.q.val().a == self.a_max.val())
+                & ((self.row_spec.q.val().kind == self.call.val())
+                    | (self.row_spec.q.val().kind == self.put_kind.val()));
+            self.kept_weights.d.next = self.row_weights.q.val();
         }
 
-        self.target_stage.next = self.state0_value.val().stage;
+        self.target_stage.next = self.state0_held.q.val().stage;
         if self.bank_now.q.val() {
-            self.target_stage.next = self.state1_value.val().stage;
+            self.target_stage.next = self.state1_held.q.val().stage;
         }
         self.refused.next =
             self.is_write.val() & (!self.spec_ok.q.val() | (self.target_stage.val() != self.open.val()));
@@ -841,11 +933,15 @@ impl Logic for Bank {
         }
         self.slot_stride.next = self.stride.val().get_bits::<20>(0);
 
+        if self.is_trade.val() & self.steps.q.val().get_bit(self.at_state.val().index()) {
+            self.lead.d.next = self.state1.q.val().stage == self.active.val();
+        }
+
         match self.at.q.val() {
             State::Weighing => {
-                if self.step.q.val() == self.step_first.val() {
-                    self.held0.d.next = self.holds0.val() & (self.state0_value.val().stage != self.closed.val());
-                    self.held1.d.next = self.holds1.val() & (self.state1_value.val().stage != self.closed.val());
+                if self.step_first.val() {
+                    self.held0.d.next = self.holds0.val() & (self.state0_held.q.val().stage != self.closed.val());
+                    self.held1.d.next = self.holds1.val() & (self.state1_held.q.val().stage != self.closed.val());
                     self.lots.d.next = self.lots_source.val().get_bits::<31>(0);
                     self.quantity_before.d.next = self.quantities.q.val();
                     self.quantities.write.next = self.is_trade.val();
@@ -874,14 +970,14 @@ impl Logic for Bank {
                 }
             }
             State::Swapping => {
-                if self.step.q.val() != self.step_first.val() {
+                if self.steps.q.val().get_bit(self.at_close.val().index()) {
                     self.done_now.d.next = true;
                     self.at.d.next = State::Idle;
                 }
             }
             _ => {
                 if self.start.val() {
-                    self.step.d.next = self.step_first.val();
+                    self.steps.d.next = self.first_step.val();
                     self.op_now.d.next = self.op.val();
                     self.underlying_now.d.next = self.underlying.val();
                     self.bank_now.d.next = self.bank.val();
@@ -897,10 +993,7 @@ impl Logic for Bank {
                     self.out_fits1.d.next = true;
                     self.lead.d.next = self.bank.val();
                     self.at.d.next = State::Swapping;
-                    if self.op.val() == self.op_trade.val() {
-                        self.lead.d.next = self.state1_value.val().stage == self.active.val();
-                        self.at.d.next = State::Weighing;
-                    } else if self.op.val() == self.op_write.val() {
+                    if (self.op.val() == self.op_trade.val()) | (self.op.val() == self.op_write.val()) {
                         self.at.d.next = State::Weighing;
                     } else if (self.op.val() == self.op_clear.val()) | (self.op.val() == self.op_open.val()) {
                         self.slot_now.d.next = self.first.val();

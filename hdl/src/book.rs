@@ -1,8 +1,8 @@
 //! What the venue says: `hedgewire_kernel::ledger::Ledger::update` and `reconcile`.
 //!
 //! ```text
-//!   start | take | differences            | sums                  | choose      | done
-//!         |      | bought, coin, remaining| position, coin, open  | new ledger  |
+//!   start | take | compare                | differences    | sums        | choose      | done
+//!         |      | filled, changes of coin| position, coin | open, fits  | new ledger  |
 //!
 //!   status unknown            -> refusal VALUE_RANGE
 //!   not this order            -> fault UNKNOWN_ORDER, not reconciled
@@ -13,7 +13,8 @@
 //!   else                      -> booked; fault OVERFILL (not reconciled) or LATE_FILL where it is one
 //! ```
 //!
-//! `LATENCY` 4, from the cycle of `start` to that of `done`; one at a time.
+//! `LATENCY` 5, from the cycle of `start` to that of `done`; one at a time. What was taken stands still, so
+//! the registers behind it settle, one row of them a cycle.
 
 use hedgewire_abi::Reason;
 use hedgewire_abi::command::code;
@@ -27,7 +28,7 @@ use crate::signal::{S, U, bits_lit, signed_cast_same, signed_cast_wide, unsigned
 mod tests;
 
 /// Cycles from `start` to `done`.
-pub const LATENCY: usize = 4;
+pub const LATENCY: usize = 5;
 
 // The widths below are written out.
 const _: () = assert!(COIN_MAGNITUDE_BITS == 62 && POSITION_MAX == 1 << 36);
@@ -38,7 +39,7 @@ const STATE_OPEN: u128 = 2;
 const STATE_UNKNOWN: u128 = 3;
 const STATE_DONE: u128 = 4;
 
-/// A sum of coin after one of its totals moved (`add_change`), combinational but for its first step.
+/// A sum of coin after one of its totals moved (`add_change`). Its operands stand still.
 #[derive(LogicBlock, Default)]
 struct AddChange {
     clock: Signal<In, Clock>,
@@ -46,18 +47,21 @@ struct AddChange {
     sum: Signal<In, U<63>>,
     old_total: Signal<In, U<63>>,
     new_total: Signal<In, U<64>>,
-    /// The sum of the cycle before, plus new less old.
+    /// The totals are the same, after one cycle.
+    same: Signal<Out, Bit>,
+    /// The sum plus new less old, after two cycles.
     total: Signal<Out, U<63>>,
-    /// New total and sum fit the format of coin.
+    /// New total and sum fit the format of coin, after two cycles.
     fits: Signal<Out, Bit>,
     change: DFF<S<66>>,
-    sum_before: DFF<S<63>>,
+    is_same: DFF<Bit>,
     new_fits: DFF<Bit>,
+    moved: DFF<S<66>>,
+    sum_signed: Signal<Local, S<63>>,
     old_signed: Signal<Local, S<63>>,
     new_signed: Signal<Local, S<64>>,
     new_above: Signal<Local, U<2>>,
     new_below: Signal<Local, U<62>>,
-    wide: Signal<Local, S<66>>,
     above: Signal<Local, U<4>>,
     below: Signal<Local, U<62>>,
 }
@@ -65,20 +69,23 @@ struct AddChange {
 impl Logic for AddChange {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, change, sum_before, new_fits);
+        clock!(self, clock, change, is_same, new_fits, moved);
+        self.sum_signed.next = signed_cast_same(self.sum.val());
         self.old_signed.next = signed_cast_same(self.old_total.val());
         self.new_signed.next = signed_cast_same(self.new_total.val());
         self.change.d.next =
             signed_cast_wide::<66, 64>(self.new_signed.val()) - signed_cast_wide::<66, 63>(self.old_signed.val());
-        self.sum_before.d.next = signed_cast_same(self.sum.val());
+        self.is_same.d.next =
+            signed_cast_same(self.new_total.val()) == signed_cast_wide::<64, 63>(self.old_signed.val());
         // Below 2^62 in size: nothing but sign from bit 62 on, and not -2^62.
         self.new_above.next = self.new_total.val().get_bits::<2>(62);
         self.new_below.next = self.new_total.val().get_bits::<62>(0);
         self.new_fits.d.next = !self.new_above.val().any() | (self.new_above.val().all() & self.new_below.val().any());
-        self.wide.next = signed_cast_wide::<66, 63>(self.sum_before.q.val()) + self.change.q.val();
-        self.above.next = self.wide.val().get_bits::<4>(62);
-        self.below.next = self.wide.val().get_bits::<62>(0);
-        self.total.next = self.wide.val().get_bits::<63>(0);
+        self.moved.d.next = signed_cast_wide::<66, 63>(self.sum_signed.val()) + self.change.q.val();
+        self.above.next = self.moved.q.val().get_bits::<4>(62);
+        self.below.next = self.moved.q.val().get_bits::<62>(0);
+        self.same.next = self.is_same.q.val();
+        self.total.next = self.moved.q.val().get_bits::<63>(0);
         self.fits.next =
             self.new_fits.q.val() & (!self.above.val().any() | (self.above.val().all() & self.below.val().any()));
     }
@@ -121,27 +128,53 @@ pub struct Book {
     said_coin: DFF<U<64>>,
     said_cost: DFF<U<64>>,
 
-    // Differences.
-    differed: DFF<Bit>,
+    // Compare.
+    compared: DFF<Bit>,
     bad_status: DFF<Bit>,
-    unmatched: DFF<Bit>,
+    is_free: DFF<Bit>,
+    is_other: DFF<Bit>,
     too_many: DFF<Bit>,
     older: DFF<Bit>,
-    bought: DFF<U<37>>,
-    state: DFF<U<3>>,
-    left_before: DFF<U<27>>,
-    left_after: DFF<U<27>>,
-    same: DFF<Bit>,
+    same_filled: DFF<Bit>,
+    was_short: DFF<Bit>,
+    is_short: DFF<Bit>,
     over: DFF<Bit>,
-    late: DFF<Bit>,
+    is_done: DFF<Bit>,
+    was_unknown: DFF<Bit>,
+    says_open: DFF<Bit>,
+    says_unknown: DFF<Bit>,
+    bought: DFF<U<37>>,
+    room_before: DFF<U<27>>,
+    room_after: DFF<U<27>>,
     coin_change: AddChange,
     cost_change: AddChange,
+
+    // Differences.
+    differed: DFF<Bit>,
+    state: DFF<U<3>>,
+    same_totals: DFF<Bit>,
+    // What could and what can still fill, in the sum that it is part of: not both of a pair, and none is
+    // there where nothing is left.
+    had_left: DFF<Bit>,
+    has_left: DFF<Bit>,
+    open_out: DFF<U<27>>,
+    unknown_out: DFF<U<27>>,
+    open_in: DFF<U<27>>,
+    unknown_in: DFF<U<27>>,
+    has_bought: DFF<Bit>,
+    is_barred: DFF<Bit>,
+    open_before: DFF<U<31>>,
+    unknown_before: DFF<U<31>>,
+    moved: DFF<S<40>>,
 
     // Sums.
     summed: DFF<Bit>,
     fits: DFF<Bit>,
-    booked: DFF<record::Ledger>,
-    booked_order: DFF<record::Order>,
+    same: DFF<Bit>,
+    open: DFF<U<31>>,
+    unknown: DFF<U<31>>,
+    count: DFF<U<5>>,
+    busy: DFF<U<16>>,
 
     // Choose.
     chosen: DFF<Bit>,
@@ -154,31 +187,25 @@ pub struct Book {
     filled_above: Signal<Local, U<27>>,
     filled_now: Signal<Local, U<37>>,
     quantity: Signal<Local, U<37>>,
-    room_before: Signal<Local, U<37>>,
-    room_after: Signal<Local, U<37>>,
-    is_done: Signal<Local, Bit>,
+    space_before: Signal<Local, U<37>>,
+    space_after: Signal<Local, U<37>>,
     next_state: Signal<Local, U<3>>,
-    coin_wide: Signal<Local, S<63>>,
-    cost_wide: Signal<Local, S<63>>,
-    coin_same: Signal<Local, Bit>,
-    cost_same: Signal<Local, Bit>,
-    new_filled: Signal<Local, U<37>>,
     position: Signal<Local, S<38>>,
     step: Signal<Local, S<40>>,
-    moved: Signal<Local, S<40>>,
     slot: Signal<Local, U<4>>,
     place: Signal<Local, U<16>>,
-    taken_out: Signal<Local, U<31>>,
-    put_in: Signal<Local, U<31>>,
-    was_unknown: Signal<Local, Bit>,
-    is_unknown: Signal<Local, Bit>,
-    open_before: Signal<Local, U<31>>,
-    unknown_before: Signal<Local, U<31>>,
-    open: Signal<Local, U<31>>,
-    unknown: Signal<Local, U<31>>,
-    count: Signal<Local, U<5>>,
+    goes_open: Signal<Local, Bit>,
+    goes_unknown: Signal<Local, Bit>,
+    was_left: Signal<Local, Bit>,
+    open_less: Signal<Local, U<31>>,
+    open_more: Signal<Local, U<31>>,
+    unknown_less: Signal<Local, U<31>>,
+    unknown_more: Signal<Local, U<31>>,
+    takes: Signal<Local, Bit>,
+    booked: Signal<Local, record::Ledger>,
+    booked_order: Signal<Local, record::Order>,
 
-    zero_remaining: Constant<U<27>>,
+    no_room: Constant<U<27>>,
     one_bit: Constant<U<16>>,
     one_seq: Constant<U<32>>,
     one_count: Constant<U<5>>,
@@ -206,7 +233,7 @@ impl Default for Book {
         let reason = |reason: Reason| Constant::new(U::new(reason as u128));
         let state = |state| Constant::new(U::new(state));
         Self {
-            zero_remaining: Constant::new(U::new(0)),
+            no_room: Constant::new(U::new(0)),
             one_bit: Constant::new(U::new(1)),
             one_seq: Constant::new(U::new(1)),
             one_count: Constant::new(U::new(1)),
@@ -250,24 +277,46 @@ impl Default for Book {
             said_filled: DFF::default(),
             said_coin: DFF::default(),
             said_cost: DFF::default(),
-            differed: DFF::default(),
+            compared: DFF::default(),
             bad_status: DFF::default(),
-            unmatched: DFF::default(),
+            is_free: DFF::default(),
+            is_other: DFF::default(),
             too_many: DFF::default(),
             older: DFF::default(),
-            bought: DFF::default(),
-            state: DFF::default(),
-            left_before: DFF::default(),
-            left_after: DFF::default(),
-            same: DFF::default(),
+            same_filled: DFF::default(),
+            was_short: DFF::default(),
+            is_short: DFF::default(),
             over: DFF::default(),
-            late: DFF::default(),
+            is_done: DFF::default(),
+            was_unknown: DFF::default(),
+            says_open: DFF::default(),
+            says_unknown: DFF::default(),
+            bought: DFF::default(),
+            room_before: DFF::default(),
+            room_after: DFF::default(),
             coin_change: AddChange::default(),
             cost_change: AddChange::default(),
+            differed: DFF::default(),
+            state: DFF::default(),
+            same_totals: DFF::default(),
+            had_left: DFF::default(),
+            has_left: DFF::default(),
+            open_out: DFF::default(),
+            unknown_out: DFF::default(),
+            open_in: DFF::default(),
+            unknown_in: DFF::default(),
+            has_bought: DFF::default(),
+            is_barred: DFF::default(),
+            open_before: DFF::default(),
+            unknown_before: DFF::default(),
+            moved: DFF::default(),
             summed: DFF::default(),
             fits: DFF::default(),
-            booked: DFF::default(),
-            booked_order: DFF::default(),
+            same: DFF::default(),
+            open: DFF::default(),
+            unknown: DFF::default(),
+            count: DFF::default(),
+            busy: DFF::default(),
             chosen: DFF::default(),
             out_refusal: DFF::default(),
             out_fault: DFF::default(),
@@ -277,29 +326,23 @@ impl Default for Book {
             filled_above: Signal::default(),
             filled_now: Signal::default(),
             quantity: Signal::default(),
-            room_before: Signal::default(),
-            room_after: Signal::default(),
-            is_done: Signal::default(),
+            space_before: Signal::default(),
+            space_after: Signal::default(),
             next_state: Signal::default(),
-            coin_wide: Signal::default(),
-            cost_wide: Signal::default(),
-            coin_same: Signal::default(),
-            cost_same: Signal::default(),
-            new_filled: Signal::default(),
             position: Signal::default(),
             step: Signal::default(),
-            moved: Signal::default(),
             slot: Signal::default(),
             place: Signal::default(),
-            taken_out: Signal::default(),
-            put_in: Signal::default(),
-            was_unknown: Signal::default(),
-            is_unknown: Signal::default(),
-            open_before: Signal::default(),
-            unknown_before: Signal::default(),
-            open: Signal::default(),
-            unknown: Signal::default(),
-            count: Signal::default(),
+            goes_open: Signal::default(),
+            goes_unknown: Signal::default(),
+            was_left: Signal::default(),
+            open_less: Signal::default(),
+            open_more: Signal::default(),
+            unknown_less: Signal::default(),
+            unknown_more: Signal::default(),
+            takes: Signal::default(),
+            booked: Signal::default(),
+            booked_order: Signal::default(),
         }
     }
 }
@@ -309,25 +352,15 @@ impl Logic for Book {
     fn update(&mut self) {
         dff_setup!(self, clock, old_ledger, old_order, said_status, said_id, said_filled, said_coin, said_cost);
         dff_setup!(self, clock, out_refusal, out_fault, out_ledger, out_order, out_write);
-        clock!(self, clock, taken, differed, summed, chosen, coin_change, cost_change);
-        clock!(
-            self,
-            clock,
-            bad_status,
-            unmatched,
-            too_many,
-            older,
-            bought,
-            state,
-            left_before,
-            left_after,
-            same,
-            over,
-            late
-        );
-        clock!(self, clock, fits, booked, booked_order);
+        clock!(self, clock, taken, compared, differed, summed, chosen, coin_change, cost_change);
+        clock!(self, clock, bad_status, is_free, is_other, too_many, older, same_filled, was_short, is_short, over);
+        clock!(self, clock, is_done, was_unknown, says_open, says_unknown, bought, room_before, room_after);
+        clock!(self, clock, state, same_totals, had_left, has_left, open_out, unknown_out, open_in, unknown_in);
+        clock!(self, clock, has_bought, is_barred, open_before, unknown_before, moved);
+        clock!(self, clock, fits, same, open, unknown, count, busy);
         self.taken.d.next = self.start.val();
-        self.differed.d.next = self.taken.q.val();
+        self.compared.d.next = self.taken.q.val();
+        self.differed.d.next = self.compared.q.val();
         self.summed.d.next = self.differed.q.val();
         self.chosen.d.next = self.summed.q.val();
 
@@ -342,53 +375,28 @@ impl Logic for Book {
             self.said_cost.d.next = self.cost.val();
         }
 
-        // Differences.
+        // Compare.
         self.filled_above.next = self.said_filled.q.val().get_bits::<27>(37);
         self.filled_now.next = self.said_filled.q.val().get_bits::<37>(0);
         self.quantity.next = unsigned_cast_wide(self.old_order.q.val().quantity);
         self.bad_status.d.next = self.said_status.q.val() > self.status_max.val();
-        self.unmatched.d.next =
-            (self.old_order.q.val().state == self.free.val()) | (self.old_order.q.val().id != self.said_id.q.val());
+        self.is_free.d.next = self.old_order.q.val().state == self.free.val();
+        self.is_other.d.next = self.old_order.q.val().id != self.said_id.q.val();
         self.too_many.d.next = self.filled_above.val().any() | (self.filled_now.val() > self.filled_max.val());
         self.older.d.next = self.filled_now.val() < self.old_order.q.val().filled;
-        self.bought.d.next = self.filled_now.val() - self.old_order.q.val().filled;
-
-        // An order that is done stays done; one that is filled is done.
-        self.is_done.next = self.old_order.q.val().state == self.done_state.val();
-        self.next_state.next = self.done_state.val();
-        if !self.is_done.val() & (self.filled_now.val() < self.quantity.val()) {
-            if self.said_status.q.val() == self.order_open.val() {
-                self.next_state.next = self.open_state.val();
-            } else if self.said_status.q.val() == self.order_unknown.val() {
-                self.next_state.next = self.unknown_state.val();
-            }
-        }
-        self.state.d.next = self.next_state.val();
-
-        // What could and what can still fill.
-        self.room_before.next = self.quantity.val() - self.old_order.q.val().filled;
-        self.room_after.next = self.quantity.val() - self.filled_now.val();
-        self.left_before.d.next = self.zero_remaining.val();
-        if !self.is_done.val() & (self.old_order.q.val().filled < self.quantity.val()) {
-            self.left_before.d.next = self.room_before.val().get_bits::<27>(0);
-        }
-        self.left_after.d.next = self.zero_remaining.val();
-        if self.next_state.val() != self.done_state.val() {
-            self.left_after.d.next = self.room_after.val().get_bits::<27>(0);
-        }
-
-        self.coin_wide.next = signed_cast_same(self.old_order.q.val().coin);
-        self.cost_wide.next = signed_cast_same(self.old_order.q.val().cost);
-        self.coin_same.next =
-            signed_cast_same(self.said_coin.q.val()) == signed_cast_wide::<64, 63>(self.coin_wide.val());
-        self.cost_same.next =
-            signed_cast_same(self.said_cost.q.val()) == signed_cast_wide::<64, 63>(self.cost_wide.val());
-        self.same.d.next = (self.next_state.val() == self.old_order.q.val().state)
-            & (self.filled_now.val() == self.old_order.q.val().filled)
-            & self.coin_same.val()
-            & self.cost_same.val();
+        self.same_filled.d.next = self.filled_now.val() == self.old_order.q.val().filled;
+        self.was_short.d.next = self.old_order.q.val().filled < self.quantity.val();
+        self.is_short.d.next = self.filled_now.val() < self.quantity.val();
         self.over.d.next = self.filled_now.val() > self.quantity.val();
-        self.late.d.next = self.is_done.val() & (self.filled_now.val() != self.old_order.q.val().filled);
+        self.is_done.d.next = self.old_order.q.val().state == self.done_state.val();
+        self.was_unknown.d.next = self.old_order.q.val().state == self.unknown_state.val();
+        self.says_open.d.next = self.said_status.q.val() == self.order_open.val();
+        self.says_unknown.d.next = self.said_status.q.val() == self.order_unknown.val();
+        self.bought.d.next = self.filled_now.val() - self.old_order.q.val().filled;
+        self.space_before.next = self.quantity.val() - self.old_order.q.val().filled;
+        self.room_before.d.next = self.space_before.val().get_bits::<27>(0);
+        self.space_after.next = self.quantity.val() - self.filled_now.val();
+        self.room_after.d.next = self.space_after.val().get_bits::<27>(0);
         self.coin_change.sum.next = self.old_ledger.q.val().hedge_coin;
         self.coin_change.old_total.next = self.old_order.q.val().coin;
         self.coin_change.new_total.next = self.said_coin.q.val();
@@ -396,87 +404,123 @@ impl Logic for Book {
         self.cost_change.old_total.next = self.old_order.q.val().cost;
         self.cost_change.new_total.next = self.said_cost.q.val();
 
-        // Sums.
+        // Differences. An order that is done stays done; one that is filled is done.
+        self.was_left.next = !self.is_done.q.val() & self.was_short.q.val();
+        self.goes_open.next = !self.is_done.q.val() & self.is_short.q.val() & self.says_open.q.val();
+        self.goes_unknown.next = !self.is_done.q.val() & self.is_short.q.val() & self.says_unknown.q.val();
+        self.next_state.next = self.done_state.val();
+        self.open_in.d.next = self.no_room.val();
+        self.unknown_in.d.next = self.no_room.val();
+        if self.goes_open.val() {
+            self.next_state.next = self.open_state.val();
+            self.open_in.d.next = self.room_after.q.val();
+        }
+        if self.goes_unknown.val() {
+            self.next_state.next = self.unknown_state.val();
+            self.unknown_in.d.next = self.room_after.q.val();
+        }
+        self.state.d.next = self.next_state.val();
+        self.open_out.d.next = self.no_room.val();
+        if self.was_left.val() & !self.was_unknown.q.val() {
+            self.open_out.d.next = self.room_before.q.val();
+        }
+        self.unknown_out.d.next = self.no_room.val();
+        if self.was_left.val() & self.was_unknown.q.val() {
+            self.unknown_out.d.next = self.room_before.q.val();
+        }
+        self.had_left.d.next = self.was_left.val();
+        self.has_left.d.next = self.goes_open.val() | self.goes_unknown.val();
+        self.same_totals.d.next = self.same_filled.q.val() & self.coin_change.same.val() & self.cost_change.same.val();
+
+        self.is_barred.d.next = self.bad_status.q.val()
+            | self.is_free.q.val()
+            | self.is_other.q.val()
+            | self.too_many.q.val()
+            | self.older.q.val();
+        self.open_before.d.next = self.old_ledger.q.val().open_buy;
+        self.unknown_before.d.next = self.old_ledger.q.val().unknown_buy;
+        if self.old_order.q.val().side {
+            self.open_before.d.next = self.old_ledger.q.val().open_sell;
+            self.unknown_before.d.next = self.old_ledger.q.val().unknown_sell;
+        }
+        self.has_bought.d.next = self.bought.q.val().any();
         self.position.next = signed_cast_same(self.old_ledger.q.val().position);
         self.step.next = unsigned_cast_pos(self.bought.q.val());
-        self.moved.next = signed_cast_wide::<40, 38>(self.position.val()) + self.step.val();
+        self.moved.d.next = signed_cast_wide::<40, 38>(self.position.val()) + self.step.val();
         if self.old_order.q.val().side {
-            self.moved.next = signed_cast_wide::<40, 38>(self.position.val()) - self.step.val();
+            self.moved.d.next = signed_cast_wide::<40, 38>(self.position.val()) - self.step.val();
         }
-        self.fits.d.next = (self.moved.val() >= self.position_min.val())
-            & (self.moved.val() <= self.position_max.val())
+
+        // Sums.
+        self.fits.d.next = (self.moved.q.val() >= self.position_min.val())
+            & (self.moved.q.val() <= self.position_max.val())
             & self.coin_change.fits.val()
             & self.cost_change.fits.val();
+        self.same.d.next = self.same_totals.q.val() & (self.state.q.val() == self.old_order.q.val().state);
 
-        self.taken_out.next = unsigned_cast_wide(self.left_before.q.val());
-        self.put_in.next = unsigned_cast_wide(self.left_after.q.val());
-        self.was_unknown.next = self.old_order.q.val().state == self.unknown_state.val();
-        self.is_unknown.next = self.state.q.val() == self.unknown_state.val();
-        self.open_before.next = self.old_ledger.q.val().open_buy;
-        self.unknown_before.next = self.old_ledger.q.val().unknown_buy;
-        if self.old_order.q.val().side {
-            self.open_before.next = self.old_ledger.q.val().open_sell;
-            self.unknown_before.next = self.old_ledger.q.val().unknown_sell;
-        }
-        self.open.next = self.open_before.val();
-        self.unknown.next = self.unknown_before.val();
-        if self.was_unknown.val() & self.is_unknown.val() {
-            self.unknown.next = self.unknown_before.val() - self.taken_out.val() + self.put_in.val();
-        } else if self.was_unknown.val() {
-            self.unknown.next = self.unknown_before.val() - self.taken_out.val();
-            self.open.next = self.open_before.val() + self.put_in.val();
-        } else if self.is_unknown.val() {
-            self.unknown.next = self.unknown_before.val() + self.put_in.val();
-            self.open.next = self.open_before.val() - self.taken_out.val();
-        } else {
-            self.open.next = self.open_before.val() - self.taken_out.val() + self.put_in.val();
-        }
-        self.count.next = self.old_ledger.q.val().open_count;
-        if self.left_before.q.val().any() & !self.left_after.q.val().any() {
-            self.count.next = self.old_ledger.q.val().open_count - self.one_count.val();
-        } else if !self.left_before.q.val().any() & self.left_after.q.val().any() {
-            self.count.next = self.old_ledger.q.val().open_count + self.one_count.val();
-        }
+        self.open_less.next = unsigned_cast_wide(self.open_out.q.val());
+        self.open_more.next = unsigned_cast_wide(self.open_in.q.val());
+        self.unknown_less.next = unsigned_cast_wide(self.unknown_out.q.val());
+        self.unknown_more.next = unsigned_cast_wide(self.unknown_in.q.val());
+        self.open.d.next = self.open_before.q.val() - self.open_less.val() + self.open_more.val();
+        self.unknown.d.next = self.unknown_before.q.val() - self.unknown_less.val() + self.unknown_more.val();
         self.slot.next = self.said_id.q.val().get_bits::<4>(0);
         self.place.next = self.one_bit.val() << self.slot.val();
-        self.new_filled.next = self.said_filled.q.val().get_bits::<37>(0);
-
-        self.booked.d.next = self.old_ledger.q.val();
-        self.booked.d.next.position = self.moved.val().get_bits::<38>(0);
-        self.booked.d.next.hedge_coin = self.coin_change.total.val();
-        self.booked.d.next.cost = self.cost_change.total.val();
-        if self.old_order.q.val().side {
-            self.booked.d.next.open_sell = self.open.val();
-            self.booked.d.next.unknown_sell = self.unknown.val();
-        } else {
-            self.booked.d.next.open_buy = self.open.val();
-            self.booked.d.next.unknown_buy = self.unknown.val();
+        self.count.d.next = self.old_ledger.q.val().open_count;
+        self.busy.d.next = self.old_ledger.q.val().busy & !self.place.val();
+        if self.had_left.q.val() & !self.has_left.q.val() {
+            self.count.d.next = self.old_ledger.q.val().open_count - self.one_count.val();
+        } else if !self.had_left.q.val() & self.has_left.q.val() {
+            self.count.d.next = self.old_ledger.q.val().open_count + self.one_count.val();
         }
-        self.booked.d.next.open_count = self.count.val();
-        self.booked.d.next.busy = self.old_ledger.q.val().busy & !self.place.val();
-        if self.left_after.q.val().any() {
-            self.booked.d.next.busy = self.old_ledger.q.val().busy | self.place.val();
+        if self.has_left.q.val() {
+            self.busy.d.next = self.old_ledger.q.val().busy | self.place.val();
         }
-        self.booked.d.next.ledger_seq = self.old_ledger.q.val().ledger_seq + self.one_seq.val();
-        if self.bought.q.val().any() {
-            self.booked.d.next.attempts = self.no_attempts.val();
-        }
-        self.booked_order.d.next = self.old_order.q.val();
-        self.booked_order.d.next.state = self.state.q.val();
-        self.booked_order.d.next.filled = self.new_filled.val();
-        self.booked_order.d.next.coin = self.said_coin.q.val().get_bits::<63>(0);
-        self.booked_order.d.next.cost = self.said_cost.q.val().get_bits::<63>(0);
 
         // Choose.
+        self.booked.next = self.old_ledger.q.val();
+        self.booked.next.position = self.moved.q.val().get_bits::<38>(0);
+        self.booked.next.hedge_coin = self.coin_change.total.val();
+        self.booked.next.cost = self.cost_change.total.val();
+        if self.old_order.q.val().side {
+            self.booked.next.open_sell = self.open.q.val();
+            self.booked.next.unknown_sell = self.unknown.q.val();
+        } else {
+            self.booked.next.open_buy = self.open.q.val();
+            self.booked.next.unknown_buy = self.unknown.q.val();
+        }
+        self.booked.next.open_count = self.count.q.val();
+        self.booked.next.busy = self.busy.q.val();
+        self.booked.next.ledger_seq = self.old_ledger.q.val().ledger_seq + self.one_seq.val();
+        if self.has_bought.q.val() {
+            self.booked.next.attempts = self.no_attempts.val();
+        }
+        self.takes.next = !self.is_barred.q.val() & self.fits.q.val() & !self.same.q.val();
+        self.booked_order.next = self.old_order.q.val();
+        self.booked_order.next.state = self.state.q.val();
+        self.booked_order.next.filled = self.said_filled.q.val().get_bits::<37>(0);
+        self.booked_order.next.coin = self.said_coin.q.val().get_bits::<63>(0);
+        self.booked_order.next.cost = self.said_cost.q.val().get_bits::<63>(0);
+
         if self.summed.q.val() {
             self.out_refusal.d.next = bits_lit::<8>(0);
             self.out_fault.d.next = bits_lit::<8>(0);
             self.out_ledger.d.next = self.old_ledger.q.val();
             self.out_order.d.next = self.old_order.q.val();
             self.out_write.d.next = false;
-            if self.bad_status.q.val() {
+            if self.takes.val() {
+                self.out_ledger.d.next = self.booked.val();
+                self.out_order.d.next = self.booked_order.val();
+                self.out_write.d.next = true;
+                if self.over.q.val() {
+                    self.out_ledger.d.next.is_reconciled = false;
+                    self.out_fault.d.next = self.overfill.val();
+                } else if self.is_done.q.val() & !self.same_filled.q.val() {
+                    self.out_fault.d.next = self.late_fill.val();
+                }
+            } else if self.bad_status.q.val() {
                 self.out_refusal.d.next = self.value_range.val();
-            } else if self.unmatched.q.val() {
+            } else if self.is_free.q.val() | self.is_other.q.val() {
                 self.out_ledger.d.next.is_reconciled = false;
                 self.out_fault.d.next = self.unknown_order.val();
             } else if self.too_many.q.val() {
@@ -487,16 +531,6 @@ impl Logic for Book {
             } else if !self.fits.q.val() {
                 self.out_ledger.d.next.is_reconciled = false;
                 self.out_fault.d.next = self.ledger_range.val();
-            } else if !self.same.q.val() {
-                self.out_ledger.d.next = self.booked.q.val();
-                self.out_order.d.next = self.booked_order.q.val();
-                self.out_write.d.next = true;
-                if self.over.q.val() {
-                    self.out_ledger.d.next.is_reconciled = false;
-                    self.out_fault.d.next = self.overfill.val();
-                } else if self.late.q.val() {
-                    self.out_fault.d.next = self.late_fill.val();
-                }
             }
         }
         self.done.next = self.chosen.q.val();

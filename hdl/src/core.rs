@@ -16,7 +16,12 @@
 //! underlying are `desk::INTERVAL` cycles apart, so that each sees the ledger that the one before left;
 //! of different underlyings they may come every cycle. Everything else is slow: it waits until the
 //! desk is empty, then the sequencer carries it out alone. `Trade` and `Time` end in a decision at the last
-//! quote: they are fetched a second time, now as a question, so that they take the same way.
+//! quote, for which they have been placed on their way like one; where that quote has changed since, they are
+//! fetched and placed again before anything is done.
+//!
+//! What the sequencer looks up comes in registers (`head_keep`, `head_setup` and the like a cycle after the head,
+//! what it sees of bank and ladder two cycles after `look_at`), and what it writes leaves in registers. Its states
+//! are where those cycles have passed.
 //!
 //! Invariants:
 //! * commands leave the head in order, and so do events: slow ones are said only while the desk is empty;
@@ -155,16 +160,20 @@ enum State {
     /// Fast quotes pass; a slow head waits for the desk to empty.
     Run,
     Check,
+    /// The command is fetched and placed again.
+    Again,
     Dispatch,
     /// The ends of a slow command.
     Refuse,
     Accept,
     Retire,
-    /// The command is fetched again, as a question for the last quote.
+    /// A decision at the last quote.
     Ask,
     Set,
     Control,
     DisarmAll,
+    /// The set-up of the command's underlying is looked up again.
+    Disarmed,
     /// `Configure`.
     Meets,
     Forget,
@@ -174,7 +183,8 @@ enum State {
     UnitsFirst,
     UnitsSecond,
     Retarget,
-    /// `OpenBank`, `WriteRow`, `Build`, `Swap`.
+    /// `OpenBank`, `WriteRow`, `Build`, `Swap`; the bank that does not answer is seen.
+    Shadow,
     Open,
     OpenBank,
     OpenWait,
@@ -362,6 +372,9 @@ pub struct Core<const N: usize> {
     based_offset: DFF<U<32>>,
     based_count: DFF<U<15>>,
     based_by: DFF<U<5>>,
+    based_known: DFF<Bit>,
+    /// Bit by word.
+    based_strays: DFF<U<8>>,
     is_shifted: DFF<Bit>,
     shifted: DFF<Words>,
     shifted_place: DFF<Place>,
@@ -370,10 +383,18 @@ pub struct Core<const N: usize> {
     shifted_known: DFF<Bit>,
     shifted_stray: DFF<Bit>,
     shifted_index: DFF<U<32>>,
+    /// The feed's place.
+    shifted_feed: DFF<Feed>,
+    /// An issue has moved the feed's place since it was looked up, like the two below.
+    shifted_doubt: DFF<Bit>,
     shifted_count: DFF<U<15>>,
     is_loading: DFF<Bit>,
     loading: DFF<Words>,
     loading_place: DFF<Place>,
+    /// Its interval can be used; it may also have become so since.
+    loading_usable: DFF<Bit>,
+    /// An interval of its ladder is answered by an exact pass: its own is looked at again.
+    loading_exact: DFF<Bit>,
     loading_quote: DFF<Quote>,
     loading_reason: DFF<U<8>>,
     loading_known: DFF<Bit>,
@@ -382,6 +403,7 @@ pub struct Core<const N: usize> {
     loading_next: DFF<Bit>,
     loading_timely: DFF<Bit>,
     loading_newer: DFF<Bit>,
+    loading_doubt: DFF<Bit>,
     /// A quote that nothing is wrong with but, maybe, sequence, time and place in its feed.
     loading_plain: DFF<Bit>,
     /// Of the underlying that is right ahead of it.
@@ -396,6 +418,7 @@ pub struct Core<const N: usize> {
     head_next: DFF<Bit>,
     head_timely: DFF<Bit>,
     head_newer: DFF<Bit>,
+    head_doubt: DFF<Bit>,
     head_plain: DFF<Bit>,
     head_interval: DFF<Interval>,
     head_usable: DFF<Bit>,
@@ -407,6 +430,18 @@ pub struct Core<const N: usize> {
     /// Sequence and time that the command behind SHIFT is compared with.
     ahead_seq: DFF<U<64>>,
     ahead_ns: DFF<U<64>>,
+
+    // ---- what is kept of the head's underlying, a cycle after it was looked up
+    head_keep: DFF<Keep>,
+    head_setup: DFF<Setup>,
+    head_ledger: DFF<Ledger>,
+    head_feed: DFF<Feed>,
+    /// All these are of this head, not of the one before it.
+    has_stood: DFF<Bit>,
+    /// The head was placed at the last quote's price.
+    same_price: DFF<Bit>,
+    /// Which ladder and bank the sequencer looks at; what it sees of them comes two cycles later.
+    look_at: DFF<U<9>>,
 
     // ---- machine
     state: DFF<State>,
@@ -423,7 +458,43 @@ pub struct Core<const N: usize> {
     events_held: DFF<U<7>>,
     active_bits: DFF<U<32>>,
 
+    // ---- what the sequencer asks of engine and offset unit
+    engine_go: DFF<Bit>,
+    engine_op: DFF<EngineOp>,
+    engine_ladder: DFF<U<9>>,
+    engine_price: DFF<U<32>>,
+    is_wanted: DFF<Bit>,
+    offset_go: DFF<Bit>,
+    offset_usd: DFF<Bit>,
+    offset_bits: DFF<U<8>>,
+    /// The buffer takes a command.
+    has_space: DFF<Bit>,
+
+    // ---- what the sequencer writes, a cycle after it has said so
+    writes_trigger: DFF<Bit>,
+    writes_price: DFF<Bit>,
+    writes_size: DFF<Bit>,
+    writes_rate: DFF<Bit>,
+    writes_status: DFF<Bit>,
+    /// What is written is nothing, for `Configure`.
+    forgets: DFF<Bit>,
+    writes_ledger: DFF<Bit>,
+    ledger_written: DFF<Ledger>,
+    writes_order: DFF<Bit>,
+    order_written: DFF<Order>,
+    order_slot: DFF<U<4>>,
+    writes_keep: DFF<Bit>,
+    writes_setup: DFF<Bit>,
+    keep_written: DFF<Keep>,
+    setup_written: DFF<Setup>,
+    /// Whose.
+    written_at: DFF<U<8>>,
+    /// The head's quote becomes the last one.
+    takes_quote: DFF<Bit>,
+
     // ---- sequencer
+    /// Cycles spent in a state that waits for what it looks at.
+    waited: DFF<U<2>>,
     /// Of the head's words, a cycle after it came: what the decoders say, and where its slots are.
     configure_ok: DFF<Bit>,
     target_ok: DFF<Bit>,
@@ -442,14 +513,22 @@ pub struct Core<const N: usize> {
     fits_ladder: DFF<Bit>,
     other_first: DFF<U<33>>,
     other_end: DFF<U<33>>,
+    /// Bit `k`: the head is a command of kind `k`.
+    kinds: DFF<U<64>>,
+    first_end: DFF<U<33>>,
+    meets: DFF<Bit>,
+    span: DFF<U<32>>,
+    coin_sum: DFF<S<64>>,
+    is_news: DFF<Bit>,
     reason: DFF<U<8>>,
     moves_now: DFF<Bit>,
-    is_question: DFF<Bit>,
     is_sweep: DFF<Bit>,
     is_halting: DFF<Bit>,
     is_exact: DFF<Bit>,
     is_asked: DFF<Bit>,
     engine_pending: DFF<Bit>,
+    /// The nodes are to take a trade as soon as the engine has halted.
+    is_owed: DFF<Bit>,
     bank_pending: DFF<Bit>,
     loop_at: DFF<U<8>>,
     order_at: DFF<U<4>>,
@@ -460,6 +539,7 @@ pub struct Core<const N: usize> {
     error: DFF<U<32>>,
 
     // ---- wires: the head
+    head_word: Signal<Local, U<64>>,
     kind: Signal<Local, U<8>>,
     version: Signal<Local, U<8>>,
     number: Signal<Local, U<8>>,
@@ -482,19 +562,24 @@ pub struct Core<const N: usize> {
     active_ladder: Signal<Local, U<9>>,
     shadow_ladder: Signal<Local, U<9>>,
     is_quote: Signal<Local, Bit>,
+    /// It ends in a decision at the last quote.
+    wants_price: Signal<Local, Bit>,
     is_newer: Signal<Local, Bit>,
     feed_step: Signal<Local, U<32>>,
     is_current: Signal<Local, Bit>,
     is_usable: Signal<Local, Bit>,
     is_exact_interval: Signal<Local, Bit>,
-    loading_usable: Signal<Local, Bit>,
+    shifted_usable: Signal<Local, Bit>,
     shifted_inside: Signal<Local, Bit>,
+    shifted_word: Signal<Local, U<64>>,
     shifted_kind: Signal<Local, U<8>>,
     shifted_version: Signal<Local, U<8>>,
     shifted_code: Signal<Local, U<8>>,
     shifted_number: Signal<Local, U<8>>,
-    shifted_feed: Signal<Local, Feed>,
+    based_word: Signal<Local, U<64>>,
+    based_number: Signal<Local, U<8>>,
     shifted_step: Signal<Local, U<32>>,
+    loading_word: Signal<Local, U<64>>,
     loading_number: Signal<Local, U<8>>,
     feeds_has: Signal<Local, Bit>,
     on_ladder: Signal<Local, Bit>,
@@ -508,8 +593,11 @@ pub struct Core<const N: usize> {
     flush_to: Signal<Local, U<5>>,
 
     // ---- wires: the front
+    fetched_word: Signal<Local, U<64>>,
+    fetched_price: Signal<Local, U<64>>,
     front_kind: Signal<Local, U<8>>,
     front_at: Signal<Local, U<8>>,
+    front_number: Signal<Local, U<9>>,
     front_ladder: Signal<Local, U<9>>,
     front_price: Signal<Local, U<32>>,
     fraction: Signal<Local, U<32>>,
@@ -517,8 +605,7 @@ pub struct Core<const N: usize> {
     interval_count: Signal<Local, U<32>>,
 
     // ---- wires: the sequencer
-    slot_end: Signal<Local, U<32>>,
-    keep_first: Signal<Local, U<32>>,
+    slot_wide: Signal<Local, U<33>>,
     first_wide: Signal<Local, U<33>>,
     count_wide: Signal<Local, U<33>>,
     end_wide: Signal<Local, U<33>>,
@@ -528,32 +615,32 @@ pub struct Core<const N: usize> {
     new_setup: Signal<Local, Setup>,
     new_ledger: Signal<Local, Ledger>,
     news: Signal<Local, U<32>>,
-    is_news: Signal<Local, Bit>,
+    count_wide_32: Signal<Local, U<32>>,
     fits_active: Signal<Local, Bit>,
     fields: Signal<Local, EventFields>,
     push: Signal<Local, Bit>,
     zone: Signal<Local, U<64>>,
     zone2: Signal<Local, U<64>>,
-    coin_sum: Signal<Local, S<64>>,
     cash_wide: Signal<Local, S<64>>,
     coin_wide: Signal<Local, S<64>>,
     position_wide: Signal<Local, S<64>>,
     quantity_wide: Signal<Local, S<64>>,
     quantity: Signal<Local, S<32>>,
-    span: Signal<Local, U<32>>,
     filled_value: Signal<Local, U<64>>,
     held_up: Signal<Local, Bit>,
     held_down: Signal<Local, Bit>,
 
     // ---- constants
     one_5: Constant<U<5>>,
-    full: Constant<U<5>>,
+    nearly_full: Constant<U<5>>,
     one_6: Constant<U<6>>,
     most_value: Constant<U<64>>,
     not_risk: Constant<U<8>>,
     one_7: Constant<U<7>>,
     room: Constant<U<7>>,
     one_8: Constant<U<8>>,
+    one_1: Constant<U<1>>,
+    one_2: Constant<U<2>>,
     one_9: Constant<U<9>>,
     one_4: Constant<U<4>>,
     last_order: Constant<U<4>>,
@@ -583,7 +670,9 @@ impl<const N: usize> Core<N> {
         assert!((1..=32).contains(&sizes.underlyings), "a card has 1 to 32 underlyings");
         with_defaults!({
             one_5: Constant::new(U::new(1)),
-            full: Constant::new(U::new(1 << BUFFER_BITS)),
+            nearly_full: Constant::new(U::new((1 << BUFFER_BITS) - 1)),
+            one_1: Constant::new(U::new(1)),
+            one_2: Constant::new(U::new(1)),
             one_6: Constant::new(U::new(1)),
             most_value: Constant::new(U::new(i64::MAX as u128)),
             not_risk: Constant::new(U::new(!u128::from(code::WANT_RISK))),
@@ -617,33 +706,37 @@ impl<const N: usize> Core<N> {
             recent: Recent::new(desk::INTERVAL),
             buffer: LookUp::new(1 << BUFFER_BITS),
             events: LookUp::new(1 << EVENT_BITS),
-            keeps: LookUp::new(sizes.underlyings),
-            keeps_place: LookUp::new(sizes.underlyings),
-            feeds: LookUp::new(sizes.underlyings),
-            feeds_front: LookUp::new(sizes.underlyings),
-            quotes: LookUp::new(sizes.underlyings),
-            prices: LookUp::new(sizes.underlyings),
+            keeps: LookUp::wrapping(sizes.underlyings),
+            keeps_place: LookUp::wrapping(sizes.underlyings),
+            feeds: LookUp::wrapping(sizes.underlyings),
+            feeds_front: LookUp::wrapping(sizes.underlyings),
+            quotes: LookUp::wrapping(sizes.underlyings),
+            prices: LookUp::wrapping(sizes.underlyings),
             setups: LookUp::new(sizes.underlyings),
         }
             clock reset command_valid command_ready command event_valid event_ready event_data idle built book
             reconcile offset risk pack bells reserved read_quote read_trigger read_price read_size read_rate
             read_status read_scale read_configure read_target read_reconciliation read_control read_build
             read_trade read_update write_at fetch_at retire_at is_fetched fetched is_placed placed placed_place
-            is_based based based_place based_offset based_count based_by is_shifted shifted shifted_place
+            is_based based based_place based_offset based_count based_by based_known based_strays is_shifted shifted shifted_place
             shifted_quote shifted_reason shifted_known shifted_stray shifted_index shifted_count is_loading
             loading loading_place loading_quote loading_reason loading_known loading_stray loading_next
-            loading_timely loading_newer loading_plain loading_same is_head head head_place head_quote
-            head_reason head_known head_stray head_next head_timely head_newer head_plain head_interval
+            loading_timely loading_newer loading_doubt loading_plain loading_same is_head head head_place head_quote
+            head_reason head_known head_stray head_next head_timely head_newer head_doubt head_plain head_interval
             head_usable head_exact goes is_reread ahead_seq ahead_ns
             state after last_seq now_ns is_killed in_flight events_in events_out events_held active_bits reason
-            moves_now is_question is_sweep is_halting is_exact is_asked engine_pending bank_pending loop_at
-            order_at dry first_units second_units greeks error kind version number number_wide is_number code
+            moves_now is_sweep is_halting is_exact is_asked engine_pending is_owed bank_pending loop_at
+            order_at dry first_units second_units greeks error head_word kind version number number_wide is_number code
             slot first_slot slot_count first count intervals at keep feed place ledger setup base_ladder
-            active_ladder shadow_ladder is_quote is_newer feed_step is_current is_usable
-            is_exact_interval loading_usable shifted_inside shifted_kind shifted_version shifted_code
-            shifted_number shifted_feed shifted_step loading_number feeds_has on_ladder want_risk is_fast has_room issue advance is_empty flush
-            flush_to front_kind front_at front_ladder front_price fraction interval_index
-            interval_count owns slot_end keep_first first_wide count_wide end_wide is_pushed pushed configure_ok target_ok reconciliation_ok control_ok scale_ok build_ok trade_ok trigger_ok price_ok size_ok rate_ok status_ok fits_card fits_ladder other_first other_end keep_end keep_first_wide
+            active_ladder shadow_ladder is_quote wants_price is_newer feed_step is_current is_usable
+            is_exact_interval shifted_usable shifted_inside shifted_word shifted_kind shifted_version shifted_code
+            shifted_number shifted_feed shifted_step loading_word loading_number feeds_has on_ladder want_risk is_fast
+            has_room issue advance is_empty flush flush_to fetched_word fetched_price front_kind front_at front_ladder
+            front_price fraction interval_index interval_count owns slot_wide first_wide count_wide end_wide
+            is_pushed pushed configure_ok target_ok reconciliation_ok control_ok scale_ok build_ok trade_ok trigger_ok
+            price_ok size_ok rate_ok status_ok fits_card fits_ladder other_first other_end keep_end keep_first_wide
+            head_keep head_setup head_ledger head_feed has_stood same_price look_at waited is_wanted has_space engine_go engine_op
+            engine_ladder engine_price offset_go offset_usd offset_bits based_number based_word loading_usable shifted_doubt front_number writes_trigger writes_price writes_size writes_rate writes_status forgets writes_ledger ledger_written writes_order order_written order_slot writes_keep writes_setup keep_written setup_written written_at takes_quote kinds first_end meets count_wide_32 loading_exact
             new_keep new_setup new_ledger news is_news fits_active fields push zone zone2 coin_sum cash_wide
             coin_wide position_wide quantity_wide quantity span filled_value held_up held_down
         )
@@ -690,6 +783,8 @@ impl<const N: usize> Logic for Core<N> {
             based_offset,
             based_count,
             based_by,
+            based_known,
+            based_strays,
             is_shifted,
             shifted,
             shifted_place,
@@ -698,10 +793,14 @@ impl<const N: usize> Logic for Core<N> {
             shifted_known,
             shifted_stray,
             shifted_index,
+            shifted_feed,
+            shifted_doubt,
             shifted_count,
             is_loading,
             loading,
             loading_place,
+            loading_usable,
+            loading_exact,
             loading_quote,
             loading_reason,
             loading_known,
@@ -709,6 +808,7 @@ impl<const N: usize> Logic for Core<N> {
             loading_next,
             loading_timely,
             loading_newer,
+            loading_doubt,
             loading_plain,
             loading_same,
             is_head,
@@ -721,6 +821,7 @@ impl<const N: usize> Logic for Core<N> {
             head_next,
             head_timely,
             head_newer,
+            head_doubt,
             head_plain,
             head_interval,
             head_usable,
@@ -741,12 +842,12 @@ impl<const N: usize> Logic for Core<N> {
             active_bits,
             reason,
             moves_now,
-            is_question,
             is_sweep,
             is_halting,
             is_exact,
             is_asked,
             engine_pending,
+            is_owed,
             bank_pending,
             loop_at,
             order_at,
@@ -778,17 +879,57 @@ impl<const N: usize> Logic for Core<N> {
             other_end
         );
         clock!(self, clock, is_pushed, pushed);
+        clock!(
+            self,
+            clock,
+            head_keep,
+            head_setup,
+            head_ledger,
+            head_feed,
+            has_stood,
+            same_price,
+            look_at,
+            waited,
+            is_wanted
+        );
+        clock!(self, clock, engine_go, engine_op, engine_ladder, engine_price, offset_go, offset_usd, offset_bits);
+        clock!(
+            self,
+            clock,
+            writes_trigger,
+            writes_price,
+            writes_size,
+            writes_rate,
+            writes_status,
+            forgets,
+            writes_ledger,
+            ledger_written
+        );
+        clock!(
+            self,
+            clock,
+            writes_order,
+            order_written,
+            order_slot,
+            writes_keep,
+            writes_setup,
+            keep_written,
+            setup_written,
+            written_at
+        );
+        clock!(self, clock, takes_quote, kinds, first_end, meets, span, coin_sum, is_news);
+        clock!(self, clock, has_space);
         self.desk.reset.next = self.reset.val();
         self.engine.reset.next = self.reset.val();
         self.bank.reset.next = self.reset.val();
 
         // ---- the head, and what is known of its underlying
-        self.zone.next = self.head.q.val().w0;
-        self.kind.next = self.zone.val().get_bits::<8>(0);
-        self.version.next = self.zone.val().get_bits::<8>(8);
-        self.number.next = self.zone.val().get_bits::<8>(16);
-        self.code.next = self.zone.val().get_bits::<8>(24);
-        self.slot.next = self.zone.val().get_bits::<32>(32);
+        self.head_word.next = self.head.q.val().w0;
+        self.kind.next = self.head_word.val().get_bits::<8>(0);
+        self.version.next = self.head_word.val().get_bits::<8>(8);
+        self.number.next = self.head_word.val().get_bits::<8>(16);
+        self.code.next = self.head_word.val().get_bits::<8>(24);
+        self.slot.next = self.head_word.val().get_bits::<32>(32);
         self.at.next = self.number.val();
         if self.is_sweep.q.val() | (self.state.q.val() == State::DisarmAll) {
             self.at.next = self.loop_at.q.val();
@@ -797,21 +938,26 @@ impl<const N: usize> Logic for Core<N> {
         if self.state.q.val() == State::Meets {
             self.keeps.read_address.next = self.loop_at.q.val();
         }
-        self.keep.next = self.keeps.q.val();
+        self.head_keep.d.next = self.keeps.q.val();
+        self.keep.next = self.head_keep.q.val();
         self.feeds.read_address.next = self.number.val();
-        self.feed.next = self.feeds.q.val();
+        self.head_feed.d.next = self.feeds.q.val();
+        self.feed.next = self.head_feed.q.val();
         self.quotes.read_address.next = self.number.val();
         self.setups.read_address.next = self.at.val();
-        self.setup.next = self.setups.q.val();
+        self.head_setup.d.next = self.setups.q.val();
+        self.setup.next = self.head_setup.q.val();
+        self.same_price.d.next = self.quotes.q.val().price == self.head_place.q.val().price;
         self.place.next = self.head_place.q.val();
         self.base_ladder.next = unsigned_cast_wide(self.at.val());
-        self.base_ladder.next = self.base_ladder.val() + self.base_ladder.val();
+        self.base_ladder.next = self.base_ladder.val() << self.one_1.val();
         self.active_ladder.next = self.base_ladder.val();
-        self.shadow_ladder.next = self.base_ladder.val() + self.one_9.val();
+        self.shadow_ladder.next = self.base_ladder.val() | self.one_9.val();
         if self.keep.val().active {
-            self.active_ladder.next = self.base_ladder.val() + self.one_9.val();
+            self.active_ladder.next = self.base_ladder.val() | self.one_9.val();
             self.shadow_ladder.next = self.base_ladder.val();
         }
+        self.waited.d.next = bits_lit::<2>(0);
 
         // ---- units that follow the head
         self.read_trigger.words.next = self.head.q.val();
@@ -833,12 +979,15 @@ impl<const N: usize> Logic for Core<N> {
         self.count.next = self.slot_count.val().get_bits::<21>(0);
         self.intervals.next = self.read_build.record.val().intervals;
         self.desk.owned.next = self.state.q.val() != State::Run;
+        self.written_at.d.next = self.at.val();
         self.desk.book_address.next = self.at.val();
-        self.ledger.next = self.desk.ledger.val();
-        self.desk.order_slot.next = self.slot.val().get_bits::<4>(0);
+        self.head_ledger.d.next = self.desk.ledger.val();
+        self.ledger.next = self.head_ledger.q.val();
+        self.order_slot.d.next = self.slot.val().get_bits::<4>(0);
         if self.state.q.val() == State::ClearOrders {
-            self.desk.order_slot.next = self.order_at.q.val();
+            self.order_slot.d.next = self.order_at.q.val();
         }
+        self.desk.order_slot.next = self.order_slot.q.val();
         self.desk.is_killed.next = self.is_killed.q.val();
         self.book.start.next = false;
         self.book.status.next = self.read_update.record.val().status;
@@ -851,23 +1000,16 @@ impl<const N: usize> Logic for Core<N> {
         self.reconcile.ledger.next = self.ledger.val();
         self.reconcile.word.next = self.read_reconciliation.record.val();
 
-        self.engine.look_ladder.next = self.active_ladder.val();
-        if (self.state.q.val() == State::Dispatch)
-            | (self.state.q.val() == State::SwapWait)
-            | (self.state.q.val() == State::Build)
-        {
-            self.engine.look_ladder.next = self.shadow_ladder.val();
+        self.look_at.d.next = self.active_ladder.val();
+        if (self.state.q.val() == State::Check) | (self.state.q.val() == State::Dispatch) {
+            self.look_at.d.next = self.shadow_ladder.val();
+        } else if self.state.q.val() == State::UnitsFirst {
+            self.look_at.d.next = self.base_ladder.val();
+        } else if self.state.q.val() == State::UnitsSecond {
+            self.look_at.d.next = self.base_ladder.val() | self.one_9.val();
         }
-        if self.state.q.val() == State::UnitsFirst {
-            self.engine.look_ladder.next = self.base_ladder.val();
-        }
-        if self.state.q.val() == State::UnitsSecond {
-            self.engine.look_ladder.next = self.base_ladder.val() + self.one_9.val();
-        }
-        self.bank.state_address.next = self.active_ladder.val();
-        if self.state.q.val() == State::Dispatch {
-            self.bank.state_address.next = self.shadow_ladder.val();
-        }
+        self.engine.look_ladder.next = self.look_at.q.val();
+        self.bank.state_address.next = self.look_at.q.val();
         self.bank.other_address.next = self.engine.bank_address.val();
         self.engine.constant_inverse.next = self.bank.other_state.val().constant_inverse;
         self.engine.constant_linear.next = self.bank.other_state.val().constant_linear;
@@ -885,23 +1027,40 @@ impl<const N: usize> Logic for Core<N> {
         self.bank.words.next = self.head.q.val();
         self.bank.quantity.next = self.read_trade.record.val().quantity;
 
-        self.offset.start.next = false;
-        self.offset.usd.next = self.engine.look_scale.val().usd;
-        self.offset.delta_bits.next = self.engine.look_scale.val().delta_bits;
-        if self.state.q.val() == State::Dispatch {
-            self.offset.usd.next = self.read_scale.scale.val().usd;
-            self.offset.delta_bits.next = self.read_scale.scale.val().delta_bits;
+        self.offset_go.d.next = false;
+        self.offset_usd.d.next = self.engine.look_scale.val().usd;
+        self.offset_bits.d.next = self.engine.look_scale.val().delta_bits;
+        if self.kinds.q.val().get_bit(16) {
+            self.offset_usd.d.next = self.read_scale.scale.val().usd;
+            self.offset_bits.d.next = self.read_scale.scale.val().delta_bits;
         }
+        self.offset.start.next = self.offset_go.q.val();
+        self.offset.usd.next = self.offset_usd.q.val();
+        self.offset.delta_bits.next = self.offset_bits.q.val();
         self.offset.cash.next = self.keep.val().cash;
         self.offset.hedge_coin.next = self.ledger.val().hedge_coin;
         self.offset.target.next = self.keep.val().target;
 
-        self.engine.start.next = false;
-        self.engine.op.next = EngineOp::Configure;
-        self.engine.ladder.next = self.base_ladder.val();
+        self.engine_go.d.next = false;
+        self.engine_op.d.next = EngineOp::Configure;
+        // Both ladders of the underlying, the one that is not in use, or the one that answers.
+        self.engine_ladder.d.next = self.active_ladder.val();
+        if self.kinds.q.val().get_bit(1) | self.kinds.q.val().get_bit(6) | self.is_sweep.q.val() {
+            self.engine_ladder.d.next = self.base_ladder.val();
+        } else if self.kinds.q.val().get_bit(16) | self.kinds.q.val().get_bit(18) {
+            self.engine_ladder.d.next = self.shadow_ladder.val();
+        }
+        self.engine_price.d.next = self.place.val().price;
+        if self.kinds.q.val().get_bit(18) {
+            self.engine_price.d.next = self.read_build.record.val().centre;
+        }
+        self.engine.start.next = self.engine_go.q.val();
+        self.engine.op.next = self.engine_op.q.val();
+        self.engine.ladder.next = self.engine_ladder.q.val();
+        self.engine.price.next = self.engine_price.q.val();
         self.engine.slots.next.first = self.first.val();
         self.engine.slots.next.count = self.count.val();
-        if self.kind.val() == bits_lit::<8>(1) {
+        if self.kinds.q.val().get_bit(1) {
             self.bank.first.next = self.first.val();
             self.bank.count.next = self.count.val();
         }
@@ -914,8 +1073,6 @@ impl<const N: usize> Logic for Core<N> {
         self.engine.scale.next = self.read_scale.scale.val();
         self.engine.target.next = self.first_units.q.val();
         self.engine.other_target.next = self.second_units.q.val();
-        self.engine.price.next = self.read_build.record.val().centre;
-        self.engine.has_price.next = self.keep.val().has_rows & self.feed.val().has_quote & !self.keep.val().exact_mode;
         self.engine.shift.next = self.read_build.record.val().step_shift;
         self.engine.intervals.next = self.intervals.val().get_bits::<15>(0);
         self.engine.changed0.next = self.bank.changed0.val();
@@ -923,7 +1080,8 @@ impl<const N: usize> Logic for Core<N> {
         self.engine.change0.next = self.bank.change0.val();
         self.engine.change1.next = self.bank.change1.val();
         self.engine.halt.next = self.is_halting.q.val();
-        self.engine.wanted.next = false;
+        self.is_wanted.d.next = false;
+        self.engine.wanted.next = self.is_wanted.q.val();
         self.engine.wanted_ladder.next = self.place.val().ladder;
         self.engine.wanted_index.next = self.place.val().index;
         if self.engine.done.val() {
@@ -936,10 +1094,12 @@ impl<const N: usize> Logic for Core<N> {
         // ---- what the head is
         self.number_wide.next = unsigned_cast_wide(self.number.val());
         self.is_number.next = self.number_wide.val() < self.underlyings.val();
+        self.kinds.d.next = self.one_64.val() << self.kind.val();
         self.is_quote.next = self.kind.val() == bits_lit::<8>(32);
+        self.wants_price.next = (self.kind.val() == bits_lit::<8>(33)) | (self.kind.val() == bits_lit::<8>(35));
         self.feed_step.next = self.head_quote.q.val().feed_seq - self.feed.val().feed_seq;
-        self.is_newer.next =
-            !self.feed.val().has_quote | (self.feed_step.val().any() & !self.feed_step.val().get_bit(31));
+        self.is_newer.next = !self.feed.val().has_quote
+            | ((self.head_quote.q.val().feed_seq != self.feed.val().feed_seq) & !self.feed_step.val().get_bit(31));
         self.is_current.next = self.version.val() == bits_lit::<8>(1);
         self.is_usable.next = (self.engine.fresh_valid.val()
             & (self.engine.fresh_ladder.val() == self.place.val().ladder)
@@ -948,15 +1108,17 @@ impl<const N: usize> Logic for Core<N> {
                 & (self.engine.finish_ladder.val() == self.place.val().ladder)
                 & (self.place.val().index < self.engine.finish_next.val()))
             | self.engine.settled.val().get_bit(self.place.val().ladder.index());
-        self.loading_usable.next = (self.engine.fresh_valid.val()
-            & (self.engine.fresh_ladder.val() == self.loading_place.q.val().ladder)
-            & (self.engine.fresh_index.val() == self.loading_place.q.val().index))
+        self.shifted_usable.next = (self.engine.fresh_valid.val()
+            & (self.engine.fresh_ladder.val() == self.shifted_place.q.val().ladder)
+            & (self.engine.fresh_index.val() == self.shifted_place.q.val().index))
             | (self.engine.finish_valid.val()
-                & (self.engine.finish_ladder.val() == self.loading_place.q.val().ladder)
-                & (self.loading_place.q.val().index < self.engine.finish_next.val()))
-            | self.engine.settled.val().get_bit(self.loading_place.q.val().ladder.index());
+                & (self.engine.finish_ladder.val() == self.shifted_place.q.val().ladder)
+                & (self.shifted_place.q.val().index < self.engine.finish_next.val()))
+            | self.engine.settled.val().get_bit(self.shifted_place.q.val().ladder.index());
         self.is_exact_interval.next = self.engine.read_exact.val();
         self.on_ladder.next = self.place.val().has_rows & self.place.val().inside & !self.place.val().exact_mode;
+        self.engine.has_place.next = self.feed.val().has_quote & self.on_ladder.val();
+        self.engine.index.next = self.place.val().index;
         self.want_risk.next = self.code.val().get_bit(1) & (self.kind.val() != bits_lit::<8>(33));
         self.has_room.next = self.events_held.q.val() < self.room.val();
         self.is_fast.next =
@@ -964,8 +1126,8 @@ impl<const N: usize> Logic for Core<N> {
         self.issue.next = self.goes.q.val();
         self.advance.next = (self.state.q.val() == State::Run) & (!self.is_head.q.val() | self.goes.q.val());
         // Who goes next waits for its interval, an earlier decision of its underlying, room for the event.
-        self.zone.next = self.loading.q.val().w0;
-        self.loading_number.next = self.zone.val().get_bits::<8>(16);
+        self.loading_word.next = self.loading.q.val().w0;
+        self.loading_number.next = self.loading_word.val().get_bits::<8>(16);
         self.recent.underlying.next = self.number.val();
         self.recent.ahead.next = self.loading_number.val();
         self.recent.issue.next = self.issue.val();
@@ -976,6 +1138,7 @@ impl<const N: usize> Logic for Core<N> {
             & self.head_usable.q.val()
             & !self.head_exact.q.val()
             & !self.recent.seen.val()
+            & !self.head_doubt.q.val()
             & self.has_room.val();
         if self.advance.val() {
             self.goes.d.next = self.is_loading.q.val()
@@ -983,10 +1146,11 @@ impl<const N: usize> Logic for Core<N> {
                 & self.loading_next.q.val()
                 & self.loading_timely.q.val()
                 & self.loading_newer.q.val()
-                & self.loading_usable.val()
-                & !self.is_exact_interval.val()
+                & self.loading_usable.q.val()
+                & !self.loading_exact.q.val()
                 & !self.recent.ahead_seen.val()
                 & !self.loading_same.q.val()
+                & !self.loading_doubt.q.val()
                 & self.has_room.val();
         }
 
@@ -994,16 +1158,14 @@ impl<const N: usize> Logic for Core<N> {
         self.buffer.write_address.next = self.write_at.q.val().get_bits::<4>(0);
         self.buffer.write_data.next = self.command.val();
         self.buffer.write.next = false;
-        self.command_ready.next = false;
-        if (self.write_at.q.val() - self.retire_at.q.val() != self.full.val())
+        // One may come while this is found out, and one when it has been.
+        self.has_space.d.next = (self.write_at.q.val() - self.retire_at.q.val() < self.nearly_full.val())
             & (self.state.q.val() != State::Dry)
-            & !self.is_sweep.q.val()
-        {
-            self.command_ready.next = true;
-            if self.command_valid.val() {
-                self.buffer.write.next = true;
-                self.write_at.d.next = self.write_at.q.val() + self.one_5.val();
-            }
+            & !self.is_sweep.q.val();
+        self.command_ready.next = self.has_space.q.val();
+        if self.has_space.q.val() & self.command_valid.val() {
+            self.buffer.write.next = true;
+            self.write_at.d.next = self.write_at.q.val() + self.one_5.val();
         }
         self.is_empty.next = self.write_at.q.val() == self.fetch_at.q.val();
 
@@ -1018,15 +1180,16 @@ impl<const N: usize> Logic for Core<N> {
         }
 
         // ---- PLACE: the ladder that answers, and the price
-        self.zone2.next = self.fetched.q.val().w0;
-        self.front_kind.next = self.zone2.val().get_bits::<8>(0);
-        self.front_at.next = self.zone2.val().get_bits::<8>(16);
+        self.fetched_word.next = self.fetched.q.val().w0;
+        self.front_kind.next = self.fetched_word.val().get_bits::<8>(0);
+        self.front_at.next = self.fetched_word.val().get_bits::<8>(16);
+        self.front_number.next = unsigned_cast_wide(self.front_at.val());
         self.keeps_place.read_address.next = self.front_at.val();
         self.prices.read_address.next = self.front_at.val();
         self.front_price.next = self.prices.q.val();
-        self.zone2.next = self.fetched.q.val().w4;
+        self.fetched_price.next = self.fetched.q.val().w4;
         if self.front_kind.val() == bits_lit::<8>(32) {
-            self.front_price.next = self.zone2.val().get_bits::<32>(0);
+            self.front_price.next = self.fetched_price.val().get_bits::<32>(0);
         }
         self.front_ladder.next = unsigned_cast_wide(self.front_at.val());
         self.front_ladder.next = self.front_ladder.val() + self.front_ladder.val();
@@ -1038,13 +1201,15 @@ impl<const N: usize> Logic for Core<N> {
             self.placed.d.next = self.fetched.q.val();
             self.placed_place.d.next.ladder = self.front_ladder.val();
             self.placed_place.d.next.price = self.front_price.val();
-            self.placed_place.d.next.is_known = self.keeps_place.q.val().count.any();
+            self.placed_place.d.next.is_known =
+                self.keeps_place.q.val().count.any() & (self.front_number.val() < self.underlyings.val());
             self.placed_place.d.next.exact_mode = self.keeps_place.q.val().exact_mode;
             self.placed_place.d.next.has_rows = self.keeps_place.q.val().has_rows;
         }
 
         // ---- BASE: how far the price is above the lowest of the ladder
         self.engine.front_ladder.next = self.placed_place.q.val().ladder;
+        self.reserved.words.next = self.placed.q.val();
         if self.advance.val() {
             self.is_based.d.next = self.is_placed.q.val();
             self.based.d.next = self.placed.q.val();
@@ -1052,13 +1217,17 @@ impl<const N: usize> Logic for Core<N> {
             self.based_place.d.next.shift = self.engine.front_params.val().shift;
             self.based_offset.d.next = self.placed_place.q.val().price - self.engine.front_params.val().low;
             self.based_count.d.next = self.engine.front_params.val().count;
+            self.based_known.d.next = self.reserved.known.val();
+            self.based_strays.d.next = self.reserved.strays.val();
             self.based_by.d.next = self.sixteen.val() - self.engine.front_params.val().shift;
         }
 
         // ---- SHIFT: interval, and fraction in 2^-16
         self.interval_index.next = self.based_offset.q.val() >> self.based_place.q.val().shift;
         self.fraction.next = self.based_offset.q.val() << self.based_by.q.val();
-        self.reserved.words.next = self.based.q.val();
+        self.based_word.next = self.based.q.val().w0;
+        self.based_number.next = self.based_word.val().get_bits::<8>(16);
+        self.feeds_front.read_address.next = self.based_number.val();
         self.read_quote.words.next = self.based.q.val();
         if self.advance.val() {
             self.is_shifted.d.next = self.is_based.q.val();
@@ -1070,35 +1239,39 @@ impl<const N: usize> Logic for Core<N> {
             self.shifted_count.d.next = self.based_count.q.val();
             self.shifted_quote.d.next = self.read_quote.quote.val();
             self.shifted_reason.d.next = self.read_quote.reason.val();
-            self.shifted_known.d.next = self.reserved.known.val();
-            self.shifted_stray.d.next = self.reserved.stray.val();
+            self.shifted_known.d.next = self.based_known.q.val();
+            self.shifted_stray.d.next = self.based_strays.q.val().any();
+            self.shifted_feed.d.next = self.feeds_front.q.val();
+            self.shifted_doubt.d.next = self.issue.val() & (self.based_number.val() == self.number.val());
         }
 
         // ---- LOAD: the interval's word is read, and everything compared that the head needs to know
         self.interval_count.next = unsigned_cast_wide(self.shifted_count.q.val());
         self.shifted_inside.next = self.shifted_index.q.val() < self.interval_count.val();
-        self.zone.next = self.shifted.q.val().w0;
-        self.shifted_kind.next = self.zone.val().get_bits::<8>(0);
-        self.shifted_version.next = self.zone.val().get_bits::<8>(8);
-        self.shifted_number.next = self.zone.val().get_bits::<8>(16);
-        self.shifted_code.next = self.zone.val().get_bits::<8>(24);
-        self.feeds_front.read_address.next = self.shifted_number.val();
-        self.shifted_feed.next = self.feeds_front.q.val();
-        self.shifted_step.next = self.shifted_quote.q.val().feed_seq - self.shifted_feed.val().feed_seq;
+        self.shifted_word.next = self.shifted.q.val().w0;
+        self.shifted_kind.next = self.shifted_word.val().get_bits::<8>(0);
+        self.shifted_version.next = self.shifted_word.val().get_bits::<8>(8);
+        self.shifted_number.next = self.shifted_word.val().get_bits::<8>(16);
+        self.shifted_code.next = self.shifted_word.val().get_bits::<8>(24);
+        self.shifted_step.next = self.shifted_quote.q.val().feed_seq - self.shifted_feed.q.val().feed_seq;
         if self.advance.val() {
             self.is_loading.d.next = self.is_shifted.q.val();
             self.loading.d.next = self.shifted.q.val();
             self.loading_place.d.next = self.shifted_place.q.val();
             self.loading_place.d.next.inside = self.shifted_inside.val();
+            self.loading_usable.d.next = self.shifted_usable.val();
+            self.loading_exact.d.next = self.engine.any_exact.val().get_bit(self.shifted_place.q.val().ladder.index());
             self.loading_quote.d.next = self.shifted_quote.q.val();
             self.loading_reason.d.next = self.shifted_reason.q.val();
             self.loading_known.d.next = self.shifted_known.q.val();
             self.loading_stray.d.next = self.shifted_stray.q.val();
             self.loading_next.d.next = self.shifted.q.val().w7 == self.ahead_seq.q.val();
             self.loading_timely.d.next = self.shifted.q.val().w1 >= self.ahead_ns.q.val();
-            // If this changes before the command is the head, an issue has changed it, and `recent` knows.
-            self.loading_newer.d.next = !self.shifted_feed.val().has_quote
-                | (self.shifted_step.val().any() & !self.shifted_step.val().get_bit(31));
+            self.loading_doubt.d.next =
+                self.shifted_doubt.q.val() | (self.issue.val() & (self.shifted_number.val() == self.number.val()));
+            self.loading_newer.d.next = !self.shifted_feed.q.val().has_quote
+                | ((self.shifted_quote.q.val().feed_seq != self.shifted_feed.q.val().feed_seq)
+                    & !self.shifted_step.val().get_bit(31));
             self.loading_plain.d.next = (self.shifted_kind.val() == bits_lit::<8>(32))
                 & (self.shifted_version.val() == bits_lit::<8>(1))
                 & !self.shifted_code.val().get_bit(1)
@@ -1131,7 +1304,11 @@ impl<const N: usize> Logic for Core<N> {
             self.engine.read_index.next = self.head_place.q.val().index;
             self.is_reread.d.next = true;
         }
-        self.head_newer.d.next = self.is_newer.val();
+        self.has_stood.d.next = true;
+        if self.has_stood.q.val() {
+            self.head_newer.d.next = self.is_newer.val();
+            self.head_doubt.d.next = false;
+        }
         if self.is_reread.q.val() {
             self.head_interval.d.next = self.engine.read_interval.val();
             self.head_usable.d.next = self.is_usable.val();
@@ -1150,11 +1327,14 @@ impl<const N: usize> Logic for Core<N> {
             self.head_next.d.next = self.loading_next.q.val();
             self.head_timely.d.next = self.loading_timely.q.val();
             self.head_newer.d.next = self.loading_newer.q.val();
+            self.head_doubt.d.next =
+                self.loading_doubt.q.val() | (self.issue.val() & (self.loading_number.val() == self.number.val()));
             self.head_plain.d.next = self.loading_plain.q.val();
             self.head_interval.d.next = self.engine.read_interval.val();
-            self.head_usable.d.next = self.loading_usable.val();
+            self.head_usable.d.next = self.loading_usable.q.val();
             self.head_exact.d.next = self.is_exact_interval.val();
             self.is_reread.d.next = false;
+            self.has_stood.d.next = false;
         }
 
         // ---- the desk
@@ -1184,41 +1364,65 @@ impl<const N: usize> Logic for Core<N> {
         self.risk.vega_bits.next = self.engine.look_scale.val().vega_bits;
 
         // ---- tables that slow commands write
-        self.keeps.write.next = false;
-        self.keeps.write_address.next = self.at.val();
+        self.writes_keep.d.next = false;
+        self.keeps.write.next = self.writes_keep.q.val();
+        self.keeps.write_address.next = self.written_at.q.val();
+        self.keeps.write_data.next = self.keep_written.q.val();
         self.new_keep.next = self.keep.val();
-        self.feeds.write.next = self.issue.val();
+        self.takes_quote.d.next = false;
+        self.feeds.write.next = self.issue.val() | self.takes_quote.q.val();
         self.feeds.write_address.next = self.at.val();
         self.feeds_has.next = true;
-        self.quotes.write.next = self.issue.val();
-        self.setups.write.next = false;
-        self.setups.write_address.next = self.at.val();
+        self.quotes.write.next = self.issue.val() | self.takes_quote.q.val();
+        self.writes_setup.d.next = false;
+        self.setups.write.next = self.writes_setup.q.val();
+        self.setups.write_address.next = self.written_at.q.val();
+        self.setups.write_data.next = self.setup_written.q.val();
         self.new_setup.next = self.setup.val();
-        self.desk.set_address.next = self.at.val();
-        self.desk.set_trigger.next = false;
+        self.desk.set_address.next = self.written_at.q.val();
+        self.desk.set_trigger.next = self.writes_trigger.q.val();
+        self.desk.set_price.next = self.writes_price.q.val();
+        self.desk.set_size.next = self.writes_size.q.val();
+        self.desk.set_rate.next = self.writes_rate.q.val();
+        self.desk.set_status.next = self.writes_status.q.val();
+        self.forgets.d.next = false;
+        self.writes_trigger.d.next = false;
         self.desk.trigger.next = self.read_trigger.record.val();
-        self.desk.set_price.next = false;
+        self.writes_price.d.next = false;
         self.desk.price_limits.next = self.read_price.record.val();
-        self.desk.set_size.next = false;
+        self.writes_size.d.next = false;
         self.desk.size_limits.next = self.read_size.record.val();
-        self.desk.set_rate.next = false;
+        self.writes_rate.d.next = false;
         self.desk.rate_limits.next = self.read_rate.record.val();
-        self.desk.set_status.next = false;
+        self.writes_status.d.next = false;
         self.desk.status.next = self.read_status.record.val();
-        self.desk.clear_pace.next = false;
-        self.desk.write_ledger.next = false;
+        self.desk.clear_pace.next = self.forgets.q.val();
+        if self.forgets.q.val() {
+            self.desk.trigger.next = self.no_trigger.val();
+            self.desk.price_limits.next = self.no_price.val();
+            self.desk.size_limits.next = self.no_size.val();
+            self.desk.rate_limits.next = self.no_rate.val();
+            self.desk.status.next = self.no_status.val();
+        }
+        self.desk.write_ledger.next = self.writes_ledger.q.val();
+        self.writes_ledger.d.next = false;
         self.new_ledger.next = self.ledger.val();
-        self.desk.write_order.next = false;
-        self.desk.new_order.next = self.no_order.val();
+        self.desk.new_ledger.next = self.ledger_written.q.val();
+        self.desk.write_order.next = self.writes_order.q.val();
+        self.desk.new_order.next = self.order_written.q.val();
+        self.writes_order.d.next = false;
+        self.order_written.d.next = self.no_order.val();
 
         // ---- arithmetic of the sequencer
-        self.keep_first.next = unsigned_cast_wide(self.keep.val().first);
-        self.slot_end.next = unsigned_cast_wide(self.keep.val().count);
-        self.slot_end.next = self.keep_first.val() + self.slot_end.val();
-        self.owns.d.next = (self.slot.val() >= self.keep_first.val()) & (self.slot.val() < self.slot_end.val());
+        self.slot_wide.next = unsigned_cast_wide(self.slot.val());
+        self.owns.d.next =
+            (self.slot_wide.val() >= self.other_first.q.val()) & (self.slot_wide.val() < self.other_end.q.val());
         self.first_wide.next = unsigned_cast_wide(self.first_slot.val());
         self.count_wide.next = unsigned_cast_wide(self.slot_count.val());
         self.end_wide.next = self.first_wide.val() + self.count_wide.val();
+        self.first_end.d.next = self.end_wide.val();
+        self.meets.d.next =
+            (self.first_wide.val() < self.other_end.q.val()) & (self.other_first.q.val() < self.first_end.q.val());
         self.keep_first_wide.next = unsigned_cast_wide(self.keep.val().first);
         self.keep_end.next = unsigned_cast_wide(self.keep.val().count);
         self.other_first.d.next = self.keep_first_wide.val();
@@ -1240,10 +1444,10 @@ impl<const N: usize> Logic for Core<N> {
         self.size_ok.d.next = self.read_size.ok.val();
         self.rate_ok.d.next = self.read_rate.ok.val();
         self.status_ok.d.next = self.read_status.ok.val();
-        self.is_news.next = (self.bank.old_quantity.val() != self.read_trade.record.val().quantity)
+        self.is_news.d.next = (self.bank.old_quantity.val() != self.read_trade.record.val().quantity)
             | (self.keep.val().cash != self.read_trade.record.val().cash);
         self.news.next = bits_lit::<32>(0);
-        if self.is_news.val() {
+        if self.is_news.q.val() {
             self.news.next = bits_lit::<32>(1);
         }
         self.fits_active.next = self.bank.fits0.val();
@@ -1252,15 +1456,15 @@ impl<const N: usize> Logic for Core<N> {
         }
         self.cash_wide.next = signed_cast_wide(signed_cast_same(self.keep.val().cash));
         self.coin_wide.next = signed_cast_wide(signed_cast_same(self.ledger.val().hedge_coin));
-        self.coin_sum.next = self.cash_wide.val() + self.coin_wide.val();
+        self.coin_sum.d.next = self.cash_wide.val() + self.coin_wide.val();
         self.position_wide.next = signed_cast_wide(signed_cast_same(self.ledger.val().position));
         self.quantity.next = signed_cast_same(self.read_trade.record.val().quantity);
         self.quantity_wide.next = signed_cast_wide(self.quantity.val());
-        self.span.next = unsigned_cast_wide(self.engine.look_params.val().count);
-        self.span.next = self.engine.look_params.val().low + (self.span.val() << self.engine.look_params.val().shift);
-        self.zone2.next = self.read_update.record.val().filled;
-        self.filled_value.next = self.zone2.val();
-        if self.zone2.val().get_bit(63) {
+        self.count_wide_32.next = unsigned_cast_wide(self.engine.look_params.val().count);
+        self.span.d.next =
+            self.engine.look_params.val().low + (self.count_wide_32.val() << self.engine.look_params.val().shift);
+        self.filled_value.next = self.read_update.record.val().filled;
+        if self.filled_value.val().get_bit(63) {
             self.filled_value.next = self.most_value.val();
         }
 
@@ -1292,6 +1496,13 @@ impl<const N: usize> Logic for Core<N> {
             self.now_ns.d.next = self.head.q.val().w1;
         }
 
+        if self.is_owed.q.val() & self.engine.halted.val() {
+            self.engine_op.d.next = EngineOp::Trade;
+            self.engine_go.d.next = true;
+            self.engine_pending.d.next = true;
+            self.is_owed.d.next = false;
+        }
+
         match self.state.q.val() {
             State::Dry => {
                 self.dry.d.next = self.dry.q.val() + self.one_8.val();
@@ -1305,9 +1516,10 @@ impl<const N: usize> Logic for Core<N> {
             State::Run => {
                 if self.is_head.q.val() {
                     if self.is_fast.val() & !self.head_usable.q.val() {
-                        self.engine.wanted.next = true;
+                        self.is_wanted.d.next = true;
                     } else if (!self.is_fast.val() | self.head_exact.q.val())
                         & (self.in_flight.q.val() == bits_lit::<6>(0))
+                        & !self.head_doubt.q.val()
                         & self.has_room.val()
                     {
                         self.state.d.next = State::Check;
@@ -1319,9 +1531,7 @@ impl<const N: usize> Logic for Core<N> {
                 self.is_exact.d.next = false;
                 self.is_halting.d.next = false;
                 self.state.d.next = State::Refuse;
-                if self.is_question.q.val() {
-                    self.state.d.next = State::Evaluate;
-                } else if !self.is_current.val() {
+                if !self.is_current.val() {
                     self.reason.d.next = bits_lit::<8>(128);
                 } else if !self.head_next.q.val() {
                     self.reason.d.next = bits_lit::<8>(131);
@@ -1337,8 +1547,7 @@ impl<const N: usize> Logic for Core<N> {
                         } else if !self.head_newer.q.val() {
                             self.reason.d.next = bits_lit::<8>(141);
                         } else {
-                            self.feeds.write.next = true;
-                            self.quotes.write.next = true;
+                            self.takes_quote.d.next = true;
                             self.moves_now.d.next = true;
                             self.state.d.next = State::Evaluate;
                         }
@@ -1352,11 +1561,19 @@ impl<const N: usize> Logic for Core<N> {
                         self.reason.d.next = bits_lit::<8>(129);
                     } else if self.head_stray.q.val() {
                         self.reason.d.next = bits_lit::<8>(130);
+                    } else if self.wants_price.val() & !self.same_price.q.val() {
+                        // Placed before a quote ahead of it had moved the price: once more.
+                        self.last_seq.d.next = self.last_seq.q.val();
+                        self.state.d.next = State::Again;
                     } else {
                         self.reason.d.next = bits_lit::<8>(134);
                         self.state.d.next = State::Dispatch;
                     }
                 }
+            }
+            State::Again => {
+                self.flush.next = true;
+                self.state.d.next = State::Run;
             }
             // The reason is VALUE_RANGE unless said otherwise.
             State::Dispatch => {
@@ -1364,13 +1581,13 @@ impl<const N: usize> Logic for Core<N> {
                 self.loop_at.d.next = bits_lit::<8>(0);
                 self.order_at.d.next = bits_lit::<4>(0);
                 self.after.d.next = State::Accept;
-                if self.kind.val() == bits_lit::<8>(1) {
+                if self.kinds.q.val().get_bit(1) {
                     if self.configure_ok.q.val() & self.fits_card.q.val() {
                         self.state.d.next = State::Meets;
                     }
-                } else if self.kind.val() == bits_lit::<8>(6) {
+                } else if self.kinds.q.val().get_bit(6) {
                     if self.target_ok.q.val() {
-                        self.keeps.write.next = true;
+                        self.writes_keep.d.next = true;
                         self.new_keep.next.target = self.read_target.record.val().target;
                         self.new_keep.next.cash = self.read_target.record.val().cash;
                         self.state.d.next = State::Offset;
@@ -1378,24 +1595,48 @@ impl<const N: usize> Logic for Core<N> {
                             self.state.d.next = State::UnitsFirst;
                         }
                     }
-                } else if self.kind.val() == bits_lit::<8>(7) {
+                } else if self.kinds.q.val().get_bit(7) {
                     if self.reconciliation_ok.q.val() {
                         self.new_ledger.next = self.reconcile.new_ledger.val();
-                        self.desk.write_ledger.next = true;
+                        self.writes_ledger.d.next = true;
                         self.after.d.next = State::SayLedger;
                         self.state.d.next = State::ClearOrders;
                     }
-                } else if self.kind.val() == bits_lit::<8>(9) {
+                } else if self.kinds.q.val().get_bit(9) {
                     if self.control_ok.q.val() {
                         self.state.d.next = State::Control;
                     }
-                } else if self.kind.val() == bits_lit::<8>(16) {
+                } else if self.kinds.q.val().get_bit(16) {
                     if self.scale_ok.q.val() {
-                        self.offset.start.next = true;
+                        self.offset_go.d.next = true;
                         self.is_halting.d.next = true;
                         self.state.d.next = State::Open;
                     }
-                } else if self.kind.val() == bits_lit::<8>(17) {
+                } else if (self.kinds.q.val().get_bit(17))
+                    | (self.kinds.q.val().get_bit(18))
+                    | (self.kinds.q.val().get_bit(19))
+                {
+                    self.state.d.next = State::Shadow;
+                } else if self.kinds.q.val().get_bit(33) {
+                    self.is_halting.d.next = true;
+                    self.state.d.next = State::TradeRows;
+                } else if self.kinds.q.val().get_bit(34) {
+                    self.book.start.next = true;
+                    self.state.d.next = State::Booking;
+                } else if self.kinds.q.val().get_bit(35) {
+                    if (self.code.val() & self.not_risk.val()) != bits_lit::<8>(0) {
+                        self.reason.d.next = bits_lit::<8>(130);
+                    } else {
+                        self.state.d.next = State::Ask;
+                    }
+                } else {
+                    self.state.d.next = State::Set;
+                }
+            }
+            // The reason is still VALUE_RANGE.
+            State::Shadow => {
+                self.state.d.next = State::Refuse;
+                if self.kinds.q.val().get_bit(17) {
                     if !self.owns.q.val() {
                         self.reason.d.next = bits_lit::<8>(135);
                     } else if self.engine.look_params.val().stage.any() {
@@ -1405,7 +1646,7 @@ impl<const N: usize> Logic for Core<N> {
                         self.bank.op.next = bits_lit::<3>(2);
                         self.state.d.next = State::Row;
                     }
-                } else if self.kind.val() == bits_lit::<8>(18) {
+                } else if self.kinds.q.val().get_bit(18) {
                     if self.build_ok.q.val() & self.fits_ladder.q.val() {
                         if self.bank.state.val().stage != bits_lit::<2>(1) {
                             self.reason.d.next = bits_lit::<8>(136);
@@ -1417,29 +1658,11 @@ impl<const N: usize> Logic for Core<N> {
                             self.state.d.next = State::Build;
                         }
                     }
-                } else if self.kind.val() == bits_lit::<8>(19) {
+                } else {
                     self.reason.d.next = bits_lit::<8>(139);
                     if self.engine.look_params.val().stage.any() {
                         self.state.d.next = State::SwapWait;
                     }
-                } else if self.kind.val() == bits_lit::<8>(33) {
-                    if !self.owns.q.val() {
-                        self.reason.d.next = bits_lit::<8>(135);
-                    } else if self.trade_ok.q.val() {
-                        self.is_halting.d.next = true;
-                        self.state.d.next = State::TradeRows;
-                    }
-                } else if self.kind.val() == bits_lit::<8>(34) {
-                    self.book.start.next = true;
-                    self.state.d.next = State::Booking;
-                } else if self.kind.val() == bits_lit::<8>(35) {
-                    if (self.code.val() & self.not_risk.val()) != bits_lit::<8>(0) {
-                        self.reason.d.next = bits_lit::<8>(130);
-                    } else {
-                        self.state.d.next = State::Ask;
-                    }
-                } else {
-                    self.state.d.next = State::Set;
                 }
             }
             State::Refuse => {
@@ -1459,7 +1682,6 @@ impl<const N: usize> Logic for Core<N> {
                 if self.moves_now.q.val() {
                     self.now_ns.d.next = self.head.q.val().w1;
                 }
-                self.is_question.d.next = false;
                 self.is_exact.d.next = false;
                 self.is_halting.d.next = false;
                 self.retire_at.d.next = self.retire_at.q.val() + self.one_5.val();
@@ -1478,35 +1700,33 @@ impl<const N: usize> Logic for Core<N> {
                     self.reason.d.next = bits_lit::<8>(17);
                     self.state.d.next = State::Refuse;
                 } else {
-                    self.is_question.d.next = true;
-                    self.flush.next = true;
-                    self.state.d.next = State::Run;
+                    self.state.d.next = State::Evaluate;
                 }
             }
             State::Set => {
                 self.state.d.next = State::Refuse;
-                if self.kind.val() == bits_lit::<8>(2) {
-                    self.desk.set_trigger.next = self.trigger_ok.q.val();
+                if self.kinds.q.val().get_bit(2) {
+                    self.writes_trigger.d.next = self.trigger_ok.q.val();
                     if self.trigger_ok.q.val() {
                         self.state.d.next = State::Accept;
                     }
-                } else if self.kind.val() == bits_lit::<8>(3) {
-                    self.desk.set_price.next = self.price_ok.q.val();
+                } else if self.kinds.q.val().get_bit(3) {
+                    self.writes_price.d.next = self.price_ok.q.val();
                     if self.price_ok.q.val() {
                         self.state.d.next = State::Accept;
                     }
-                } else if self.kind.val() == bits_lit::<8>(4) {
-                    self.desk.set_size.next = self.size_ok.q.val();
+                } else if self.kinds.q.val().get_bit(4) {
+                    self.writes_size.d.next = self.size_ok.q.val();
                     if self.size_ok.q.val() {
                         self.state.d.next = State::Accept;
                     }
-                } else if self.kind.val() == bits_lit::<8>(5) {
-                    self.desk.set_rate.next = self.rate_ok.q.val();
+                } else if self.kinds.q.val().get_bit(5) {
+                    self.writes_rate.d.next = self.rate_ok.q.val();
                     if self.rate_ok.q.val() {
                         self.state.d.next = State::Accept;
                     }
                 } else {
-                    self.desk.set_status.next = self.status_ok.q.val();
+                    self.writes_status.d.next = self.status_ok.q.val();
                     if self.status_ok.q.val() {
                         self.state.d.next = State::Accept;
                     }
@@ -1514,7 +1734,7 @@ impl<const N: usize> Logic for Core<N> {
             }
             State::Control => {
                 self.state.d.next = State::Accept;
-                self.setups.write.next = true;
+                self.writes_setup.d.next = true;
                 if self.read_control.record.val().action == bits_lit::<3>(0) {
                     self.new_setup.next.is_armed = false;
                 } else if self.read_control.record.val().action == bits_lit::<3>(1) {
@@ -1533,25 +1753,29 @@ impl<const N: usize> Logic for Core<N> {
                 }
             }
             State::DisarmAll => {
-                self.setups.write.next = true;
+                // Looked up, then written.
+                self.is_asked.d.next = !self.is_asked.q.val();
                 self.new_setup.next.is_armed = false;
-                self.loop_at.d.next = self.loop_at.q.val() + self.one_8.val();
-                if self.loop_at.q.val() == self.last_underlying.val() {
-                    self.state.d.next = State::Accept;
+                if self.is_asked.q.val() {
+                    self.writes_setup.d.next = true;
+                    self.loop_at.d.next = self.loop_at.q.val() + self.one_8.val();
+                    if self.loop_at.q.val() == self.last_underlying.val() {
+                        self.state.d.next = State::Disarmed;
+                    }
                 }
             }
+            State::Disarmed => {
+                self.state.d.next = State::Accept;
+            }
             State::Meets => {
-                self.is_asked.d.next = !self.is_asked.q.val();
-                if self.is_asked.q.val() {
+                self.waited.d.next = self.waited.q.val() + self.one_2.val();
+                if self.waited.q.val() == bits_lit::<2>(3) {
                     self.loop_at.d.next = self.loop_at.q.val() + self.one_8.val();
                 }
-                if !self.is_asked.q.val() {
-                    // The slots of the other underlying are read.
+                if self.waited.q.val() != bits_lit::<2>(3) {
+                    // The slots of the other underlying are looked up, their end added, and compared.
                     self.state.d.next = State::Meets;
-                } else if (self.loop_at.q.val() != self.number.val())
-                    & (self.first_wide.val() < self.other_end.q.val())
-                    & (self.other_first.q.val() < self.end_wide.val())
-                {
+                } else if (self.loop_at.q.val() != self.number.val()) & self.meets.q.val() {
                     self.reason.d.next = bits_lit::<8>(135);
                     self.state.d.next = State::Refuse;
                 } else if self.loop_at.q.val() == self.last_underlying.val() {
@@ -1561,7 +1785,7 @@ impl<const N: usize> Logic for Core<N> {
             }
             State::Forget => {
                 if self.engine.halted.val() {
-                    self.engine.start.next = true;
+                    self.engine_go.d.next = true;
                     self.bank.start.next = true;
                     self.engine_pending.d.next = true;
                     self.bank_pending.d.next = true;
@@ -1569,7 +1793,7 @@ impl<const N: usize> Logic for Core<N> {
                 }
             }
             State::Forgetting => {
-                self.keeps.write.next = true;
+                self.writes_keep.d.next = true;
                 self.new_keep.next.first = self.first.val();
                 self.new_keep.next.count = self.count.val();
                 self.new_keep.next.exact_mode = self.read_configure.record.val().exact_mode;
@@ -1581,32 +1805,32 @@ impl<const N: usize> Logic for Core<N> {
                 }
                 self.feeds.write.next = true;
                 self.feeds_has.next = false;
-                self.setups.write.next = true;
+                self.writes_setup.d.next = true;
                 self.new_setup.next = self.no_setup.val();
-                self.desk.set_trigger.next = true;
-                self.desk.trigger.next = self.no_trigger.val();
-                self.desk.set_price.next = true;
-                self.desk.price_limits.next = self.no_price.val();
-                self.desk.set_size.next = true;
-                self.desk.size_limits.next = self.no_size.val();
-                self.desk.set_rate.next = true;
-                self.desk.rate_limits.next = self.no_rate.val();
-                self.desk.set_status.next = true;
-                self.desk.status.next = self.no_status.val();
-                self.desk.clear_pace.next = true;
-                self.desk.write_ledger.next = true;
+                self.writes_trigger.d.next = true;
+                self.writes_price.d.next = true;
+                self.writes_size.d.next = true;
+                self.writes_rate.d.next = true;
+                self.writes_status.d.next = true;
+                self.forgets.d.next = true;
+                self.writes_ledger.d.next = true;
                 self.new_ledger.next = self.no_ledger.val();
                 self.order_at.d.next = bits_lit::<4>(0);
                 self.state.d.next = State::ClearOrders;
             }
             State::ClearOrders => {
-                self.desk.write_order.next = true;
+                self.writes_order.d.next = true;
                 if self.order_at.q.val() != self.last_order.val() {
                     self.order_at.d.next = self.order_at.q.val() + self.one_4.val();
-                } else if !self.engine_pending.q.val() & !self.bank_pending.q.val() {
+                } else if self.waited.q.val() == bits_lit::<2>(0) {
+                    // The last one is being written.
+                    self.waited.d.next = bits_lit::<2>(1);
+                } else if self.engine_pending.q.val() | self.bank_pending.q.val() {
+                    self.waited.d.next = bits_lit::<2>(1);
+                } else {
                     if !self.is_sweep.q.val() {
                         self.state.d.next = State::Accept;
-                        if self.kind.val() == bits_lit::<8>(7) {
+                        if self.kinds.q.val().get_bit(7) {
                             self.state.d.next = State::Offset;
                         }
                     } else if self.loop_at.q.val() == self.last_underlying.val() {
@@ -1621,28 +1845,40 @@ impl<const N: usize> Logic for Core<N> {
                 }
             }
             State::UnitsFirst => {
-                self.offset.start.next = !self.is_asked.q.val();
-                self.is_asked.d.next = true;
+                if self.waited.q.val() != bits_lit::<2>(2) {
+                    self.waited.d.next = self.waited.q.val() + self.one_2.val();
+                } else {
+                    self.waited.d.next = bits_lit::<2>(2);
+                    self.offset_go.d.next = !self.is_asked.q.val();
+                    self.is_asked.d.next = true;
+                }
                 if self.is_asked.q.val() & self.offset.done.val() {
                     self.first_units.d.next = self.offset.target_units.val();
                     self.is_asked.d.next = false;
+                    self.waited.d.next = bits_lit::<2>(0);
                     self.state.d.next = State::UnitsSecond;
                 }
             }
             State::UnitsSecond => {
-                self.offset.start.next = !self.is_asked.q.val();
-                self.is_asked.d.next = true;
+                if self.waited.q.val() != bits_lit::<2>(2) {
+                    self.waited.d.next = self.waited.q.val() + self.one_2.val();
+                } else {
+                    self.waited.d.next = bits_lit::<2>(2);
+                    self.offset_go.d.next = !self.is_asked.q.val();
+                    self.is_asked.d.next = true;
+                }
                 if self.is_asked.q.val() & self.offset.done.val() {
                     self.second_units.d.next = self.offset.target_units.val();
                     self.is_asked.d.next = false;
                     self.is_halting.d.next = true;
+                    self.waited.d.next = bits_lit::<2>(0);
                     self.state.d.next = State::Retarget;
                 }
             }
             State::Retarget => {
-                self.engine.op.next = EngineOp::Retarget;
+                self.engine_op.d.next = EngineOp::Retarget;
                 if !self.engine_pending.q.val() & self.engine.halted.val() {
-                    self.engine.start.next = true;
+                    self.engine_go.d.next = true;
                     self.engine_pending.d.next = true;
                 }
                 if self.engine_pending.q.val() & self.engine.done.val() {
@@ -1651,19 +1887,17 @@ impl<const N: usize> Logic for Core<N> {
                 }
             }
             State::Open => {
-                self.engine.op.next = EngineOp::Open;
-                self.engine.ladder.next = self.shadow_ladder.val();
+                self.engine_op.d.next = EngineOp::Open;
                 if self.offset.done.val() {
                     self.first_units.d.next = self.offset.target_units.val();
                     self.state.d.next = State::OpenBank;
                 }
             }
             State::OpenBank => {
-                self.engine.op.next = EngineOp::Open;
-                self.engine.ladder.next = self.shadow_ladder.val();
+                self.engine_op.d.next = EngineOp::Open;
                 self.bank.op.next = bits_lit::<3>(1);
                 if self.engine.halted.val() {
-                    self.engine.start.next = true;
+                    self.engine_go.d.next = true;
                     self.bank.start.next = true;
                     self.engine_pending.d.next = true;
                     self.bank_pending.d.next = true;
@@ -1671,8 +1905,7 @@ impl<const N: usize> Logic for Core<N> {
                 }
             }
             State::OpenWait => {
-                self.engine.op.next = EngineOp::Open;
-                self.engine.ladder.next = self.shadow_ladder.val();
+                self.engine_op.d.next = EngineOp::Open;
                 if !self.engine_pending.q.val() & !self.bank_pending.q.val() {
                     self.state.d.next = State::Accept;
                 }
@@ -1688,10 +1921,9 @@ impl<const N: usize> Logic for Core<N> {
                 }
             }
             State::Build => {
-                self.engine.op.next = EngineOp::Build;
-                self.engine.ladder.next = self.shadow_ladder.val();
+                self.engine_op.d.next = EngineOp::Build;
                 if !self.engine_pending.q.val() & self.engine.halted.val() {
-                    self.engine.start.next = true;
+                    self.engine_go.d.next = true;
                     self.engine_pending.d.next = true;
                 }
                 if self.engine_pending.q.val() & self.engine.done.val() {
@@ -1708,11 +1940,10 @@ impl<const N: usize> Logic for Core<N> {
                 }
             }
             State::Swap => {
-                self.engine.op.next = EngineOp::Clear;
-                self.engine.ladder.next = self.active_ladder.val();
+                self.engine_op.d.next = EngineOp::Clear;
                 self.bank.op.next = bits_lit::<3>(4);
                 if self.engine.halted.val() & !self.engine_pending.q.val() {
-                    self.engine.start.next = true;
+                    self.engine_go.d.next = true;
                     self.bank.start.next = true;
                     self.engine_pending.d.next = true;
                     self.bank_pending.d.next = true;
@@ -1720,10 +1951,9 @@ impl<const N: usize> Logic for Core<N> {
                 }
             }
             State::SwapKeep => {
-                self.engine.op.next = EngineOp::Clear;
-                self.engine.ladder.next = self.active_ladder.val();
+                self.engine_op.d.next = EngineOp::Clear;
                 if !self.engine_pending.q.val() & !self.bank_pending.q.val() {
-                    self.keeps.write.next = true;
+                    self.writes_keep.d.next = true;
                     self.new_keep.next.active = !self.keep.val().active;
                     self.active_bits.d.next = self.active_bits.q.val() ^ (self.one_32.val() << self.at.val());
                     self.new_keep.next.has_rows = true;
@@ -1739,7 +1969,7 @@ impl<const N: usize> Logic for Core<N> {
                 self.zone2.next = self.zone2.val() << self.half_64.val();
                 self.zone.next = unsigned_cast_wide(self.engine.look_summary.val().exact_intervals);
                 self.fields.next.w3 = self.zone2.val() | self.zone.val();
-                self.zone2.next = unsigned_cast_wide(self.span.val());
+                self.zone2.next = unsigned_cast_wide(self.span.q.val());
                 self.zone2.next = self.zone2.val() << self.half_64.val();
                 self.zone.next = unsigned_cast_wide(self.engine.look_params.val().low);
                 self.fields.next.w4 = self.zone2.val() | self.zone.val();
@@ -1748,7 +1978,13 @@ impl<const N: usize> Logic for Core<N> {
             }
             State::TradeRows => {
                 self.bank.op.next = bits_lit::<3>(3);
-                if self.engine.halted.val() {
+                if !self.owns.q.val() {
+                    self.reason.d.next = bits_lit::<8>(135);
+                    self.state.d.next = State::Refuse;
+                } else if !self.trade_ok.q.val() {
+                    self.state.d.next = State::Refuse;
+                } else {
+                    // A pass over the rows has been dropped before the row changes.
                     self.bank.start.next = true;
                     self.state.d.next = State::TradeLedger;
                 }
@@ -1756,10 +1992,13 @@ impl<const N: usize> Logic for Core<N> {
             State::TradeLedger => {
                 self.bank.op.next = bits_lit::<3>(3);
                 if self.bank.done.val() {
-                    self.keeps.write.next = true;
+                    self.writes_keep.d.next = true;
                     self.new_keep.next.cash = self.read_trade.record.val().cash;
-                    self.desk.write_ledger.next = true;
+                    self.writes_ledger.d.next = true;
                     self.new_ledger.next.ledger_seq = self.ledger.val().ledger_seq + self.news.val();
+                    // The nodes take the trade while the offset is worked out. What that looks at has been seen.
+                    self.is_owed.d.next = true;
+                    self.waited.d.next = bits_lit::<2>(2);
                     self.after.d.next = State::TradeFault;
                     self.state.d.next = State::Offset;
                 }
@@ -1774,14 +2013,7 @@ impl<const N: usize> Logic for Core<N> {
                 self.state.d.next = State::TradeNodes;
             }
             State::TradeNodes => {
-                self.engine.op.next = EngineOp::Trade;
-                self.engine.ladder.next = self.active_ladder.val();
-                self.engine.price.next = self.quotes.q.val().price;
-                if !self.engine_pending.q.val() {
-                    self.engine.start.next = true;
-                    self.engine_pending.d.next = true;
-                }
-                if self.engine_pending.q.val() & self.engine.done.val() {
+                if !self.is_owed.q.val() & (!self.engine_pending.q.val() | self.engine.done.val()) {
                     self.state.d.next = State::Ask;
                 }
             }
@@ -1791,10 +2023,10 @@ impl<const N: usize> Logic for Core<N> {
                         self.reason.d.next = self.book.refusal.val();
                         self.state.d.next = State::Refuse;
                     } else {
-                        self.desk.write_ledger.next = true;
+                        self.writes_ledger.d.next = true;
                         self.new_ledger.next = self.book.new_ledger.val();
-                        self.desk.write_order.next = self.book.write_order.val();
-                        self.desk.new_order.next = self.book.new_order.val();
+                        self.writes_order.d.next = self.book.write_order.val();
+                        self.order_written.d.next = self.book.new_order.val();
                         self.after.d.next = State::OrderFault;
                         self.state.d.next = State::Offset;
                     }
@@ -1813,7 +2045,7 @@ impl<const N: usize> Logic for Core<N> {
                 self.push.next = true;
                 self.fields.next.kind = bits_lit::<8>(5);
                 self.fields.next.w2 = unsigned_cast_same(self.position_wide.val());
-                self.fields.next.w3 = unsigned_cast_same(self.coin_sum.val());
+                self.fields.next.w3 = unsigned_cast_same(self.coin_sum.q.val());
                 self.zone2.next = unsigned_cast_wide(self.ledger.val().open_sell);
                 self.zone2.next = self.zone2.val() << self.half_64.val();
                 self.zone.next = unsigned_cast_wide(self.ledger.val().open_buy);
@@ -1826,12 +2058,16 @@ impl<const N: usize> Logic for Core<N> {
                 self.state.d.next = State::Retire;
             }
             State::Offset => {
-                self.offset.start.next = true;
-                self.state.d.next = State::OffsetWait;
+                if self.waited.q.val() != bits_lit::<2>(2) {
+                    self.waited.d.next = self.waited.q.val() + self.one_2.val();
+                } else {
+                    self.offset_go.d.next = true;
+                    self.state.d.next = State::OffsetWait;
+                }
             }
             State::OffsetWait => {
                 if self.offset.done.val() {
-                    self.setups.write.next = true;
+                    self.writes_setup.d.next = true;
                     self.new_setup.next.bank_id = self.engine.look_scale.val().bank_id;
                     self.new_setup.next.contract_scale = self.engine.look_scale.val().contract_scale;
                     self.new_setup.next.contract_shift = self.engine.look_scale.val().contract_shift;
@@ -1853,9 +2089,9 @@ impl<const N: usize> Logic for Core<N> {
                 } else if !self.on_ladder.val() {
                     self.is_halting.d.next = true;
                     self.state.d.next = State::Exact;
-                } else if !self.is_usable.val() {
-                    self.engine.wanted.next = true;
-                } else if self.is_exact_interval.val() {
+                } else if !self.head_usable.q.val() {
+                    self.is_wanted.d.next = true;
+                } else if self.head_exact.q.val() {
                     self.is_halting.d.next = true;
                     self.state.d.next = State::Exact;
                 } else {
@@ -1864,11 +2100,9 @@ impl<const N: usize> Logic for Core<N> {
                 self.moves_now.d.next = true;
             }
             State::Exact => {
-                self.engine.op.next = EngineOp::Exact;
-                self.engine.ladder.next = self.active_ladder.val();
-                self.engine.price.next = self.place.val().price;
+                self.engine_op.d.next = EngineOp::Exact;
                 if !self.engine_pending.q.val() & self.engine.halted.val() {
-                    self.engine.start.next = true;
+                    self.engine_go.d.next = true;
                     self.engine_pending.d.next = true;
                 }
                 if self.engine_pending.q.val() & self.engine.done.val() {
@@ -1921,18 +2155,31 @@ impl<const N: usize> Logic for Core<N> {
         // ---- tables, as the states left them
         self.feeds.write_data.next.has_quote = self.feeds_has.val();
         self.feeds.write_data.next.feed_seq = self.head_quote.q.val().feed_seq;
-        self.keeps.write_data.next = self.new_keep.val();
+        self.keep_written.d.next = self.new_keep.val();
+        // What is on its way to the tables is seen at once.
+        if self.writes_keep.q.val() & (self.written_at.q.val() == self.at.val()) {
+            self.head_keep.d.next = self.keep_written.q.val();
+        }
+        if self.writes_setup.q.val() & (self.written_at.q.val() == self.at.val()) {
+            self.head_setup.d.next = self.setup_written.q.val();
+        }
+        if self.writes_keep.d.val() {
+            self.head_keep.d.next = self.new_keep.val();
+        }
+        if self.writes_setup.d.val() {
+            self.head_setup.d.next = self.new_setup.val();
+        }
         self.feeds_front.write.next = self.feeds.write.val();
         self.feeds_front.write_address.next = self.at.val();
         self.feeds_front.write_data.next.has_quote = self.feeds_has.val();
         self.feeds_front.write_data.next.feed_seq = self.head_quote.q.val().feed_seq;
-        self.keeps_place.write.next = self.keeps.write.val();
-        self.keeps_place.write_address.next = self.at.val();
-        self.keeps_place.write_data.next = self.new_keep.val();
-        self.setups.write_data.next = self.new_setup.val();
-        self.desk.set_setup.next = self.setups.write.val();
-        self.desk.setup.next = self.new_setup.val();
-        self.desk.new_ledger.next = self.new_ledger.val();
+        self.keeps_place.write.next = self.writes_keep.q.val();
+        self.keeps_place.write_address.next = self.written_at.q.val();
+        self.keeps_place.write_data.next = self.keep_written.q.val();
+        self.setup_written.d.next = self.new_setup.val();
+        self.desk.set_setup.next = self.writes_setup.q.val();
+        self.desk.setup.next = self.setup_written.q.val();
+        self.ledger_written.d.next = self.new_ledger.val();
         self.quotes.write_address.next = self.number.val();
         self.quotes.write_data.next = self.head_quote.q.val();
         self.prices.write.next = self.quotes.write.val();
@@ -2020,7 +2267,6 @@ impl<const N: usize> Logic for Core<N> {
             self.state.d.next = State::Dry;
             self.dry.d.next = bits_lit::<8>(0);
             self.is_sweep.d.next = false;
-            self.is_question.d.next = false;
             self.is_killed.d.next = false;
             self.is_asked.d.next = false;
             self.active_bits.d.next = bits_lit::<32>(0);
@@ -2032,6 +2278,7 @@ impl<const N: usize> Logic for Core<N> {
             self.is_head.d.next = false;
             self.goes.d.next = false;
             self.engine_pending.d.next = false;
+            self.is_owed.d.next = false;
             self.bank_pending.d.next = false;
             self.write_at.d.next = bits_lit::<5>(0);
             self.fetch_at.d.next = bits_lit::<5>(0);

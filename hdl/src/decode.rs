@@ -41,8 +41,8 @@ pub struct Reserved {
     pub words: Signal<In, record::Words>,
     /// There is a command of this kind.
     pub known: Signal<Out, Bit>,
-    /// A reserved bit is set; clear where the kind is not known.
-    pub stray: Signal<Out, Bit>,
+    /// Bit `i`: a reserved bit of word `i` is set; all clear where the kind is not known.
+    pub strays: Signal<Out, U<8>>,
 }
 
 impl Logic for Reserved {
@@ -51,24 +51,43 @@ impl Logic for Reserved {
         let layout = LAYOUTS.iter().find(|layout| layout.kind == command.kind());
         let reserved = layout.map_or([0; 8], RecordLayout::reserved_words);
         self.known.next = layout.is_some();
-        self.stray.next = command.words().iter().zip(reserved).any(|(word, reserved)| word & reserved != 0);
+        let strays = command.words().into_iter().zip(reserved).map(|(word, reserved)| word & reserved != 0);
+        self.strays.next = U::new(strays.enumerate().map(|(i, is_stray)| u128::from(is_stray) << i).sum());
     }
     fn connect(&mut self) {
         self.known.connect();
-        self.stray.connect();
+        self.strays.connect();
     }
     fn hdl(&self) -> Verilog {
-        let masks: String = LAYOUTS
-            .iter()
-            .map(|layout| {
-                let mask: String = layout.reserved_words().iter().rev().map(|word| format!("{word:016x}")).collect();
-                format!("8'd{}: mask = 512'h{mask};\n", layout.kind)
-            })
-            .collect();
-        Verilog::Custom(format!(
-            "reg [511:0] mask;\nalways @(*) begin\nknown = 1'b1;\ncase (words[7:0])\n{masks}\
-             default: begin mask = 512'h0; known = 1'b0; end\nendcase\nstray = |(words & mask);\nend"
-        ))
+        // Byte by byte, so that what the kind decides is beside the looking and not before it.
+        let kinds = |is_listed: &dyn Fn(&RecordLayout) -> bool| -> String {
+            let listed = LAYOUTS.iter().filter(|layout| is_listed(layout));
+            let tests: Vec<_> = listed.map(|layout| format!("words[7:0] == 8'd{}", layout.kind)).collect();
+            if tests.is_empty() { "1'b0".into() } else { tests.join(" || ") }
+        };
+        let mut words = String::new();
+        let mut text = format!("wire is_known = {};\nwire [63:0] stray_bytes;\n", kinds(&|_| true));
+        for byte in 0..64 {
+            let reserved = |layout: &RecordLayout| layout.reserved_words()[byte / 8].to_le_bytes()[byte % 8];
+            let mut masks: Vec<u8> = LAYOUTS.iter().map(reserved).filter(|&mask| mask != 0).collect();
+            masks.sort_unstable();
+            masks.dedup();
+            let terms: Vec<_> = masks
+                .iter()
+                .map(|&mask| {
+                    let at = 8 * byte;
+                    let looked_at = kinds(&|layout| reserved(layout) == mask);
+                    format!("(|(words[{}:{at}] & 8'd{mask}) && ({looked_at}))", at + 7)
+                })
+                .collect();
+            let term = if terms.is_empty() { "1'b0".into() } else { terms.join(" || ") };
+            text += &format!("assign stray_bytes[{byte}] = {term};\n");
+        }
+        for word in 0..8 {
+            let (low, high) = (8 * word, 8 * word + 7);
+            words += &format!("strays[{word}] = |stray_bytes[{high}:{low}];\n");
+        }
+        Verilog::Custom(text + "always @(*) begin\nknown = is_known;\n" + &words + "end")
     }
 }
 
@@ -332,11 +351,36 @@ fn declare_field(text: &mut String, tests: &mut Vec<String>, layout: &RecordLayo
         let base = if is_signed { "sh" } else { "h" };
         format!("{bits}'{base}{:x}", value as u128 & ((1 << bits) - 1))
     };
-    if *rule.range.start() > least {
-        tests.push(format!("{name} >= {}", literal(*rule.range.start())));
+    let (start, end) = (*rule.range.start(), *rule.range.end());
+    // Ranges that end at powers of two are tested by bits, which is shallower than by carries.
+    let power = |value: i128| (value > 0 && value & (value - 1) == 0).then(|| value.trailing_zeros() as usize);
+    let slices = |place: usize| (format!("{name}[{}:{place}]", bits - 1), format!("{name}[{}:0]", place - 1));
+    if is_signed && start == -end && start > least {
+        if let Some(place) = power(end + 1).filter(|&place| place > 0) {
+            let (high, low) = slices(place);
+            tests.push(format!("(!(|{high}) || (&{high} && |{low}))"));
+            return;
+        }
+        if let Some(place) = power(end).filter(|&place| place > 0) {
+            let (high, low) = slices(place);
+            tests.push(format!("(!(|{high}) || &{high} || ({high} == 1 && !(|{low})))"));
+            return;
+        }
     }
-    if *rule.range.end() < most {
-        tests.push(format!("{name} <= {}", literal(*rule.range.end())));
+    if !is_signed && start == 1 {
+        tests.push(format!("|{name}"));
+    } else if start > least {
+        tests.push(format!("{name} >= {}", literal(start)));
+    }
+    if end < most {
+        tests.push(match (power(end + 1), power(end)) {
+            (Some(place), _) if !is_signed && place > 0 => format!("!(|{})", slices(place).0),
+            (_, Some(place)) if !is_signed && place > 0 && place + 1 < bits => {
+                let (high, low) = (slices(place + 1).0, slices(place).1);
+                format!("(!(|{high}) && !({name}[{place}] && |{low}))")
+            }
+            _ => format!("{name} <= {}", literal(end)),
+        });
     }
 }
 
@@ -520,7 +564,8 @@ impl Logic for ReadQuote {
             self.reason.next = self.reserved_bits.val();
         } else if !self.read.ok.val() {
             self.reason.next = self.value_range.val();
-        } else if self.bid.val().any() & self.ask.val().any() & (self.ask.val() <= self.bid.val()) {
+        } else if self.ask.val().any() & (self.ask.val() <= self.bid.val()) {
+            // Then there is a bid, too.
             self.reason.next = self.crossed.val();
         }
     }

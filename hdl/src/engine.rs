@@ -21,7 +21,7 @@
 //! What it works on, highest first: an operation of the sequencer; nodes that lack a trade; the
 //! interval that the front waits for; the ladder at the scan pointer, one node or one interval at a
 //! time. While `halt` is up nothing new of the last two begins, a node's pass is dropped (it is begun
-//! again later) and `halted` follows.
+//! again later) and `halted` follows. What is known of a ladder is looked up into registers first (`LookUp`).
 //!
 //! Invariants:
 //! * node sums are exact, so a node with a trade added equals a rebuilt one;
@@ -158,6 +158,8 @@ impl Logic for Strided {
 #[derive(LogicState, Clone, Copy, Debug, PartialEq)]
 enum State {
     Idle,
+    /// What is known of the ladder at hand comes into registers.
+    LookUp,
     /// One ladder, or each of an underlying's two, takes what the operation brings.
     Each,
     /// BUILD: the ends of the ladder are worked out. Are both within reach?
@@ -175,6 +177,8 @@ enum State {
     Interval,
     IntervalDone,
     IntervalSaid,
+    Summed,
+    Settle,
     /// One node of a build.
     NodeRatio,
     NodePass,
@@ -201,7 +205,9 @@ pub struct Engine<const N: usize> {
     pub target: Signal<In, U<62>>,
     pub other_target: Signal<In, U<62>>,
     pub price: Signal<In, U<32>>,
-    pub has_price: Signal<In, Bit>,
+    /// The last quote lies in interval `index` of the ladder: a trade's nodes around it come first.
+    pub has_place: Signal<In, Bit>,
+    pub index: Signal<In, U<15>>,
     pub shift: Signal<In, U<5>>,
     pub intervals: Signal<In, U<15>>,
     pub changed0: Signal<In, Bit>,
@@ -229,6 +235,8 @@ pub struct Engine<const N: usize> {
     /// It is answered by an exact pass.
     pub read_exact: Signal<Out, Bit>,
     pub settled: Signal<Out, U<64>>,
+    /// Bit by ladder: it has had an interval that is answered by an exact pass.
+    pub any_exact: Signal<Out, U<64>>,
     pub finish_ladder: Signal<Out, U<9>>,
     pub finish_next: Signal<Out, U<15>>,
     pub finish_valid: Signal<Out, Bit>,
@@ -256,6 +264,7 @@ pub struct Engine<const N: usize> {
 
     // ---- memories
     params: LookUp<LadderParams, 9>,
+    params_scan: LookUp<LadderParams, 9>,
     params_look: LookUp<LadderParams, 9>,
     params_front: LookUp<LadderParams, 9>,
     scales: LookUp<Scale, 9>,
@@ -275,8 +284,48 @@ pub struct Engine<const N: usize> {
     interval_read: Strided,
     interval_write: Strided,
 
+    // ---- what is looked up, a cycle after its ladder
+    here: DFF<LadderParams>,
+    here_scale: DFF<Scale>,
+    here_target: DFF<U<62>>,
+    here_slots: DFF<Slots>,
+    gamma_shift: DFF<U<8>>,
+    /// First node of the window around the interval at hand.
+    want: DFF<U<15>>,
+    scanned: DFF<LadderParams>,
+    is_scanned_settled: DFF<Bit>,
+    /// `scanned` is of the ladder at the scan pointer.
+    is_scanned: DFF<Bit>,
+    nodes: DFF<U<15>>,
+    is_two: DFF<Bit>,
+    window_end: DFF<U<15>>,
+    is_last: DFF<Bit>,
+    /// The window at hand has the values around the interval at hand, or all but the last of them.
+    has_window: DFF<Bit>,
+    follows_window: DFF<Bit>,
+    node_steps: DFF<U<32>>,
+    index_steps: DFF<U<32>>,
+    /// The ratios are of the node at hand.
+    has_ratios: DFF<Bit>,
+    writes_params: DFF<Bit>,
+    params_place: DFF<U<9>>,
+    params_written: DFF<LadderParams>,
+    /// Cycles spent in `LookUp`.
+    waited: DFF<U<2>>,
+    seen_params: DFF<LadderParams>,
+    seen_scale: DFF<Scale>,
+    seen_summary: DFF<Summary>,
+    /// The front waits for an interval that is not there.
+    is_lacking: DFF<Bit>,
+    /// A pass over rows makes way.
+    must_yield: DFF<Bit>,
+    lanes_go: DFF<Bit>,
+    /// The interval just made has a larger error than those before it.
+    is_worse: DFF<Bit>,
+
     // ---- state
     state: DFF<State>,
+    after: DFF<State>,
     job_op: DFF<EngineOp>,
     job_ladder: DFF<U<9>>,
     job_index: DFF<U<15>>,
@@ -289,6 +338,7 @@ pub struct Engine<const N: usize> {
     is_quick: DFF<Bit>,
     scan: DFF<U<9>>,
     settled_bits: DFF<U<64>>,
+    exact_bits: DFF<U<64>>,
     finish_at: DFF<U<9>>,
     finish_to: DFF<U<15>>,
     finish_on: DFF<Bit>,
@@ -346,8 +396,6 @@ pub struct Engine<const N: usize> {
     load_go: DFF<Bit>,
 
     // ---- prices on their way
-    offset: DFF<U<32>>,
-    at_index: DFF<U<32>>,
     left_price: DFF<U<32>>,
     centre_step: DFF<U<32>>,
     low_step: DFF<U<32>>,
@@ -371,34 +419,25 @@ pub struct Engine<const N: usize> {
     values_left: DFF<U<3>>,
 
     // ---- wires
-    here: Signal<Local, LadderParams>,
-    here_scale: Signal<Local, Scale>,
     drifts: Signal<Local, Bit>,
     is_changed: Signal<Local, Bit>,
-    is_touched: Signal<Local, Bit>,
     ladder_bit: Signal<Local, U<64>>,
+    awaits_ratios: Signal<Local, Bit>,
+    is_touched: Signal<Local, Bit>,
     half_count: Signal<Local, U<32>>,
     count_wide: Signal<Local, U<32>>,
+    next_start: Signal<Local, U<15>>,
     high_wide: Signal<Local, U<48>>,
-    nodes: Signal<Local, U<15>>,
-    is_two: Signal<Local, Bit>,
     want_index: Signal<Local, U<15>>,
-    want: Signal<Local, U<15>>,
     window_nodes: Signal<Local, U<15>>,
     ahead: Signal<Local, U<15>>,
     node_offset: Signal<Local, U<32>>,
     interval_offset: Signal<Local, U<32>>,
-    gamma_shift: Signal<Local, U<8>>,
     made: Signal<Local, Interval>,
     group: Signal<Local, Sums>,
     is_usable: Signal<Local, Bit>,
-    is_last: Signal<Local, Bit>,
     has_edge: Signal<Local, Bit>,
     region: Signal<Local, Regions>,
-    next_bound: Signal<Local, U<32>>,
-    next_exact: Signal<Local, U<15>>,
-    quick_inside: Signal<Local, Bit>,
-    count_32: Signal<Local, U<32>>,
 
     zero_15: Constant<U<15>>,
     one: Constant<U<15>>,
@@ -406,6 +445,7 @@ pub struct Engine<const N: usize> {
     three: Constant<U<15>>,
     four: Constant<U<15>>,
     one_9: Constant<U<9>>,
+    one_2: Constant<U<2>>,
     last_ladder: Constant<U<9>>,
     one_3: Constant<U<3>>,
     one_4: Constant<U<4>>,
@@ -424,15 +464,16 @@ impl<const N: usize> Engine<N> {
         let nodes = sizes.intervals + 1;
         with_defaults!({
             lanes: Lanes::new(sizes.rows),
-            params: LookUp::new(ladders),
-            params_look: LookUp::new(ladders),
-            params_front: LookUp::new(ladders),
-            scales: LookUp::new(ladders),
-            scales_look: LookUp::new(ladders),
-            targets: LookUp::new(ladders),
-            slots_of: LookUp::new(sizes.underlyings),
-            regions: LookUp::new(ladders),
-            summaries: LookUp::new(ladders),
+            params: LookUp::wrapping(ladders),
+            params_scan: LookUp::wrapping(ladders),
+            params_look: LookUp::wrapping(ladders),
+            params_front: LookUp::wrapping(ladders),
+            scales: LookUp::wrapping(ladders),
+            scales_look: LookUp::wrapping(ladders),
+            targets: LookUp::wrapping(ladders),
+            slots_of: LookUp::wrapping(sizes.underlyings),
+            regions: LookUp::wrapping(ladders),
+            summaries: LookUp::wrapping(ladders),
             sums: Ram::new(ladders * nodes),
             ats: Ram::new(ladders * nodes),
             intervals_of: Ram::new(ladders * sizes.intervals),
@@ -448,6 +489,7 @@ impl<const N: usize> Engine<N> {
             three: Constant::new(U::new(3)),
             four: Constant::new(U::new(4)),
             one_9: Constant::new(U::new(1)),
+            one_2: Constant::new(U::new(1)),
             last_ladder: Constant::new(U::new(ladders as u128 - 1)),
             one_3: Constant::new(U::new(1)),
             one_4: Constant::new(U::new(1)),
@@ -460,22 +502,23 @@ impl<const N: usize> Engine<N> {
             load_gap: Constant::new(U::new(NodeUnit::II as u128 - 1)),
             no_scale: Constant::new(Scale::default()),
         }
-            clock reset start op ladder slots scale target other_target price has_price shift intervals changed0
+            clock reset start op ladder slots scale target other_target price has_place index shift intervals changed0
             changed1 change0 change1 done ok greeks halt halted look_ladder look_params look_scale look_summary
-            front_ladder front_params read_ladder read_index read_interval read_exact settled finish_ladder finish_next
+            front_ladder front_params read_ladder read_index read_interval read_exact settled any_exact finish_ladder finish_next
             finish_valid fresh_ladder fresh_index fresh_valid wanted wanted_ladder wanted_index bank_address
             constant_inverse constant_linear row_write row_bank row_slot row ratio node interval state job_op
-            job_ladder job_index job_price job_high is_second is_finish is_quick scan settled_bits finish_at
+            job_ladder job_index job_price job_high is_second is_finish is_quick scan settled_bits exact_bits finish_at
             finish_to finish_on fresh_at fresh_to fresh_on bound exact_count error band is_ok is_done ratio_busy
             ratio_valid ratio_asked ratio_node ratio_ladder pass_at pending0 pending1 pending_first row0 row1
             rest_on rest_bank rest_first rest_count update_row update_last update_read reads_left update_write
             writes_left inject_valid arrived arrival arrival_node v0 v1 v2 v3 window_on window_ladder
-            window_start load_node load_left load_wait load_start values_left here here_scale drifts is_changed
+            window_start load_node load_left load_wait load_start values_left here here_scale here_target here_slots scanned is_scanned_settled
+            is_scanned seen_params seen_scale seen_summary is_lacking must_yield lanes_go is_worse window_end has_window follows_window node_steps index_steps has_ratios writes_params params_place params_written waited after drifts  is_changed awaits_ratios
             is_touched ladder_bit ratio_go ratio_price ratio_reference ratio_shift sums_held
-            at_held inject_go joining joining_share joining_node load_go offset at_index left_price centre_step low_step is_low
-            high_step low high half_count count_wide high_wide nodes
+            at_held inject_go joining joining_share joining_node load_go left_price centre_step low_step is_low
+            high_step low high half_count count_wide next_start high_wide nodes
             is_two want_index want window_nodes ahead node_offset interval_offset gamma_shift made group
-            is_usable is_last has_edge region next_bound next_exact quick_inside count_32
+            is_usable is_last has_edge region
         )
     }
 }
@@ -492,6 +535,7 @@ impl<const N: usize> Logic for Engine<N> {
             node,
             interval,
             params,
+            params_scan,
             params_look,
             params_front,
             scales,
@@ -503,7 +547,36 @@ impl<const N: usize> Logic for Engine<N> {
             sums,
             ats,
             intervals_of,
-            exacts
+            exacts,
+            here,
+            here_scale,
+            here_target,
+            here_slots,
+            gamma_shift,
+            want,
+            scanned,
+            is_scanned_settled,
+            is_scanned,
+            seen_params,
+            seen_scale,
+            seen_summary,
+            is_lacking,
+            must_yield,
+            lanes_go,
+            is_worse,
+            nodes,
+            is_two,
+            window_end,
+            is_last,
+            has_window,
+            follows_window,
+            node_steps,
+            index_steps,
+            has_ratios,
+            writes_params,
+            params_place,
+            params_written,
+            waited
         );
         clock!(
             self,
@@ -519,8 +592,6 @@ impl<const N: usize> Logic for Engine<N> {
             joining_share,
             joining_node,
             load_go,
-            offset,
-            at_index,
             left_price,
             centre_step,
             low_step,
@@ -534,6 +605,7 @@ impl<const N: usize> Logic for Engine<N> {
             self,
             clock,
             state,
+            after,
             job_op,
             job_ladder,
             job_index,
@@ -544,6 +616,7 @@ impl<const N: usize> Logic for Engine<N> {
             is_quick,
             scan,
             settled_bits,
+            exact_bits,
             finish_at,
             finish_to,
             finish_on,
@@ -604,7 +677,7 @@ impl<const N: usize> Logic for Engine<N> {
         self.lanes.write_bank.next = self.row_bank.val();
         self.lanes.write_slot.next = self.row_slot.val();
         self.lanes.write_row.next = self.row.val();
-        self.lanes.start.next = false;
+        self.lanes.start.next = self.lanes_go.q.val();
         self.lanes.abort.next = false;
         self.inject_go.d.next = self.inject_valid.q.val();
         self.lanes.inject.next = self.inject_go.q.val();
@@ -614,28 +687,35 @@ impl<const N: usize> Logic for Engine<N> {
 
         // ---- the ladder at hand
         self.params.read_address.next = self.job_ladder.q.val();
-        if self.state.q.val() == State::Idle {
-            self.params.read_address.next = self.scan.q.val();
-        }
-        self.here.next = self.params.q.val();
+        self.here.d.next = self.params.q.val();
         self.scales.read_address.next = self.job_ladder.q.val();
-        self.here_scale.next = self.scales.q.val();
+        self.here_scale.d.next = self.scales.q.val();
         self.targets.read_address.next = self.job_ladder.q.val();
+        self.here_target.d.next = self.targets.q.val();
         self.slots_of.read_address.next = self.job_ladder.q.val().get_bits::<8>(1);
+        self.here_slots.d.next = self.slots_of.q.val();
         self.regions.read_address.next = self.job_ladder.q.val();
         self.bank_address.next = self.job_ladder.q.val();
-        self.drifts.next = !self.here_scale.val().usd & !self.here_scale.val().linear_hedge;
+        self.drifts.next = !self.here_scale.q.val().usd & !self.here_scale.q.val().linear_hedge;
         self.ladder_bit.next = self.one_64.val() << self.job_ladder.q.val();
-        self.nodes.next = self.here.val().count + self.one.val();
-        self.is_two.next = self.here.val().count == bits_lit::<15>(2);
+        self.nodes.d.next = self.here.q.val().count + self.one.val();
+        self.is_two.d.next = self.here.q.val().count == bits_lit::<15>(2);
 
         // ---- what the outside reads
         self.params_look.read_address.next = self.look_ladder.val();
-        self.look_params.next = self.params_look.q.val();
+        self.seen_params.d.next = self.params_look.q.val();
+        self.look_params.next = self.seen_params.q.val();
         self.scales_look.read_address.next = self.look_ladder.val();
-        self.look_scale.next = self.scales_look.q.val();
+        self.seen_scale.d.next = self.scales_look.q.val();
+        self.look_scale.next = self.seen_scale.q.val();
         self.summaries.read_address.next = self.look_ladder.val();
-        self.look_summary.next = self.summaries.q.val();
+        self.seen_summary.d.next = self.summaries.q.val();
+        self.look_summary.next = self.seen_summary.q.val();
+        // ---- the ladder that may be worked on next
+        self.params_scan.read_address.next = self.scan.q.val();
+        self.scanned.d.next = self.params_scan.q.val();
+        self.is_scanned_settled.d.next = self.settled_bits.q.val().get_bit(self.scan.q.val().index());
+        self.is_scanned.d.next = true;
         self.params_front.read_address.next = self.front_ladder.val();
         self.front_params.next = self.params_front.q.val();
         self.interval_read.ladder.next = self.read_ladder.val();
@@ -645,6 +725,7 @@ impl<const N: usize> Logic for Engine<N> {
         self.exacts.read_address.next = self.interval_read.address.val();
         self.read_exact.next = self.exacts.q.val();
         self.settled.next = self.settled_bits.q.val();
+        self.any_exact.next = self.exact_bits.q.val();
         self.finish_ladder.next = self.finish_at.q.val();
         self.finish_next.next = self.finish_to.q.val();
         self.finish_valid.next = self.finish_on.q.val();
@@ -659,9 +740,9 @@ impl<const N: usize> Logic for Engine<N> {
             & !self.is_done.q.val();
 
         // ---- writes, off unless a state below turns them on
-        self.params.write.next = false;
-        self.params.write_address.next = self.job_ladder.q.val();
-        self.params.write_data.next = self.here.val();
+        self.writes_params.d.next = false;
+        self.params_place.d.next = self.job_ladder.q.val();
+        self.params_written.d.next = self.here.q.val();
         self.scales.write.next = false;
         self.scales.write_address.next = self.job_ladder.q.val();
         self.scales.write_data.next = self.scale.val();
@@ -692,12 +773,13 @@ impl<const N: usize> Logic for Engine<N> {
         // ---- sums: read for an update or for a value, written by an update or by a pass
         self.sums_read.ladder.next = self.job_ladder.q.val();
         self.ats_read.ladder.next = self.job_ladder.q.val();
-        if self.state.q.val() == State::Update {
+        self.sums_read.index.next = self.load_node.q.val();
+        if self.lanes.injected.val() {
             self.sums_read.index.next = self.update_write.q.val();
+        }
+        self.ats_read.index.next = self.load_node.q.val();
+        if self.state.q.val() == State::Update {
             self.ats_read.index.next = self.update_read.q.val();
-        } else {
-            self.sums_read.index.next = self.load_node.q.val();
-            self.ats_read.index.next = self.load_node.q.val();
         }
         self.sums.read_address.next = self.sums_read.address.val();
         self.ats.read_address.next = self.ats_read.address.val();
@@ -721,19 +803,20 @@ impl<const N: usize> Logic for Engine<N> {
         if self.joining.q.val() {
             self.sums_write.index.next = self.joining_node.q.val();
         } else {
-            self.sums_write.index.next = self.here.val().node;
+            self.sums_write.index.next = self.here.q.val().node;
         }
         self.sums.write_address.next = self.sums_write.address.val();
         self.ats.write.next = false;
         self.ats.write_address.next = self.sums_write.address.val();
-        self.has_edge.next = (self.here.val().node != bits_lit::<15>(0))
+        self.has_edge.next = (self.here.q.val().node != bits_lit::<15>(0))
             & ((self.regions.q.val().inverse != self.lanes.regions_inverse.val())
                 | (self.regions.q.val().linear != self.lanes.regions_linear.val()));
         self.ats.write_data.next = self.pass_at.q.val();
         self.ats.write_data.next.edge_before = self.has_edge.val();
 
         // ---- units
-        self.gamma_shift.next = self.here_scale.val().gamma_bits - self.here_scale.val().delta_bits + self.cut.val();
+        self.gamma_shift.d.next =
+            self.here_scale.q.val().gamma_bits - self.here_scale.q.val().delta_bits + self.cut.val();
         self.load_go.d.next = self.load_start.q.val();
         self.node.start.next = self.load_go.q.val();
         self.node.node.next.sums = self.sums_held.q.val();
@@ -742,8 +825,8 @@ impl<const N: usize> Logic for Engine<N> {
         self.node.node.next.edge_before = self.at_held.q.val().edge_before;
         self.node.constant_inverse.next = self.constant_inverse.val();
         self.node.constant_linear.next = self.constant_linear.val();
-        self.node.gamma_shift.next = self.gamma_shift.val().get_bits::<6>(0);
-        if self.is_two.val() {
+        self.node.gamma_shift.next = self.gamma_shift.q.val().get_bits::<6>(0);
+        if self.is_two.q.val() {
             self.interval.n0.next = self.v1.q.val();
             self.interval.n1.next = self.v2.q.val();
             self.interval.n2.next = self.v3.q.val();
@@ -755,13 +838,14 @@ impl<const N: usize> Logic for Engine<N> {
         self.interval.n3.next = self.v3.q.val();
         self.want_index.next = self.job_index.q.val() - self.window_start.q.val();
         self.interval.left.next = self.want_index.val().get_bits::<2>(0);
-        self.interval.two.next = self.is_two.val();
+        self.interval.two.next = self.is_two.q.val();
         self.interval_offset.next = unsigned_cast_wide(self.job_index.q.val());
-        self.left_price.d.next = self.here.val().low + (self.interval_offset.val() << self.here.val().shift);
+        self.index_steps.d.next = self.interval_offset.val() << self.here.q.val().shift;
+        self.left_price.d.next = self.here.q.val().low + self.index_steps.q.val();
         self.interval.left_price.next = self.left_price.q.val();
-        self.interval.shift.next = self.here.val().shift;
-        self.interval.scale.next = self.here_scale.val();
-        self.interval.target.next = self.targets.q.val();
+        self.interval.shift.next = self.here.q.val().shift;
+        self.interval.scale.next = self.here_scale.q.val();
+        self.interval.target.next = self.here_target.q.val();
         self.interval.exact.next = false;
         self.interval.start.next = false;
         self.greeks.next.delta = self.v0.q.val().delta;
@@ -770,9 +854,9 @@ impl<const N: usize> Logic for Engine<N> {
         self.greeks.next.band = self.band.q.val();
 
         // ---- ratios
-        self.ahead.next = self.here.val().node;
+        self.ahead.next = self.here.q.val().node;
         if self.state.q.val() == State::NodePass {
-            self.ahead.next = self.here.val().node + self.one.val();
+            self.ahead.next = self.here.q.val().node + self.one.val();
         }
         self.node_offset.next = unsigned_cast_wide(self.ahead.val());
         self.ratio.start.next = self.ratio_go.q.val();
@@ -780,33 +864,40 @@ impl<const N: usize> Logic for Engine<N> {
         self.ratio.price_ref.next = self.ratio_reference.q.val();
         self.ratio.step_shift.next = self.ratio_shift.q.val();
         self.ratio_go.d.next = false;
-        self.ratio_price.d.next = self.here.val().low + (self.node_offset.val() << self.here.val().shift);
-        self.ratio_reference.d.next = self.here_scale.val().price_ref;
-        self.ratio_shift.d.next = self.here.val().shift;
+        self.node_steps.d.next = self.node_offset.val() << self.here.q.val().shift;
+        self.ratio_price.d.next = self.here.q.val().low + self.node_steps.q.val();
+        self.ratio_reference.d.next = self.here_scale.q.val().price_ref;
+        self.ratio_shift.d.next = self.here.q.val().shift;
+        self.has_ratios.d.next = self.ratio_valid.q.val()
+            & !self.ratio_go.q.val()
+            & (self.ratio_ladder.q.val() == self.job_ladder.q.val())
+            & (self.ratio_node.q.val() == self.here.q.val().node);
         if self.ratio.done.val() {
             self.ratio_busy.d.next = false;
             self.ratio_valid.d.next = true;
         }
 
-        // ---- a price on the ladder at hand
-        self.offset.d.next = self.job_price.q.val() - self.here.val().low;
-        self.at_index.d.next = self.offset.q.val() >> self.here.val().shift;
-        self.count_32.next = unsigned_cast_wide(self.here.val().count);
-        self.quick_inside.next = self.has_price.val()
-            & (self.here.val().stage == bits_lit::<2>(2))
-            & (self.at_index.q.val() < self.count_32.val());
         // ---- the window around an interval: one node before it, four in all
-        self.want.next = self.job_index.q.val() - self.one.val();
-        if self.job_index.q.val() + self.one.val() == self.here.val().count {
-            self.want.next = self.job_index.q.val() - self.two.val();
+        self.want.d.next = self.job_index.q.val() - self.one.val();
+        if self.job_index.q.val() + self.one.val() == self.here.q.val().count {
+            self.want.d.next = self.job_index.q.val() - self.two.val();
         }
-        if (self.job_index.q.val() == bits_lit::<15>(0)) | self.is_two.val() {
-            self.want.next = self.zero_15.val();
+        if (self.job_index.q.val() == bits_lit::<15>(0)) | (self.here.q.val().count == bits_lit::<15>(2)) {
+            self.want.d.next = self.zero_15.val();
         }
         self.window_nodes.next = self.four.val();
-        if self.is_two.val() {
+        if self.is_two.q.val() {
             self.window_nodes.next = self.three.val();
         }
+
+        self.window_end.d.next = self.want.q.val() + self.window_nodes.val();
+        self.has_window.d.next = self.window_on.q.val()
+            & (self.window_ladder.q.val() == self.job_ladder.q.val())
+            & (self.window_start.q.val() == self.want.q.val());
+        self.next_start.next = self.window_start.q.val() + self.one.val();
+        self.follows_window.d.next = self.window_on.q.val()
+            & (self.window_ladder.q.val() == self.job_ladder.q.val())
+            & (self.next_start.val() == self.want.q.val());
 
         // ---- a new ladder
         self.half_count.next = unsigned_cast_wide(self.intervals.val().get_bits::<14>(1));
@@ -820,22 +911,14 @@ impl<const N: usize> Logic for Engine<N> {
         self.high.d.next = self.high_wide.val() << self.shift.val();
 
         // ---- the summary of a ladder being finished
-        self.next_bound.next = self.bound.q.val();
-        self.next_exact.next = self.exact_count.q.val();
-        if self.error.q.val() == bits_lit::<32>(0xffff_ffff_u64) {
-            self.next_exact.next = self.exact_count.q.val() + self.one.val();
-        } else {
-            if self.error.q.val() > self.bound.q.val() {
-                self.next_bound.next = self.error.q.val();
-            }
-        }
-        self.summaries.write_data.next.error_bound = self.next_bound.val();
-        self.summaries.write_data.next.exact_intervals = self.next_exact.val();
-        self.is_last.next = self.job_index.q.val() + self.one.val() == self.here.val().count;
+        self.is_worse.d.next = self.error.q.val() > self.bound.q.val();
+        self.summaries.write_data.next.error_bound = self.bound.q.val();
+        self.summaries.write_data.next.exact_intervals = self.exact_count.q.val();
+        self.is_last.d.next = self.job_index.q.val() + self.one.val() == self.here.q.val().count;
 
         // ---- what EACH does to the ladder at hand
         self.is_changed.next = self.pending0.q.val();
-        if self.is_second.q.val() {
+        if self.job_ladder.q.val().get_bit(0) {
             self.is_changed.next = self.pending1.q.val();
         }
         self.is_touched.next = (self.job_op.q.val() == EngineOp::Configure)
@@ -853,6 +936,26 @@ impl<const N: usize> Logic for Engine<N> {
                 & (self.wanted_index.val() < self.finish_to.q.val()))
             | self.settled_bits.q.val().get_bit(self.wanted_ladder.val().index());
 
+        self.is_lacking.d.next = self.wanted.val() & !self.is_usable.val();
+        self.must_yield.d.next = self.halt.val() | self.is_lacking.q.val();
+        self.lanes_go.d.next = false;
+        self.waited.d.next = bits_lit::<2>(0);
+        // Valid ratios of another node are started anew; those of this one are about to be seen.
+        self.awaits_ratios.next = self.ratio_valid.q.val()
+            & (self.ratio_ladder.q.val() == self.job_ladder.q.val())
+            & (self.ratio_node.q.val() == self.here.q.val().node);
+
+        // ---- contributions arrive in the order of the nodes
+        if self.lanes.injected.val() {
+            self.update_write.d.next = self.update_write.q.val() + self.one.val();
+            if self.update_write.q.val() == self.update_last.q.val() {
+                self.update_write.d.next = self.zero_15.val();
+            }
+        }
+        if self.joining.q.val() {
+            self.writes_left.d.next = self.writes_left.q.val() - self.one.val();
+        }
+
         match self.state.q.val() {
             State::Idle => {
                 self.is_finish.d.next = false;
@@ -866,7 +969,8 @@ impl<const N: usize> Logic for Engine<N> {
                     self.is_ok.d.next = true;
                     if self.op.val() == EngineOp::Exact {
                         self.ratio_valid.d.next = false;
-                        self.state.d.next = State::ExactRatio;
+                        self.after.d.next = State::ExactRatio;
+                        self.state.d.next = State::LookUp;
                     } else if self.op.val() == EngineOp::Build {
                         self.ratio_valid.d.next = false;
                         self.load_wait.d.next = bits_lit::<4>(5);
@@ -877,56 +981,71 @@ impl<const N: usize> Logic for Engine<N> {
                         self.row0.d.next = self.change0.val();
                         self.row1.d.next = self.change1.val();
                         self.pending_first.d.next = self.ladder.val() - (self.ladder.val() & self.one_9.val());
-                        self.job_ladder.d.next = self.ladder.val() - (self.ladder.val() & self.one_9.val());
+                        // The active one last, so that what is known of it is here next.
+                        self.job_ladder.d.next = self.ladder.val() ^ self.one_9.val();
                         self.state.d.next = State::Each;
                     } else {
                         // One ladder, unless the operation is for both of an underlying.
                         self.is_second.d.next = (self.op.val() == EngineOp::Open) | (self.op.val() == EngineOp::Clear);
-                        self.state.d.next = State::Each;
+                        self.after.d.next = State::Each;
+                        self.state.d.next = State::LookUp;
                     }
                 } else if self.pending0.q.val() {
                     self.job_ladder.d.next = self.pending_first.q.val();
                     self.update_row.d.next = self.row0.q.val();
-                    self.state.d.next = State::Aim;
+                    self.after.d.next = State::Aim;
+                    self.state.d.next = State::LookUp;
                 } else if self.pending1.q.val() {
                     self.job_ladder.d.next = self.pending_first.q.val() + self.one_9.val();
                     self.update_row.d.next = self.row1.q.val();
-                    self.state.d.next = State::Aim;
+                    self.after.d.next = State::Aim;
+                    self.state.d.next = State::LookUp;
                 } else if !self.halt.val() {
-                    if self.wanted.val() & !self.is_usable.val() {
+                    if self.is_lacking.q.val() {
                         self.job_ladder.d.next = self.wanted_ladder.val();
                         self.job_index.d.next = self.wanted_index.val();
-                        self.state.d.next = State::Window;
-                    } else if self.here.val().stage == bits_lit::<2>(1) {
+                        self.after.d.next = State::Window;
+                        self.state.d.next = State::LookUp;
+                    } else if self.is_scanned.q.val() {
                         self.job_ladder.d.next = self.scan.q.val();
-                        self.state.d.next = State::NodeRatio;
-                    } else if (self.here.val().stage == bits_lit::<2>(2))
-                        & !self.settled_bits.q.val().get_bit(self.scan.q.val().index())
-                    {
-                        self.job_ladder.d.next = self.scan.q.val();
-                        self.is_finish.d.next = true;
-                        if self.finish_on.q.val() & (self.finish_at.q.val() == self.scan.q.val()) {
-                            self.job_index.d.next = self.finish_to.q.val();
+                        if self.scanned.q.val().stage == bits_lit::<2>(1) {
+                            self.after.d.next = State::NodeRatio;
+                            self.state.d.next = State::LookUp;
+                        } else if (self.scanned.q.val().stage == bits_lit::<2>(2)) & !self.is_scanned_settled.q.val() {
+                            self.is_finish.d.next = true;
+                            if self.finish_on.q.val() & (self.finish_at.q.val() == self.scan.q.val()) {
+                                self.job_index.d.next = self.finish_to.q.val();
+                            } else {
+                                self.finish_on.d.next = true;
+                                self.finish_at.d.next = self.scan.q.val();
+                                self.finish_to.d.next = self.zero_15.val();
+                                self.job_index.d.next = self.zero_15.val();
+                                self.bound.d.next = bits_lit::<32>(0);
+                                self.exact_count.d.next = self.zero_15.val();
+                            }
+                            self.after.d.next = State::Window;
+                            self.state.d.next = State::LookUp;
                         } else {
-                            self.finish_on.d.next = true;
-                            self.finish_at.d.next = self.scan.q.val();
-                            self.finish_to.d.next = self.zero_15.val();
-                            self.job_index.d.next = self.zero_15.val();
-                            self.bound.d.next = bits_lit::<32>(0);
-                            self.exact_count.d.next = self.zero_15.val();
-                        }
-                        self.state.d.next = State::Window;
-                    } else {
-                        self.scan.d.next = self.scan.q.val() + self.one_9.val();
-                        if self.scan.q.val() == self.last_ladder.val() {
-                            self.scan.d.next = bits_lit::<9>(0);
+                            self.is_scanned.d.next = false;
+                            self.scan.d.next = self.scan.q.val() + self.one_9.val();
+                            if self.scan.q.val() == self.last_ladder.val() {
+                                self.scan.d.next = bits_lit::<9>(0);
+                            }
                         }
                     }
+                }
+            }
+            // Four cycles, and what is looked up for the ladder at hand is in registers, `has_window` too.
+            State::LookUp => {
+                self.waited.d.next = self.waited.q.val() + self.one_2.val();
+                if self.waited.q.val() == bits_lit::<2>(3) {
+                    self.state.d.next = self.after.q.val();
                 }
             }
             State::Each => {
                 if self.is_touched.val() {
                     self.settled_bits.d.next = self.settled_bits.q.val() & !self.ladder_bit.val();
+                    self.exact_bits.d.next = self.exact_bits.q.val() & !self.ladder_bit.val();
                     self.window_on.d.next = false;
                     if self.finish_at.q.val() == self.job_ladder.q.val() {
                         self.finish_on.d.next = false;
@@ -939,8 +1058,8 @@ impl<const N: usize> Logic for Engine<N> {
                     | (self.job_op.q.val() == EngineOp::Open)
                     | (self.job_op.q.val() == EngineOp::Clear)
                 {
-                    self.params.write.next = true;
-                    self.params.write_data.next.stage = bits_lit::<2>(0);
+                    self.writes_params.d.next = true;
+                    self.params_written.d.next.stage = bits_lit::<2>(0);
                 }
                 if (self.job_op.q.val() == EngineOp::Configure) | (self.job_op.q.val() == EngineOp::Open) {
                     self.scales.write.next = true;
@@ -957,24 +1076,14 @@ impl<const N: usize> Logic for Engine<N> {
                         self.targets.write_data.next = self.other_target.val();
                     }
                 }
-                if (self.job_op.q.val() == EngineOp::Trade)
-                    & ((self.here.val().stage == bits_lit::<2>(0))
-                        | ((self.here.val().stage == bits_lit::<2>(1)) & (self.here.val().node == bits_lit::<15>(0))))
-                {
-                    // Nothing is summed yet that the change could be missing from.
-                    if self.is_second.q.val() {
-                        self.pending1.d.next = false;
-                    } else {
-                        self.pending0.d.next = false;
-                    }
-                }
                 if !self.is_second.q.val() {
                     self.is_second.d.next = true;
-                    self.job_ladder.d.next = self.job_ladder.q.val() + self.one_9.val();
+                    self.job_ladder.d.next = self.job_ladder.q.val() ^ self.one_9.val();
+                    if self.job_op.q.val() != EngineOp::Trade {
+                        self.state.d.next = State::LookUp;
+                    }
                 } else if self.job_op.q.val() == EngineOp::Trade {
-                    self.job_ladder.d.next = self.ladder.val();
-                    self.scan.d.next = self.ladder.val();
-                    self.load_wait.d.next = bits_lit::<4>(2);
+                    self.job_index.d.next = self.index.val();
                     self.state.d.next = State::Quick;
                 } else {
                     self.is_done.d.next = true;
@@ -982,19 +1091,14 @@ impl<const N: usize> Logic for Engine<N> {
                 }
             }
             State::Quick => {
-                self.job_index.d.next = self.at_index.q.val().get_bits::<15>(0);
-                if self.ladder.val().get_bit(0) {
+                self.scan.d.next = self.job_ladder.q.val();
+                self.is_scanned.d.next = false;
+                if self.job_ladder.q.val().get_bit(0) {
                     self.update_row.d.next = self.row1.q.val();
                 } else {
                     self.update_row.d.next = self.row0.q.val();
                 }
-                if self.load_wait.q.val() != bits_lit::<4>(0) {
-                    // Until the place of the price has been worked out.
-                    self.load_wait.d.next = self.load_wait.q.val() - self.one_4.val();
-                } else if self.quick_inside.val()
-                    & ((self.ladder.val().get_bit(0) & self.pending1.q.val())
-                        | (!self.ladder.val().get_bit(0) & self.pending0.q.val()))
-                {
+                if self.has_place.val() & (self.here.q.val().stage == bits_lit::<2>(2)) & self.is_changed.val() {
                     self.is_quick.d.next = true;
                     self.state.d.next = State::Aim;
                 } else {
@@ -1003,27 +1107,20 @@ impl<const N: usize> Logic for Engine<N> {
                 }
             }
             State::Aim => {
-                self.update_last.d.next = self.here.val().count;
+                self.update_last.d.next = self.here.q.val().count;
                 self.update_read.d.next = self.zero_15.val();
                 self.update_write.d.next = self.zero_15.val();
-                self.reads_left.d.next = self.nodes.val();
-                self.writes_left.d.next = self.nodes.val();
-                if self.here.val().stage == bits_lit::<2>(1) {
-                    self.reads_left.d.next = self.here.val().node;
-                    self.writes_left.d.next = self.here.val().node;
+                self.reads_left.d.next = self.nodes.q.val();
+                self.writes_left.d.next = self.nodes.q.val();
+                if self.here.q.val().stage == bits_lit::<2>(1) {
+                    self.reads_left.d.next = self.here.q.val().node;
+                    self.writes_left.d.next = self.here.q.val().node;
                 }
                 if self.is_quick.q.val() {
-                    self.update_read.d.next = self.want.val();
-                    self.update_write.d.next = self.want.val();
+                    self.update_read.d.next = self.want.q.val();
+                    self.update_write.d.next = self.want.q.val();
                     self.reads_left.d.next = self.window_nodes.val();
                     self.writes_left.d.next = self.window_nodes.val();
-                    self.rest_on.d.next = true;
-                    self.rest_bank.d.next = self.job_ladder.q.val().get_bit(0);
-                    self.rest_first.d.next = self.want.val() + self.window_nodes.val();
-                    if self.want.val() + self.window_nodes.val() == self.nodes.val() {
-                        self.rest_first.d.next = self.zero_15.val();
-                    }
-                    self.rest_count.d.next = self.nodes.val() - self.window_nodes.val();
                 } else if self.rest_on.q.val() & (self.rest_bank.q.val() == self.job_ladder.q.val().get_bit(0)) {
                     self.rest_on.d.next = false;
                     self.update_read.d.next = self.rest_first.q.val();
@@ -1032,6 +1129,17 @@ impl<const N: usize> Logic for Engine<N> {
                     self.writes_left.d.next = self.rest_count.q.val();
                 }
                 self.state.d.next = State::Update;
+                if (self.here.q.val().stage == bits_lit::<2>(0))
+                    | ((self.here.q.val().stage == bits_lit::<2>(1)) & (self.here.q.val().node == bits_lit::<15>(0)))
+                {
+                    // Nothing is summed yet that the change could be missing from.
+                    if self.job_ladder.q.val().get_bit(0) {
+                        self.pending1.d.next = false;
+                    } else {
+                        self.pending0.d.next = false;
+                    }
+                    self.state.d.next = State::Idle;
+                }
             }
             State::Update => {
                 if self.reads_left.q.val() != bits_lit::<15>(0) {
@@ -1042,45 +1150,44 @@ impl<const N: usize> Logic for Engine<N> {
                         self.update_read.d.next = self.zero_15.val();
                     }
                 }
-                if self.lanes.injected.val() {
-                    self.update_write.d.next = self.update_write.q.val() + self.one.val();
-                    if self.update_write.q.val() == self.update_last.q.val() {
-                        self.update_write.d.next = self.zero_15.val();
-                    }
-                }
-                if self.joining.q.val() {
-                    self.writes_left.d.next = self.writes_left.q.val() - self.one.val();
+                // The last nodes are being written while the first is read again.
+                if self.is_quick.q.val() & self.joining.q.val() {
+                    self.state.d.next = State::Window;
                 }
                 if self.writes_left.q.val() == bits_lit::<15>(0) {
-                    if self.is_quick.q.val() {
-                        self.state.d.next = State::Window;
+                    if self.job_ladder.q.val().get_bit(0) {
+                        self.pending1.d.next = false;
                     } else {
-                        if self.job_ladder.q.val().get_bit(0) {
-                            self.pending1.d.next = false;
-                        } else {
-                            self.pending0.d.next = false;
-                        }
-                        self.state.d.next = State::Idle;
+                        self.pending0.d.next = false;
                     }
+                    self.state.d.next = State::Idle;
                 }
             }
             State::Window => {
                 self.load_wait.d.next = bits_lit::<4>(0);
                 self.window_on.d.next = true;
                 self.window_ladder.d.next = self.job_ladder.q.val();
-                self.window_start.d.next = self.want.val();
-                self.load_node.d.next = self.want.val();
+                self.window_start.d.next = self.want.q.val();
+                self.load_node.d.next = self.want.q.val();
                 self.load_left.d.next = self.window_nodes.val().get_bits::<3>(0);
                 self.values_left.d.next = self.window_nodes.val().get_bits::<3>(0);
                 self.state.d.next = State::Load;
-                if self.window_on.q.val() & (self.window_ladder.q.val() == self.job_ladder.q.val()) {
-                    if self.window_start.q.val() == self.want.val() {
-                        self.state.d.next = State::Interval;
-                    } else if self.window_start.q.val() + self.one.val() == self.want.val() {
-                        self.load_node.d.next = self.want.val() + self.three.val();
-                        self.load_left.d.next = bits_lit::<3>(1);
-                        self.values_left.d.next = bits_lit::<3>(1);
+                if self.has_window.q.val() {
+                    self.state.d.next = State::Interval;
+                } else if self.follows_window.q.val() {
+                    self.load_node.d.next = self.want.q.val() + self.three.val();
+                    self.load_left.d.next = bits_lit::<3>(1);
+                    self.values_left.d.next = bits_lit::<3>(1);
+                }
+                if self.is_quick.q.val() {
+                    // What is left of the nodes takes the trade afterwards.
+                    self.rest_on.d.next = true;
+                    self.rest_bank.d.next = self.job_ladder.q.val().get_bit(0);
+                    self.rest_first.d.next = self.window_end.q.val();
+                    if self.window_end.q.val() == self.nodes.q.val() {
+                        self.rest_first.d.next = self.zero_15.val();
                     }
+                    self.rest_count.d.next = self.nodes.q.val() - self.window_nodes.val();
                 }
             }
             State::Load => {
@@ -1111,26 +1218,45 @@ impl<const N: usize> Logic for Engine<N> {
                 if self.interval.done.val() {
                     self.intervals_of.write.next = true;
                     self.exacts.write.next = true;
+                    if self.made.val().error == bits_lit::<32>(0xffff_ffff_u64) {
+                        self.exact_bits.d.next = self.exact_bits.q.val() | self.ladder_bit.val();
+                    }
                     self.error.d.next = self.made.val().error;
                     self.state.d.next = State::IntervalSaid;
                 }
             }
             State::IntervalSaid => {
+                self.is_lacking.d.next = false;
+                self.state.d.next = State::Idle;
                 if self.is_finish.q.val() {
-                    self.bound.d.next = self.next_bound.val();
-                    self.exact_count.d.next = self.next_exact.val();
                     self.finish_to.d.next = self.job_index.q.val() + self.one.val();
-                    if self.is_last.val() {
-                        self.summaries.write.next = true;
-                        self.settled_bits.d.next = self.settled_bits.q.val() | self.ladder_bit.val();
-                        self.finish_on.d.next = false;
-                    }
+                    self.state.d.next = State::Summed;
                 } else {
                     self.fresh_on.d.next = true;
                     self.fresh_at.d.next = self.job_ladder.q.val();
                     self.fresh_to.d.next = self.job_index.q.val();
                     self.is_done.d.next = self.is_quick.q.val();
                 }
+            }
+            // The summary takes the interval, and is written after the last.
+            State::Summed => {
+                if self.error.q.val() == bits_lit::<32>(0xffff_ffff_u64) {
+                    self.exact_count.d.next = self.exact_count.q.val() + self.one.val();
+                } else {
+                    if self.is_worse.q.val() {
+                        self.bound.d.next = self.error.q.val();
+                    }
+                }
+                self.state.d.next = State::Idle;
+                if self.is_last.q.val() {
+                    self.finish_on.d.next = false;
+                    self.state.d.next = State::Settle;
+                }
+            }
+            State::Settle => {
+                self.summaries.write.next = true;
+                self.settled_bits.d.next = self.settled_bits.q.val() | self.ladder_bit.val();
+                self.is_scanned.d.next = false;
                 self.state.d.next = State::Idle;
             }
             State::Ends => {
@@ -1177,13 +1303,14 @@ impl<const N: usize> Logic for Engine<N> {
                     self.is_done.d.next = true;
                     self.state.d.next = State::Idle;
                     if self.ratio.in_reach.val() {
-                        self.params.write.next = true;
-                        self.params.write_data.next.low = self.job_price.q.val();
-                        self.params.write_data.next.shift = self.shift.val();
-                        self.params.write_data.next.count = self.intervals.val();
-                        self.params.write_data.next.stage = bits_lit::<2>(1);
-                        self.params.write_data.next.node = bits_lit::<15>(0);
+                        self.writes_params.d.next = true;
+                        self.params_written.d.next.low = self.job_price.q.val();
+                        self.params_written.d.next.shift = self.shift.val();
+                        self.params_written.d.next.count = self.intervals.val();
+                        self.params_written.d.next.stage = bits_lit::<2>(1);
+                        self.params_written.d.next.node = bits_lit::<15>(0);
                         self.settled_bits.d.next = self.settled_bits.q.val() & !self.ladder_bit.val();
+                        self.exact_bits.d.next = self.exact_bits.q.val() & !self.ladder_bit.val();
                         self.window_on.d.next = false;
                         if self.finish_at.q.val() == self.job_ladder.q.val() {
                             self.finish_on.d.next = false;
@@ -1195,29 +1322,27 @@ impl<const N: usize> Logic for Engine<N> {
                 }
             }
             State::NodeRatio => {
-                if self.halt.val() | (self.wanted.val() & !self.is_usable.val()) {
+                if self.must_yield.q.val() {
                     self.state.d.next = State::Idle;
-                } else if self.ratio_valid.q.val()
-                    & (self.ratio_ladder.q.val() == self.job_ladder.q.val())
-                    & (self.ratio_node.q.val() == self.here.val().node)
-                {
+                } else if self.has_ratios.q.val() {
                     self.pass_at.d.next.at = self.ratio.ratios.val();
                     self.pass_at.d.next.step_ratio = self.ratio.step_ratio.val();
-                    self.lanes.start.next = true;
+                    self.lanes_go.d.next = true;
                     self.state.d.next = State::NodePass;
-                } else if !self.ratio_busy.q.val() {
+                } else if !self.ratio_busy.q.val() & !self.awaits_ratios.val() {
                     self.ratio_go.d.next = true;
                     self.ratio_busy.d.next = true;
                     self.ratio_valid.d.next = false;
                     self.ratio_ladder.d.next = self.job_ladder.q.val();
-                    self.ratio_node.d.next = self.here.val().node;
+                    self.ratio_node.d.next = self.here.q.val().node;
                 }
             }
             State::NodePass => {
                 // The next node's ratios while this one's rows pass.
-                if !self.ratio_busy.q.val()
-                    & (self.ratio_node.q.val() == self.here.val().node)
-                    & (self.here.val().node != self.here.val().count)
+                if !self.lanes_go.q.val()
+                    & !self.ratio_busy.q.val()
+                    & (self.ratio_node.q.val() == self.here.q.val().node)
+                    & (self.here.q.val().node != self.here.q.val().count)
                 {
                     self.ratio_go.d.next = true;
                     self.ratio_busy.d.next = true;
@@ -1229,19 +1354,20 @@ impl<const N: usize> Logic for Engine<N> {
                     self.sums.write_data.next = self.lanes.sums.val();
                     self.ats.write.next = true;
                     self.regions.write.next = true;
-                    self.params.write.next = true;
-                    self.params.write_data.next.node = self.here.val().node + self.one.val();
-                    if self.here.val().node == self.here.val().count {
-                        self.params.write_data.next.stage = bits_lit::<2>(2);
+                    self.writes_params.d.next = true;
+                    self.params_written.d.next.node = self.here.q.val().node + self.one.val();
+                    if self.here.q.val().node == self.here.q.val().count {
+                        self.params_written.d.next.stage = bits_lit::<2>(2);
                     } else {
                         // Others get their turn after each node.
+                        self.is_scanned.d.next = false;
                         self.scan.d.next = self.scan.q.val() + self.one_9.val();
                         if self.scan.q.val() == self.last_ladder.val() {
                             self.scan.d.next = bits_lit::<9>(0);
                         }
                     }
                     self.state.d.next = State::Idle;
-                } else if self.halt.val() | (self.wanted.val() & !self.is_usable.val()) {
+                } else if self.must_yield.q.val() & !self.lanes_go.q.val() {
                     self.lanes.abort.next = true;
                     self.state.d.next = State::NodeDrop;
                 }
@@ -1263,7 +1389,7 @@ impl<const N: usize> Logic for Engine<N> {
                     self.pass_at.d.next.at = self.ratio.ratios.val();
                     self.pass_at.d.next.step_ratio = self.ratio.step_ratio.val();
                     if self.ratio.in_reach.val() {
-                        self.lanes.start.next = true;
+                        self.lanes_go.d.next = true;
                         self.state.d.next = State::ExactPass;
                     } else {
                         self.is_ok.d.next = false;
@@ -1313,17 +1439,26 @@ impl<const N: usize> Logic for Engine<N> {
 
         // ---- a pass takes the slots of the ladder at hand
         self.lanes.bank.next = self.job_ladder.q.val().get_bit(0);
-        self.lanes.first.next = self.slots_of.q.val().first;
-        self.lanes.count.next = self.slots_of.q.val().count;
+        self.lanes.first.next = self.here_slots.q.val().first;
+        self.lanes.count.next = self.here_slots.q.val().count;
         self.lanes.ratios.next = self.ratio.ratios.val();
 
         // ---- every writer of a table writes its twins too
-        self.params_look.write.next = self.params.write.val();
-        self.params_look.write_address.next = self.params.write_address.val();
-        self.params_look.write_data.next = self.params.write_data.val();
-        self.params_front.write.next = self.params.write.val();
-        self.params_front.write_address.next = self.params.write_address.val();
-        self.params_front.write_data.next = self.params.write_data.val();
+        self.params.write.next = self.writes_params.q.val();
+        self.params.write_address.next = self.params_place.q.val();
+        self.params.write_data.next = self.params_written.q.val();
+        self.params_scan.write.next = self.writes_params.q.val();
+        self.params_scan.write_address.next = self.params_place.q.val();
+        self.params_scan.write_data.next = self.params_written.q.val();
+        self.params_look.write.next = self.writes_params.q.val();
+        self.params_look.write_address.next = self.params_place.q.val();
+        self.params_look.write_data.next = self.params_written.q.val();
+        self.params_front.write.next = self.writes_params.q.val();
+        self.params_front.write_address.next = self.params_place.q.val();
+        self.params_front.write_data.next = self.params_written.q.val();
+        if self.writes_params.d.val() | self.writes_params.q.val() {
+            self.is_scanned.d.next = false;
+        }
         self.scales_look.write.next = self.scales.write.val();
         self.scales_look.write_address.next = self.scales.write_address.val();
         self.scales_look.write_data.next = self.scales.write_data.val();
@@ -1331,6 +1466,7 @@ impl<const N: usize> Logic for Engine<N> {
         if self.reset.val() {
             self.state.d.next = State::Idle;
             self.settled_bits.d.next = bits_lit::<64>(0);
+            self.exact_bits.d.next = bits_lit::<64>(0);
             self.finish_on.d.next = false;
             self.fresh_on.d.next = false;
             self.window_on.d.next = false;
@@ -1340,6 +1476,8 @@ impl<const N: usize> Logic for Engine<N> {
             self.ratio_busy.d.next = false;
             self.ratio_valid.d.next = false;
             self.scan.d.next = bits_lit::<9>(0);
+            self.is_scanned.d.next = false;
+            self.lanes_go.d.next = false;
         }
     }
 }

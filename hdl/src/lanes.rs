@@ -140,6 +140,8 @@ pub struct Lanes<const N: usize> {
     injected_now: Constant<U<INJECT_LATENCY>>,
 
     done_here: DFF<Bit>,
+    /// The accumulators begin anew.
+    clears: DFF<Bit>,
     no_total: Constant<Total>,
     inverse_total: Signal<Local, Total>,
     linear_total: Signal<Local, Total>,
@@ -209,6 +211,7 @@ impl<const N: usize> Lanes<N> {
             injecting: DFF::default(),
             injected_now: Constant::new(U::new(1 << (INJECT_LATENCY - 1))),
             done_here: DFF::default(),
+            clears: DFF::default(),
             no_total: Constant::new(Total::default()),
             inverse_total: Signal::default(),
             linear_total: Signal::default(),
@@ -220,7 +223,18 @@ impl<const N: usize> Logic for Lanes<N> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, state, at, address, left);
-        clock!(self, clock, written, written_lane, written_address, written_row, in_flight, injecting, done_here);
+        clock!(
+            self,
+            clock,
+            written,
+            written_lane,
+            written_address,
+            written_row,
+            in_flight,
+            injecting,
+            done_here,
+            clears
+        );
 
         // Writes
         self.write_base.next = bits_lit::<21>(0);
@@ -286,6 +300,8 @@ impl<const N: usize> Logic for Lanes<N> {
                 self.state.d.next = State::Idle;
             }
         }
+        // Rows arrive much later.
+        self.clears.d.next = self.is_starting.val();
         if self.abort.val() & (self.state.q.val() != State::Idle) {
             self.in_flight.d.next = bits_lit::<FLIGHT>(0);
             self.done_here.d.next = false;
@@ -313,7 +329,7 @@ impl<const N: usize> Logic for Lanes<N> {
             self.inverse[i].clock.next = self.clock.val();
             self.inverse[i].linear.next = false;
             self.inverse[i].is_first.next = false;
-            self.inverse[i].clear.next = self.is_starting.val();
+            self.inverse[i].clear.next = self.clears.q.val();
             self.inverse[i].add.next = self.in_flight.q.val().get_bit(0);
             self.inverse[i].contribution.next = self.lanes[i].contribution.val();
             self.inverse[i].region.next = self.lanes[i].region.val();
@@ -322,7 +338,7 @@ impl<const N: usize> Logic for Lanes<N> {
             self.linear[i].clock.next = self.clock.val();
             self.linear[i].linear.next = true;
             self.linear[i].is_first.next = false;
-            self.linear[i].clear.next = self.is_starting.val();
+            self.linear[i].clear.next = self.clears.q.val();
             self.linear[i].add.next = self.in_flight.q.val().get_bit(0);
             self.linear[i].contribution.next = self.lanes[i].contribution.val();
             self.linear[i].region.next = self.lanes[i].region.val();

@@ -72,6 +72,9 @@ pub trait Card {
 
     /// Cycles so far.
     fn cycle(&self) -> u64;
+
+    /// Bit per underlying: the ladder of its shadow bank is built, after the last cycle.
+    fn built(&self) -> u32;
 }
 
 /// How a card is to be run.

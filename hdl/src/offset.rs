@@ -5,12 +5,16 @@
 //!   units(c) = c 2^(kd + 7 - 32), floored   2^-(kd + 7) coin; none, if not below 2^61 in size
 //!   offset = units(coin) - units(target); 0, and out of range, if there is no such
 //!
-//!   start | add         | shift coin | shift target | subtract  | done
-//!         | coin, target| units      | units        | offset
+//!   start        | coin     | target   |          |              | done
+//!   add coin     | by eights| by eights|          |              |
+//!                |          | by ones  | by ones  |              |
+//!                |          |          | fits?    | fits?        |
+//!                |          |          |          | units; offset|
 //! ```
 //!
 //! One shifter for both: `c 2^23` to the right by `48 - kd`, which is at least 0 and loses no bit that
-//! counts. `LATENCY` 4, from the cycle of `start` to that of `done`; one at a time.
+//! counts; first by eights, then by the rest. What says whether it fits is gathered in groups of bits
+//! behind the shift. `LATENCY` 5, from the cycle of `start` to that of `done`; one at a time.
 
 use hedgewire_abi::format::{COIN_BITS, COIN_LADDER_BITS, GUARD_BITS, WEIGHT_BITS};
 use rust_hdl::prelude::*;
@@ -19,7 +23,7 @@ use crate::primitive::ShiftRight;
 use crate::signal::{S, U, signed_cast_same, signed_cast_wide, unsigned_cast_same};
 
 /// Cycles from `start` to `done`.
-pub const LATENCY: usize = 4;
+pub const LATENCY: usize = 5;
 
 /// Places by which the largest kd shifts to the left.
 const LEFT: usize = (*WEIGHT_BITS.end() + GUARD_BITS as i32 - COIN_BITS as i32) as usize;
@@ -51,14 +55,23 @@ pub struct OffsetUnit {
     pub target_units: Signal<Out, U<62>>,
     at_coin: DFF<Bit>,
     at_target: DFF<Bit>,
+    at_fit: DFF<Bit>,
     at_difference: DFF<Bit>,
     at_done: DFF<Bit>,
     coin: DFF<S<64>>,
     wanted: DFF<S<64>>,
     by: DFF<U<7>>,
-    shifter: ShiftRight<87, 7>,
+    by_eights: ShiftRight<87, 7>,
+    part: DFF<S<87>>,
+    by_ones: ShiftRight<87, 3>,
     units: DFF<S<62>>,
-    fits: DFF<Bit>,
+    // Bits 61 to 86 of what is shifted, in two groups.
+    any_high: DFF<Bit>,
+    any_middle: DFF<Bit>,
+    all_high: DFF<Bit>,
+    all_middle: DFF<Bit>,
+    /// Of the bits below, those that count wherever the last shift leaves them.
+    any_inner: DFF<Bit>,
     coin_units: DFF<S<62>>,
     coin_fits: DFF<Bit>,
     difference: DFF<S<63>>,
@@ -75,8 +88,15 @@ pub struct OffsetUnit {
     wide_bits: Signal<Local, U<87>>,
     moved: Signal<Local, U<87>>,
     floored: Signal<Local, S<87>>,
-    above: Signal<Local, U<26>>,
-    below: Signal<Local, U<61>>,
+    high: Signal<Local, U<13>>,
+    middle: Signal<Local, U<13>>,
+    units_bits: Signal<Local, U<62>>,
+    part_bits: Signal<Local, U<87>>,
+    inner: Signal<Local, U<54>>,
+    upper: Signal<Local, U<7>>,
+    lower: Signal<Local, U<7>>,
+    fits: Signal<Local, Bit>,
+    eights: Constant<U<7>>,
     kd_max: Constant<S<8>>,
     left: Constant<U<5>>,
     zero: Constant<S<64>>,
@@ -100,14 +120,21 @@ impl Default for OffsetUnit {
             target_units: Signal::default(),
             at_coin: DFF::default(),
             at_target: DFF::default(),
+            at_fit: DFF::default(),
             at_difference: DFF::default(),
             at_done: DFF::default(),
             coin: DFF::default(),
             wanted: DFF::default(),
             by: DFF::default(),
-            shifter: ShiftRight::default(),
+            by_eights: ShiftRight::default(),
+            part: DFF::default(),
+            by_ones: ShiftRight::default(),
             units: DFF::default(),
-            fits: DFF::default(),
+            any_high: DFF::default(),
+            any_middle: DFF::default(),
+            all_high: DFF::default(),
+            all_middle: DFF::default(),
+            any_inner: DFF::default(),
             coin_units: DFF::default(),
             coin_fits: DFF::default(),
             difference: DFF::default(),
@@ -124,8 +151,15 @@ impl Default for OffsetUnit {
             wide_bits: Signal::default(),
             moved: Signal::default(),
             floored: Signal::default(),
-            above: Signal::default(),
-            below: Signal::default(),
+            high: Signal::default(),
+            middle: Signal::default(),
+            units_bits: Signal::default(),
+            part_bits: Signal::default(),
+            inner: Signal::default(),
+            upper: Signal::default(),
+            lower: Signal::default(),
+            fits: Signal::default(),
+            eights: Constant::new(U::new(0b111_1000)),
             kd_max: Constant::new(S::new((*WEIGHT_BITS.end()).into())),
             left: Constant::new(U::new(LEFT as u128)),
             zero: Constant::new(S::new(0)),
@@ -139,10 +173,12 @@ impl Logic for OffsetUnit {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, coin, wanted, by, coin_units, coin_fits, difference, out_of_range, wanted_units);
-        clock!(self, clock, at_coin, at_target, at_difference, at_done, units, fits);
+        clock!(self, clock, at_coin, at_target, at_fit, at_difference, at_done);
+        clock!(self, clock, part, units, any_high, any_middle, all_high, all_middle, any_inner);
         self.at_coin.d.next = self.start.val();
         self.at_target.d.next = self.at_coin.q.val();
-        self.at_difference.d.next = self.at_target.q.val();
+        self.at_fit.d.next = self.at_target.q.val();
+        self.at_difference.d.next = self.at_fit.q.val();
         self.at_done.d.next = self.at_difference.q.val();
 
         // Add. Both are below 2^62 in size, so the kernel's sum saturates as little as this one.
@@ -170,27 +206,45 @@ impl Logic for OffsetUnit {
         self.wide.next = signed_cast_wide(self.shifted.val());
         self.wide_bits.next = unsigned_cast_same(self.wide.val());
         self.moved.next = self.wide_bits.val() << self.left.val();
-        self.shifter.x.next = signed_cast_same(self.moved.val());
-        self.shifter.by.next = self.by.q.val();
-        self.floored.next = self.shifter.y.val();
-        self.above.next = self.floored.val().get_bits::<26>(61);
-        self.below.next = self.floored.val().get_bits::<61>(0);
+        self.by_eights.x.next = signed_cast_same(self.moved.val());
+        self.by_eights.by.next = self.by.q.val() & self.eights.val();
+        self.part.d.next = self.by_eights.y.val();
+        self.by_ones.x.next = self.part.q.val();
+        self.by_ones.by.next = self.by.q.val().get_bits::<3>(0);
+        self.floored.next = self.by_ones.y.val();
         self.units.d.next = signed_cast_same(self.floored.val().get_bits::<62>(0));
-        self.fits.d.next = !self.above.val().any() | (self.above.val().all() & self.below.val().any());
-        if self.at_target.q.val() {
+        self.high.next = self.floored.val().get_bits::<13>(74);
+        self.middle.next = self.floored.val().get_bits::<13>(61);
+        self.any_high.d.next = self.high.val().any();
+        self.any_middle.d.next = self.middle.val().any();
+        self.all_high.d.next = self.high.val().all();
+        self.all_middle.d.next = self.middle.val().all();
+        self.part_bits.next = unsigned_cast_same(self.part.q.val());
+        self.inner.next = self.part_bits.val().get_bits::<54>(7);
+        self.any_inner.d.next = self.inner.val().any();
+
+        // Fits: nothing but sign from bit 61 on, and not -2^61.
+        self.units_bits.next = unsigned_cast_same(self.units.q.val());
+        self.upper.next = self.units_bits.val().get_bits::<7>(54);
+        self.lower.next = self.units_bits.val().get_bits::<7>(0);
+        self.fits.next = !(self.any_high.q.val() | self.any_middle.q.val())
+            | (self.all_high.q.val()
+                & self.all_middle.q.val()
+                & (self.any_inner.q.val() | self.upper.val().any() | self.lower.val().any()));
+        if self.at_fit.q.val() {
             self.coin_units.d.next = self.units.q.val();
-            self.coin_fits.d.next = self.fits.q.val();
+            self.coin_fits.d.next = self.fits.val();
         }
 
         // Subtract.
         if self.at_difference.q.val() {
             self.wanted_units.d.next = self.no_units.val();
-            if self.fits.q.val() {
+            if self.fits.val() {
                 self.wanted_units.d.next = self.units.q.val();
             }
             self.difference.d.next = self.no_difference.val();
-            self.out_of_range.d.next = !(self.fits.q.val() & self.coin_fits.q.val());
-            if self.fits.q.val() & self.coin_fits.q.val() {
+            self.out_of_range.d.next = !(self.fits.val() & self.coin_fits.q.val());
+            if self.fits.val() & self.coin_fits.q.val() {
                 self.difference.d.next = signed_cast_wide::<63, 62>(self.coin_units.q.val())
                     - signed_cast_wide::<63, 62>(self.units.q.val());
             }

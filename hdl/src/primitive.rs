@@ -12,7 +12,7 @@ pub use delay::Delay;
 pub use leading_zeros::LeadingZeros;
 pub use memory::{LookUp, Ram, Rom};
 pub use multiply::{Multiply, multiply_latency};
-pub use saturate::Saturate;
+pub use saturate::{Limit, Saturate};
 pub use shifter::{ShiftLeft, ShiftRight};
 
 #[cfg(test)]

@@ -5,8 +5,11 @@
 //! | the outermost module is `top` | it has the name it is given, which is its file's too |
 //! | every module lists all values of the enums of its ports | constants that a module never names are left out |
 //! | an instance is named like its field, also where the module behind it has a signal of that name | the signal of module `bank` is `own_bank` |
+//! | a block is one `always`, which drives the blocks inside and reads what they answer in the same cycle | one `always` for each signal: `slices` |
 //!
-//! Nothing that computes is changed, and blocks keep their names, by which reports count them.
+//! Nothing that is computed is changed, and blocks keep their names, by which reports count them.
+
+mod slices;
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,7 +20,7 @@ const TOP: &str = "top";
 
 /// The Verilog of a connected block, its outermost module called `name`.
 pub fn verilog_of(block: &impl Block, name: &str) -> String {
-    tidied(&generate_verilog(block), name)
+    tidied(&slices::sliced(&generate_verilog(block)), name)
 }
 
 /// A module as RustHDL wrote it.

@@ -6,20 +6,33 @@
 //!                                     |                                 |
 //!                                     +--- event ring, host memory <----+  written by the card
 //!
-//!   back ends: vfio-user (here), kernel VFIO, and cards in process (`hedgewire-sim`)
+//!   back ends: vfio-user, kernel VFIO (both here), and cards in process (`hedgewire-sim`)
+//!
+//!   pci     what is in a slot, which driver has it; a BAR through sysfs (degraded)
+//!   vfio    a card through the kernel's VFIO: its BARs, its interrupts, and an IOMMU in front of our memory
+//!   slot    a card in a slot, as a card
+//!   memory  host memory that a card writes: huge pages where there are some
+//!   window  a mapped BAR, and how 64 bytes are posted into it
 //! ```
 //!
 //! Invariants:
 //! * a card that is gone does not fail: its registers read as all ones and what is written to it is lost, as on
 //!   a bus from which a board was pulled. Whoever reads decides what that means;
-//! * on the way from a quote to an order there is one [`Card::post`] and loads of host memory, nothing else.
+//! * on the way from a quote to an order there is one [`Card::post`] and loads of host memory, nothing else;
+//! * `unsafe` of the host lives in these modules (and where a capture is mapped), behind safe functions that check
+//!   every offset.
 
 pub mod address;
 pub mod dma;
 pub mod driver;
 pub mod failover;
+pub mod memory;
+pub mod pci;
 pub mod ring;
+pub mod slot;
+pub mod vfio;
 pub mod vfio_user;
+pub mod window;
 
 use std::sync::atomic::{Ordering, fence};
 
@@ -30,6 +43,7 @@ pub use address::Address;
 pub use dma::DmaMemory;
 pub use driver::{BringUpError, CardDriver, CardFault, CardOptions, Identity};
 pub use failover::{Cause, Change, OnFault, Session, SessionError, SessionOptions};
+pub use slot::SlotCard;
 
 /// What a register of a card that is gone reads as.
 pub const ALL_ONES: u32 = u32::MAX;

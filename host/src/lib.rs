@@ -16,6 +16,7 @@ pub mod chain;
 pub mod compiler;
 pub mod config;
 pub mod deribit;
+pub mod doctor;
 pub mod driver;
 pub mod fills;
 pub mod greeks;

@@ -5,7 +5,8 @@
 //!   host's driver -- trait Card --> InProcess ---------------+
 //!                      |                                     v
 //!                      +-- vfio-user client ~~ socket, ~~> Front (registers, window, ring) --> Engine
-//!                                              mapped BAR    |                                   the kernel
+//!                                              mapped BAR    |               the kernel; with the feature
+//!                                                            |               `verilog`, the card's core
 //!                                                            +--> Bus: DMA memory
 //! ```
 //!
@@ -18,9 +19,13 @@ pub mod engine;
 pub mod faults;
 pub mod front;
 pub mod in_process;
+#[cfg(feature = "verilog")]
+pub mod model;
 pub mod server;
 
 pub use engine::{Engine, KernelEngine};
 pub use faults::{FaultKind, FaultPlan, FaultyCard, Side};
 pub use front::{Bus, Front};
 pub use in_process::InProcess;
+#[cfg(feature = "verilog")]
+pub use model::ModelEngine;

@@ -3,7 +3,6 @@
 //! Exit codes: 0 done; 1 a card differs, or it could not be done (the message says what to do);
 //! 2 wrong usage.
 
-mod card;
 mod commands;
 mod output;
 mod source;
@@ -29,9 +28,6 @@ enum Command {
     Bench(bench::Arguments),
 }
 
-/// A card is one value, of several megabytes with many lanes, and is moved: no stack for a main thread.
-const STACK_BYTES: usize = 1 << 28;
-
 fn main() -> ExitCode {
     let command = Arguments::parse().command;
     let work = move || match &command {
@@ -39,13 +35,7 @@ fn main() -> ExitCode {
         Command::Emit(arguments) => emit::run(arguments).map(|()| true),
         Command::Bench(arguments) => bench::run(arguments).map(|()| true),
     };
-    let worker = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(work);
-    let outcome = worker.map_err(anyhow::Error::from).and_then(|worker| match worker.join() {
-        Ok(outcome) => outcome,
-        // It has said why.
-        Err(panic) => std::panic::resume_unwind(panic),
-    });
-    match outcome {
+    match hedgewire_model::on_a_large_stack(work).unwrap_or_else(|error| Err(error.into())) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

@@ -6,8 +6,9 @@
 //!         5        factor (40 bits)
 //!         6        factor 2^(-shift mod 8) (47 bits); net arrives
 //!         8        three rows: net times a limb of the factor
-//!         9        their sum: the product (111 bits)
-//!        10        shifted right by whole bytes
+//!         9        their sum in two halves, the carry of the lower one aside
+//!        10        the product (111 bits)
+//!        11        shifted right by whole bytes
 //! ```
 //!
 //! `hedgewire_kernel::bank::Scale::contracts_of`. The fine part of the shift is a left shift of the factor,
@@ -22,7 +23,7 @@ use crate::signal::*;
 /// The cycle in which price and scale arrive, the one of the net, and the one of the exposure.
 pub const START: usize = 1;
 pub const NET: usize = START + <Multiply<33, 33, 66>>::LATENCY + 2;
-pub const DONE: usize = NET + MultiplyAdd::LATENCY + 2;
+pub const DONE: usize = NET + MultiplyAdd::LATENCY + 3;
 
 /// Net delta to contracts.
 #[derive(LogicBlock, Default)]
@@ -35,7 +36,7 @@ pub struct Exposure {
     pub linear_hedge: Signal<In, Bit>,
     /// Cycle 6.
     pub net: Signal<In, S<64>>,
-    /// Cycle 10.
+    /// Cycle 11.
     pub exposure: Signal<Out, S<112>>,
     price_times_scale: Multiply<33, 33, 66>,
     scale: Delay<U<32>, 3>,
@@ -46,9 +47,12 @@ pub struct Exposure {
     row0: Row,
     row1: Row,
     row2: Row,
-    upper: DFF<S<95>>,
-    lower: DFF<U<17>>,
-    bytes: Delay<U<4>, 4>,
+    high: DFF<S<47>>,
+    middle: DFF<U<50>>,
+    low: DFF<U<17>>,
+    upper: DFF<S<47>>,
+    lower: DFF<U<65>>,
+    bytes: Delay<U<4>, 5>,
     shifter: ShiftRight<112, 7>,
     shifted: DFF<S<112>>,
     wide_scale: Signal<Local, U<40>>,
@@ -62,6 +66,15 @@ pub struct Exposure {
     value2: Signal<Local, U<95>>,
     value1_wide: Signal<Local, S<95>>,
     value2_wide: Signal<Local, S<95>>,
+    middle0: Signal<Local, U<50>>,
+    middle1: Signal<Local, U<50>>,
+    middle2: Signal<Local, U<50>>,
+    value0_bits: Signal<Local, U<95>>,
+    value2_shifted: Signal<Local, U<95>>,
+    carry: Signal<Local, U<2>>,
+    carry_wide: Signal<Local, S<47>>,
+    middle_bits: Signal<Local, U<65>>,
+    low_wide: Signal<Local, U<65>>,
     upper_wide: Signal<Local, S<112>>,
     upper_bits: Signal<Local, U<112>>,
     lower_bits: Signal<Local, U<112>>,
@@ -73,7 +86,7 @@ impl Logic for Exposure {
     #[hdl_gen]
     fn update(&mut self) {
         clock!(self, clock, price_times_scale, scale, linear, shift, factor, aligned, row0, row1, row2);
-        clock!(self, clock, upper, lower, bytes, shifted);
+        clock!(self, clock, high, middle, low, upper, lower, bytes, shifted);
         // 1 to 4: price scale
         self.price_times_scale.a.next = unsigned_cast_pos(self.hedge_price.val());
         self.price_times_scale.b.next = unsigned_cast_pos(self.contract_scale.val());
@@ -104,21 +117,34 @@ impl Logic for Exposure {
         self.row0.limb.next = self.aligned.q.val().get_bits::<17>(0);
         self.row1.limb.next = self.aligned.q.val().get_bits::<17>(17);
         self.row2.limb.next = unsigned_cast_wide(self.aligned.q.val().get_bits::<13>(34));
-        // 9: product; its low 17 bits pass by
+        // 9: the halves of the product above its low 17 bits, which pass by
         self.value0.next = signed_cast_wide(signed_cast_same(self.row0.y.val().get_bits::<65>(17)));
         self.value1_wide.next = signed_cast_wide(self.row1.y.val());
         self.value1.next = unsigned_cast_same(self.value1_wide.val());
         self.value2_wide.next = signed_cast_wide(self.row2.y.val());
         self.value2.next = unsigned_cast_same(self.value2_wide.val());
-        self.upper.d.next = self.value0.val()
-            + signed_cast_same(self.value1.val())
-            + signed_cast_same(self.value2.val() << bits_lit::<5>(17));
-        self.lower.d.next = self.row0.y.val().get_bits::<17>(0);
-        // 10: whole bytes
+        self.value0_bits.next = unsigned_cast_same(self.value0.val());
+        self.value2_shifted.next = self.value2.val() << bits_lit::<5>(17);
+        self.middle0.next = unsigned_cast_wide(self.value0_bits.val().get_bits::<48>(0));
+        self.middle1.next = unsigned_cast_wide(self.value1.val().get_bits::<48>(0));
+        self.middle2.next = unsigned_cast_wide(self.value2_shifted.val().get_bits::<48>(0));
+        self.middle.d.next = self.middle0.val() + self.middle1.val() + self.middle2.val();
+        self.high.d.next = signed_cast_same(self.value0_bits.val().get_bits::<47>(48))
+            + signed_cast_same(self.value1.val().get_bits::<47>(48))
+            + signed_cast_same(self.value2_shifted.val().get_bits::<47>(48));
+        self.low.d.next = self.row0.y.val().get_bits::<17>(0);
+        // 10: the carry, at most 2
+        self.carry.next = self.middle.q.val().get_bits::<2>(48);
+        self.carry_wide.next = unsigned_cast_pos(self.carry.val());
+        self.upper.d.next = self.high.q.val() + self.carry_wide.val();
+        self.middle_bits.next = unsigned_cast_wide(self.middle.q.val().get_bits::<48>(0));
+        self.low_wide.next = unsigned_cast_wide(self.low.q.val());
+        self.lower.d.next = (self.middle_bits.val() << bits_lit::<5>(17)) | self.low_wide.val();
+        // 11: whole bytes
         self.upper_wide.next = signed_cast_wide(self.upper.q.val());
         self.upper_bits.next = unsigned_cast_same(self.upper_wide.val());
         self.lower_bits.next = unsigned_cast_wide(self.lower.q.val());
-        self.product.next = (self.upper_bits.val() << bits_lit::<5>(17)) | self.lower_bits.val();
+        self.product.next = (self.upper_bits.val() << bits_lit::<7>(65)) | self.lower_bits.val();
         self.by_bytes.next = unsigned_cast_wide(self.bytes.q.val());
         self.shifter.x.next = signed_cast_same(self.product.val());
         self.shifter.by.next = self.by_bytes.val() << bits_lit::<2>(3);

@@ -1,12 +1,12 @@
 //! The gates: a bit for each reason that the desk may have for not sending, and the first of them.
 //!
 //! ```text
-//!   Gates, bit 0 first: EXPOSURE_RANGE ... DUST | KILLED ... COLLAR_LAST | POSITION_NET ... | HEDGE_RATE ... RESTRICTED
-//!                       ------------- head ----------------------------- | --- middle ---- | ------- tail --------
+//!   Gates, bit 0 first: EXPOSURE_RANGE ... NOT_RECONCILED | WEIGHT_RANGE ... COLLAR_LAST | POSITION_NET ... | HEDGE_RATE ... RESTRICTED
+//!                       ------------ head --------------- | -------- quoted ---------- | --- middle ---- | ------- tail --------
 //! ```
 //!
 //! In the order in which `hedgewire_kernel::trigger` asks them. Three come too late for a place in the
-//! record, because they ask for the quantity: ORDER_QUANTITY and ORDER_NOTIONAL stand between head
+//! record, because they ask for the quantity: ORDER_QUANTITY and ORDER_NOTIONAL stand between quoted
 //! and middle, DUPLICATE between middle and tail.
 
 use hedgewire_abi::Reason;
@@ -44,8 +44,10 @@ gates! {
     self_match SelfMatch, restricted Restricted
 }
 
-/// Up to COLLAR_LAST.
-pub type Head = FirstRefusal<0, 21>;
+/// Up to NOT_RECONCILED.
+pub type Head = FirstRefusal<0, 10>;
+/// WEIGHT_RANGE to COLLAR_LAST.
+pub type Quoted = FirstRefusal<10, 21>;
 /// POSITION_NET to MESSAGE_RATE.
 pub type Middle = FirstRefusal<21, 25>;
 /// From HEDGE_RATE on.
@@ -95,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_three_stretches_hold_all_gates_in_the_order_of_their_codes() {
+    fn the_four_stretches_hold_all_gates_in_the_order_of_their_codes() {
         let late = [Reason::OrderQuantity, Reason::OrderNotional, Reason::Duplicate];
         let asked: Vec<u8> = Gates::REASONS[5..].iter().map(|&reason| reason as u8).collect();
         let all =
@@ -109,6 +111,7 @@ mod tests {
     #[test]
     fn the_first_refusal_is_the_lowest_bit() {
         let mut head = TestBench::new("head", Head::default());
+        let mut quoted = TestBench::new("quoted", Quoted::default());
         let mut tail = TestBench::new("tail", Tail::default());
         for bits in [0, 1, 0x10, 0x30, 0x20, 0x10_0020, 0x10_0000, 0x21_0000, 0x0200_0000, 0x8200_0000, 0x8000_0000] {
             let gates = gates(bits);
@@ -118,12 +121,16 @@ mod tests {
             };
             poke!(head, gates, gates);
             cycle!(head, settle);
-            assert_eq!(peek!(head, reason), first(0, 21));
+            assert_eq!(peek!(head, reason), first(0, 10));
+            poke!(quoted, gates, gates);
+            cycle!(quoted, settle);
+            assert_eq!(peek!(quoted, reason), first(10, 21));
             poke!(tail, gates, gates);
             cycle!(tail, settle);
             assert_eq!(peek!(tail, reason), first(25, 32));
         }
         head.finish();
+        quoted.finish();
         tail.finish();
     }
 }

@@ -3,12 +3,13 @@
 //! ```text
 //!   cycle  8   pace, time, sequence of the ledger
 //!          9   time over budget, since the last hedge, since the minute began
-//!         10   MESSAGE_RATE, inside the windows, hedges in this minute
-//!         11   HEDGE_RATE, the note
+//!         10   MESSAGE_RATE, inside the windows, whether the minute is over
+//!         11   hedges in this minute
+//!         12   HEDGE_RATE, the note
 //! ```
 //!
 //! `hedgewire_kernel::trigger::Pace`: differences of times saturate at zero, the budget at the largest u64.
-//! Cycles are those of the desk.
+//! A wide comparison is the sign of a difference, which is a carry chain. Cycles are those of the desk.
 
 use rust_hdl::prelude::*;
 
@@ -18,7 +19,7 @@ use crate::signal::*;
 
 /// The cycle in which the pace arrives, and the one of the answer.
 pub const START: usize = 8;
-pub const DONE: usize = START + 3;
+pub const DONE: usize = START + 4;
 
 /// What the pace says.
 #[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
@@ -49,9 +50,9 @@ pub struct PaceGates {
     /// Cycle 9, like the one that follows.
     pub rate: Signal<In, record::RateLimits>,
     pub windows: Signal<In, record::PriceLimits>,
-    /// Cycle 11.
+    /// Cycle 12.
     pub paced: Signal<Out, Paced>,
-    past: Delay<record::Pace, 2>,
+    past: Delay<record::Pace, 3>,
     pace_at_9: DFF<record::Pace>,
     now_at_9: DFF<U<64>>,
     now_at_10: DFF<U<64>>,
@@ -62,14 +63,19 @@ pub struct PaceGates {
     in_minute_ns: DFF<U<64>>,
     is_in_minute: DFF<Bit>,
     same_ledger: DFF<Bit>,
-    message_rate: Delay<Bit, 2>,
-    cooling: Delay<Bit, 2>,
-    repeats: Delay<Bit, 2>,
+    message_rate: Delay<Bit, 3>,
+    cooling: Delay<Bit, 3>,
+    repeats: Delay<Bit, 3>,
     base_ns: DFF<U<64>>,
     start_at_10: DFF<U<64>>,
+    is_minute_over: DFF<Bit>,
+    is_first: DFF<Bit>,
+    count_at_10: DFF<U<32>>,
     count: DFF<U<32>>,
     interval_ns: DFF<U<62>>,
-    hedges_per_minute: DFF<U<32>>,
+    hedges_per_minute: Delay<U<32>, 2>,
+    budget_at_11: DFF<U<65>>,
+    start_at_11: DFF<U<64>>,
     hedge_rate: DFF<Bit>,
     noted_budget_ns: DFF<U<64>>,
     noted_start_ns: DFF<U<64>>,
@@ -77,13 +83,21 @@ pub struct PaceGates {
     last_hedge_ns: Signal<Local, U<64>>,
     budget_ns: Signal<Local, U<64>>,
     start_ns: Signal<Local, U<64>>,
-    burst: Signal<Local, U<64>>,
-    cool_down: Signal<Local, U<64>>,
-    duplicate_window: Signal<Local, U<64>>,
-    minute: Signal<Local, U<64>>,
+    burst: Signal<Local, U<65>>,
+    cool_down: Signal<Local, U<65>>,
+    duplicate_window: Signal<Local, U<65>>,
+    minute: Signal<Local, U<65>>,
     within_cool_down: Signal<Local, Bit>,
     within_duplicate: Signal<Local, Bit>,
-    sum: Signal<Local, U<65>>,
+    over: Signal<Local, U<65>>,
+    since: Signal<Local, U<65>>,
+    in_minute: Signal<Local, U<65>>,
+    burst_left: Signal<Local, U<65>>,
+    cool_down_left: Signal<Local, U<65>>,
+    duplicate_left: Signal<Local, U<65>>,
+    minute_left: Signal<Local, U<65>>,
+    hedges_left: Signal<Local, U<33>>,
+    minute_count: Signal<Local, U<32>>,
     one: Signal<Local, U<32>>,
 }
 
@@ -92,18 +106,23 @@ impl Logic for PaceGates {
     fn update(&mut self) {
         clock!(self, clock, past, pace_at_9, now_at_9, now_at_10, over_ns, is_over, since_ns, is_since);
         clock!(self, clock, in_minute_ns, is_in_minute, same_ledger, message_rate, cooling, repeats);
-        clock!(self, clock, base_ns, start_at_10, count, interval_ns, hedges_per_minute, hedge_rate);
+        clock!(self, clock, base_ns, start_at_10, is_minute_over, is_first, count_at_10, count, interval_ns);
+        clock!(self, clock, hedges_per_minute, hedge_rate, budget_at_11, start_at_11);
         clock!(self, clock, noted_budget_ns, noted_start_ns, noted_count);
         // 9: differences, and whether they are more than zero
         self.budget_ns.next = self.pace.val().budget_whole_ns;
         self.last_hedge_ns.next = self.pace.val().last_hedge_ns;
         self.start_ns.next = self.pace.val().minute_start_ns;
+        // A difference below zero borrows: its top bit.
+        self.over.next = unsigned_cast_wide(self.now_ns.val()) - unsigned_cast_wide(self.budget_ns.val());
+        self.since.next = unsigned_cast_wide(self.last_hedge_ns.val()) - unsigned_cast_wide(self.now_ns.val());
+        self.in_minute.next = unsigned_cast_wide(self.start_ns.val()) - unsigned_cast_wide(self.now_ns.val());
         self.over_ns.d.next = self.budget_ns.val() - self.now_ns.val();
-        self.is_over.d.next = self.budget_ns.val() > self.now_ns.val();
+        self.is_over.d.next = self.over.val().get_bit(64);
         self.since_ns.d.next = self.now_ns.val() - self.last_hedge_ns.val();
-        self.is_since.d.next = self.now_ns.val() > self.last_hedge_ns.val();
+        self.is_since.d.next = self.since.val().get_bit(64);
         self.in_minute_ns.d.next = self.now_ns.val() - self.start_ns.val();
-        self.is_in_minute.d.next = self.now_ns.val() > self.start_ns.val();
+        self.is_in_minute.d.next = self.in_minute.val().get_bit(64);
         self.same_ledger.d.next = self.pace.val().last_ledger_seq == self.ledger_seq.val();
         self.pace_at_9.d.next = self.pace.val();
         self.past.d.next = self.pace_at_9.q.val();
@@ -113,21 +132,25 @@ impl Logic for PaceGates {
         self.burst.next = unsigned_cast_wide(self.rate.val().order_burst_ns);
         self.cool_down.next = unsigned_cast_wide(self.windows.val().cool_down_ns);
         self.duplicate_window.next = unsigned_cast_wide(self.windows.val().duplicate_window_ns);
-        self.message_rate.d.next = self.is_over.q.val() & (self.over_ns.q.val() > self.burst.val());
+        self.burst_left.next = self.burst.val() - unsigned_cast_wide(self.over_ns.q.val());
+        self.message_rate.d.next = self.is_over.q.val() & self.burst_left.val().get_bit(64);
+        self.cool_down_left.next = unsigned_cast_wide(self.since_ns.q.val()) - self.cool_down.val();
+        self.duplicate_left.next = unsigned_cast_wide(self.since_ns.q.val()) - self.duplicate_window.val();
         self.within_cool_down.next = self.cool_down.val().any();
         self.within_duplicate.next = self.duplicate_window.val().any();
         if self.is_since.q.val() {
-            self.within_cool_down.next = self.since_ns.q.val() < self.cool_down.val();
-            self.within_duplicate.next = self.since_ns.q.val() < self.duplicate_window.val();
+            self.within_cool_down.next = self.cool_down_left.val().get_bit(64);
+            self.within_duplicate.next = self.duplicate_left.val().get_bit(64);
         }
         self.cooling.d.next = self.pace_at_9.q.val().has_hedged & self.within_cool_down.val();
         self.repeats.d.next =
             self.pace_at_9.q.val().has_hedged & self.within_duplicate.val() & self.same_ledger.q.val();
-        self.minute.next = bits_lit::<64>(60_000_000_000_u64);
-        self.count.d.next = self.pace_at_9.q.val().minute_count;
-        if self.is_in_minute.q.val() & (self.in_minute_ns.q.val() >= self.minute.val()) {
-            self.count.d.next = bits_lit::<32>(0);
-        }
+        self.minute.next = bits_lit::<65>(60_000_000_000_u64);
+        self.minute_left.next = unsigned_cast_wide(self.in_minute_ns.q.val()) - self.minute.val();
+        self.is_minute_over.d.next = self.is_in_minute.q.val() & !self.minute_left.val().get_bit(64);
+        self.minute_count.next = self.pace_at_9.q.val().minute_count;
+        self.is_first.d.next = !self.minute_count.val().any();
+        self.count_at_10.d.next = self.minute_count.val();
         self.base_ns.d.next = self.now_at_9.q.val();
         if self.is_over.q.val() {
             self.base_ns.d.next = self.pace_at_9.q.val().budget_whole_ns;
@@ -135,17 +158,26 @@ impl Logic for PaceGates {
         self.interval_ns.d.next = self.rate.val().order_interval_ns;
         self.hedges_per_minute.d.next = self.rate.val().hedges_per_minute;
         // 11
-        self.hedge_rate.d.next = self.count.q.val() >= self.hedges_per_minute.q.val();
+        self.count.d.next = self.count_at_10.q.val();
+        self.start_at_10.d.next = self.pace_at_9.q.val().minute_start_ns;
+        self.start_at_11.d.next = self.start_at_10.q.val();
+        if self.is_minute_over.q.val() {
+            self.count.d.next = bits_lit::<32>(0);
+        }
+        if self.is_minute_over.q.val() | self.is_first.q.val() {
+            self.start_at_11.d.next = self.now_at_10.q.val();
+        }
+        self.budget_at_11.d.next =
+            unsigned_cast_wide(self.base_ns.q.val()) + unsigned_cast_wide(self.interval_ns.q.val());
+        // 12
+        self.hedges_left.next =
+            unsigned_cast_wide(self.count.q.val()) - unsigned_cast_wide(self.hedges_per_minute.q.val());
+        self.hedge_rate.d.next = !self.hedges_left.val().get_bit(32);
         self.one.next = bits_lit::<32>(1);
         self.noted_count.d.next = self.count.q.val() + self.one.val();
-        self.start_at_10.d.next = self.pace_at_9.q.val().minute_start_ns;
-        self.noted_start_ns.d.next = self.start_at_10.q.val();
-        if !self.count.q.val().any() {
-            self.noted_start_ns.d.next = self.now_at_10.q.val();
-        }
-        self.sum.next = unsigned_cast_wide(self.base_ns.q.val()) + unsigned_cast_wide(self.interval_ns.q.val());
-        self.noted_budget_ns.d.next = self.sum.val().get_bits::<64>(0);
-        if self.sum.val().get_bit(64) {
+        self.noted_start_ns.d.next = self.start_at_11.q.val();
+        self.noted_budget_ns.d.next = self.budget_at_11.q.val().get_bits::<64>(0);
+        if self.budget_at_11.q.val().get_bit(64) {
             self.noted_budget_ns.d.next = bits_lit::<64>(0xffff_ffff_ffff_ffff_u64);
         }
         self.paced.next.message_rate = self.message_rate.q.val();

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Proved of the desk's Verilog as it is emitted, with all its registers, from the ledger's arrival in
-//! cycle 7 to the order in cycle 15: alignment of the pipeline is part of what is proved. Taken out, so
+//! cycle 8 to the order in cycle 18: alignment of the pipeline is part of what is proved. Taken out, so
 //! that they may say anything in any cycle: what computes exposure and bands, memories and settings, and
 //! whatever can only refuse or make an order smaller (gates of quote, pace and size, room in contracts). Of
 //! the bands it is assumed that `exit <= band`, which is proved of theirs below.
@@ -40,14 +40,15 @@ const FREE: &[&str] = &[
     "contracts_notional",
     "contracts",
     "limit_price",
-    "paced_at_12",
+    "paced_at_13",
     "is_urgent",
+    "quoted",
     "middle",
     "tail",
 ];
 
 /// Cycle of what is compared, and that of the order.
-const SENT: usize = 15;
+const SENT: usize = 18;
 
 /// A signal of an earlier cycle, beside the order: `<name>_then`.
 fn at(cycle: usize, name: &str, bits: usize, signal: &str) -> String {
@@ -72,15 +73,15 @@ fn at(cycle: usize, name: &str, bits: usize, signal: &str) -> String {
 /// What was known when the order was decided, and what may fill afterwards.
 fn situation() -> String {
     [
-        at(7, "position", 38, "state$account[37:0]"),
-        at(7, "unknown_buy", 31, "state$account[194:164]"),
-        at(7, "unknown_sell", 31, "state$account[225:195]"),
-        at(7, "open_buy", 31, "state$flight[30:0]"),
-        at(7, "open_sell", 31, "state$flight[61:31]"),
-        at(8, "counts", 1, "settings$setup_at_8[56]"),
-        at(9, "exit_below", 44, "bands$exit_buy"),
-        at(9, "exit_above", 44, "bands$exit_sell"),
-        at(10, "net", 60, "exposures$exposure[59:0]"),
+        at(8, "position", 38, "state$account[37:0]"),
+        at(8, "unknown_buy", 31, "state$account[194:164]"),
+        at(8, "unknown_sell", 31, "state$account[225:195]"),
+        at(8, "open_buy", 31, "state$flight[30:0]"),
+        at(8, "open_sell", 31, "state$flight[61:31]"),
+        at(9, "counts", 1, "settings$setup_at_9[56]"),
+        at(10, "exit_below", 44, "bands$exit_buy"),
+        at(10, "exit_above", 44, "bands$exit_sell"),
+        at(11, "net", 60, "exposures$exposure[59:0]"),
         "wire [32:0] fill_buy, fill_sell;
          wire [32:0] most_buy = open_buy_then + unknown_buy_then + (sent_side$q ? 0 : sent_quantity$q);
          wire [32:0] most_sell = open_sell_then + unknown_sell_then + (sent_side$q ? sent_quantity$q : 0);
@@ -113,7 +114,7 @@ wire crosses = sent_side$q ? lowest < leave_above : lowest + 1 > -leave_below;
 always @(*) assert (!(sends$q && crosses));
 ";
 
-const BY: By = By::Cycles(SENT - 7 + 1);
+const BY: By = By::Cycles(SENT - 8 + 1);
 
 #[test]
 fn it_is_proved_that_no_subset_of_fills_crosses_the_target() {
@@ -155,13 +156,13 @@ fn it_is_proved_that_a_saturated_exposure_is_never_sent() {
     let Some(verilog) = emitted("saturated exposure", Desk::new(1)) else { return };
     let limit = (1u64 << 55) - 1;
     let large = format!("(exposures$exposure > 112'sd{limit} || exposures$exposure < -112'sd{limit})");
-    let never = [&at(10, "large", 1, &large), "always @(*) assert (!(sends$q && large_then));\n"].concat();
-    assert!(holds(&verilog, FREE, &never, By::Cycles(SENT - 10 + 1)));
-    let broken = verilog.replace("is_too_large$d = saturate$clipped", "is_too_large$d = 1'b0");
-    assert!(broken != verilog && !holds(&broken, FREE, &never, By::Cycles(SENT - 10 + 1)));
+    let never = [&at(11, "large", 1, &large), "always @(*) assert (!(sends$q && large_then));\n"].concat();
+    assert!(holds(&verilog, FREE, &never, By::Cycles(SENT - 11 + 1)));
+    let broken = verilog.replace("is_too_large = limit$is_above | limit$is_below", "is_too_large = 1'b0");
+    assert!(broken != verilog && !holds(&broken, FREE, &never, By::Cycles(SENT - 11 + 1)));
 }
 
-/// What is assumed above, for bands of 8 bits and all other values: 3 cycles after the band is limited.
+/// What is assumed above, for bands of 8 bits and all other values: from the limits of the band to its exit.
 #[test]
 fn it_is_proved_for_8_bit_bands_that_a_hedge_leaves_no_more_than_the_band() {
     let Some(verilog) = emitted("bands", Bands::default()) else { return };
@@ -178,7 +179,7 @@ fn it_is_proved_for_8_bit_bands_that_a_hedge_leaves_no_more_than_the_band() {
     assert!(!holds(&verilog, &[], &claim((1 << 16) + 512), cycles));
 }
 
-/// The ledger of underlying 0 beside the memories; for others the desk decides in between. As the desk and the
+/// The ledger beside the memories of a desk with one underlying. As the desk and the
 /// sequencer have it: what is settled was read in the cycle before, was not written in it, and the sequencer
 /// writes only while nothing is settled.
 const LEDGER: &str = "
@@ -197,7 +198,7 @@ always @(posedge clock) begin
   end
 end
 always @(*) begin
-  assume (index == 0 && next_index == 0 && (!owned || book_address == 0));
+  assume (index == 0 && next_index == 0 && settled_index == 0 && book_address == 0);
   assume (settles || !sends);
   assume (!(settles && (write_ledger || wrote && settled_index == 0)));
   assert (flight[30:0] == buys_then && flight[61:31] == sells_then);

@@ -1,16 +1,17 @@
 //! How far the exposure reaches beyond the band of one side, with all that may still fill there.
 //!
 //! ```text
-//!   cycle  9   committed, counted, band, exit, emergency, clip_min
-//!         10   thresholds: what size is compared with       size: the exposure, or its complement
-//!         11   fires, outside, urgent, dust, gap
+//!   cycle 10   committed, counted, band, exit, emergency, clip_min
+//!         11   thresholds: what size is compared with       size: the exposure, or its complement
+//!         12   fires, outside, urgent, dust, gap
 //! ```
 //!
 //! With `size` = exposure for a sell, and `-exposure - 1` (all bits inverted) for a buy, both sides are the
 //! same inequalities of `hedgewire_kernel::trigger::decide`, in 2^-16 contract and below 2^56:
 //! `fires: size > committed + band`, `outside: size > counted + band`, `urgent: size > committed + emergency`,
 //! `gap = size - (committed + exit)`, `dust: gap < clip_min`. `committed` and `counted` are in contracts: what the position adds
-//! to (takes from) the size, with orders in flight and without. `LATENCY` 1 from the size, 2 from the rest.
+//! to (takes from) the size, with orders in flight and without. A comparison is the sign of a difference: a carry
+//! chain, and none overflows, sizes that count being below 2^55. `LATENCY` 1 from the size, 2 from the rest.
 
 use rust_hdl::prelude::*;
 
@@ -54,6 +55,10 @@ pub struct Reach {
     clip_wide: Signal<Local, U<57>>,
     committed_size: Signal<Local, S<57>>,
     counted_size: Signal<Local, S<57>>,
+    fires_by: Signal<Local, S<57>>,
+    outside_by: Signal<Local, S<57>>,
+    urgent_by: Signal<Local, S<57>>,
+    dust_by: Signal<Local, S<57>>,
 }
 
 impl Logic for Reach {
@@ -78,10 +83,14 @@ impl Logic for Reach {
             + self.exit_wide.val()
             + signed_cast_same(self.clip_wide.val() << bits_lit::<5>(16));
         self.gap_from.d.next = self.committed_size.val() + self.exit_wide.val();
-        self.has_fired.d.next = self.size.val() > self.fires_beyond.q.val();
-        self.is_outside.d.next = self.size.val() > self.outside_beyond.q.val();
-        self.is_urgent.d.next = self.size.val() > self.urgent_beyond.q.val();
-        self.is_dust.d.next = self.size.val() < self.dust_below.q.val();
+        self.fires_by.next = self.fires_beyond.q.val() - self.size.val();
+        self.outside_by.next = self.outside_beyond.q.val() - self.size.val();
+        self.urgent_by.next = self.urgent_beyond.q.val() - self.size.val();
+        self.dust_by.next = self.size.val() - self.dust_below.q.val();
+        self.has_fired.d.next = self.fires_by.val().get_bit(56);
+        self.is_outside.d.next = self.outside_by.val().get_bit(56);
+        self.is_urgent.d.next = self.urgent_by.val().get_bit(56);
+        self.is_dust.d.next = self.dust_by.val().get_bit(56);
         self.gap_at_size.d.next = self.size.val() - self.gap_from.q.val();
         self.fires.next = self.has_fired.q.val();
         self.outside.next = self.is_outside.q.val();

@@ -2,17 +2,17 @@
 //! no more than that.
 //!
 //! ```text
-//!   cycle  7   account, flight, rate limits
-//!          8   in flight per side, position and its size; gates of the ledger
-//!          9   committed, counted (for `Reach`); net, gross, against
-//!         10   smaller ones; REDUCE_ONLY, POSITION_NET, POSITION_GROSS, MARGIN
-//!         11   contracts: the smallest
+//!   cycle  8   account, flight, rate limits
+//!          9   in flight per side, position and its size; gates of the ledger
+//!         10   committed, counted (for `Reach`); net, gross, against
+//!         11   smaller ones; REDUCE_ONLY, POSITION_NET, POSITION_GROSS, MARGIN
+//!         12   contracts: the smallest
 //! ```
 //!
 //! `hedgewire_kernel::trigger::Room`. Both sides are one: `worst` is position plus in flight for a buy, and
 //! in flight minus position for a sell; `net = position_max - worst`, `against = -worst`,
 //! `gross = gross_max - |position| - all in flight`. Contracts, signed 41 bits hold every sum. Cycles are
-//! those of the desk.
+//! those of the desk. A wide comparison is the sign of a difference, which is a carry chain.
 
 use rust_hdl::prelude::*;
 
@@ -22,7 +22,7 @@ use crate::record;
 use crate::signal::*;
 
 /// The cycle in which account and flight arrive, and the one of the answer.
-pub const START: usize = 7;
+pub const START: usize = 8;
 pub const DONE: usize = START + 4;
 
 /// What the ledger allows one side.
@@ -50,22 +50,22 @@ pub struct Standing {
 #[derive(LogicBlock, Default)]
 pub struct Room {
     pub clock: Signal<In, Clock>,
-    /// Cycle 7, like the two that follow.
+    /// Cycle 8, like the two that follow.
     pub account: Signal<In, Account>,
     pub flight: Signal<In, Flight>,
     pub rate: Signal<In, record::RateLimits>,
-    /// Cycle 8, like the two that follow.
+    /// Cycle 9, like the two that follow.
     pub setup: Signal<In, record::Setup>,
     pub limits: Signal<In, record::SizeLimits>,
     pub status: Signal<In, record::Status>,
-    /// Cycle 9.
+    /// Cycle 10.
     pub clip_min: Signal<In, U<32>>,
-    /// Cycle 9, like the three that follow.
+    /// Cycle 10, like the three that follow.
     pub committed_buy: Signal<Out, S<40>>,
     pub committed_sell: Signal<Out, S<40>>,
     pub counted_buy: Signal<Out, S<40>>,
     pub counted_sell: Signal<Out, S<40>>,
-    /// Cycle 11, like the four that follow.
+    /// Cycle 12, like the four that follow.
     pub buy: Signal<Out, SideRoom>,
     pub sell: Signal<Out, SideRoom>,
     pub standing: Signal<Out, Standing>,
@@ -99,6 +99,8 @@ pub struct Room {
     slots: Signal<Local, U<16>>,
     cost: Signal<Local, S<64>>,
     loss_max: Signal<Local, S<64>>,
+    attempts_left: Signal<Local, U<33>>,
+    loss_left: Signal<Local, S<65>>,
     reduce_only: Signal<Local, Bit>,
 }
 
@@ -107,7 +109,7 @@ impl Logic for Room {
     fn update(&mut self) {
         clock!(self, clock, buy_side, sell_side, in_buy, in_sell, in_all, position, negative, size);
         clock!(self, clock, gross, stands, is_disarmed, is_halted);
-        // 8: what is in flight, and the position
+        // 9: what is in flight, and the position
         self.open_buy.next = unsigned_cast_wide(self.flight.val().open_buy);
         self.open_sell.next = unsigned_cast_wide(self.flight.val().open_sell);
         self.unknown_buy.next = unsigned_cast_wide(self.account.val().unknown_buy);
@@ -132,18 +134,21 @@ impl Logic for Room {
         self.slots.next = self.busy.val() >> self.next_slot.val().get_bits::<4>(0);
         self.cost.next = signed_cast_wide(signed_cast_same(self.account.val().cost));
         self.loss_max.next = signed_cast_same(self.rate.val().loss_max);
-        // The gates of the ledger, until cycle 11.
+        // The gates of the ledger, until cycle 12.
         self.stands.d.next.not_reconciled = !self.account.val().is_reconciled;
         self.stands.d.next.open_orders =
             (self.flight.val().open_count >= self.rate.val().open_orders_max) | self.slots.val().get_bit(0);
-        self.stands.d.next.attempts = self.flight.val().attempts >= self.rate.val().attempts_max;
-        self.stands.d.next.loss_limit = self.cost.val() >= self.loss_max.val();
+        self.attempts_left.next =
+            unsigned_cast_wide(self.flight.val().attempts) - unsigned_cast_wide(self.rate.val().attempts_max);
+        self.stands.d.next.attempts = !self.attempts_left.val().get_bit(32);
+        self.loss_left.next = signed_cast_wide(self.cost.val()) - signed_cast_wide(self.loss_max.val());
+        self.stands.d.next.loss_limit = !self.loss_left.val().get_bit(64);
         self.standing.next = self.stands.q.val();
         self.is_disarmed.d.next = !self.setup.val().is_armed;
         self.disarmed.next = self.is_disarmed.q.val();
         self.is_halted.d.next = self.setup.val().mode == bits_lit::<2>(2);
         self.halted.next = self.is_halted.q.val();
-        // 9; mode 1 and a degraded oracle reduce only
+        // 10; mode 1 and a degraded oracle reduce only
         self.gross_max.next = unsigned_cast_pos(self.limits.val().gross_max);
         self.gross.d.next = self.gross_max.val() - self.size.q.val() - self.in_all.q.val();
         self.reduce_only.next =
@@ -166,7 +171,7 @@ impl Logic for Room {
         self.committed_sell.next = self.sell_side.committed.val();
         self.counted_buy.next = self.buy_side.counted.val();
         self.counted_sell.next = self.sell_side.counted.val();
-        // 10
+        // 11
         self.buy_side.clip_min.next = self.clip_min.val();
         self.sell_side.clip_min.next = self.clip_min.val();
         self.buy_side.gross.next = self.gross.q.val();
@@ -176,11 +181,11 @@ impl Logic for Room {
     }
 }
 
-/// Room of one side, from cycle 8 on.
+/// Room of one side, from cycle 9 on.
 #[derive(LogicBlock, Default)]
 struct Side {
     pub clock: Signal<In, Clock>,
-    /// Cycle 8: the position, negated for a sell.
+    /// Cycle 9: the position, negated for a sell.
     pub position: Signal<In, S<39>>,
     pub in_flight: Signal<In, U<32>>,
     /// Something of the other side is in flight.
@@ -189,19 +194,18 @@ struct Side {
     pub position_max: Signal<In, U<37>>,
     pub margin: Signal<In, U<37>>,
     pub reduce_only: Signal<In, Bit>,
-    /// Cycle 9.
+    /// Cycle 10.
     pub clip_min: Signal<In, U<32>>,
     pub gross: Signal<In, S<41>>,
     pub committed: Signal<Out, S<40>>,
     pub counted: Signal<Out, S<40>>,
-    /// Cycle 11.
+    /// Cycle 12.
     pub room: Signal<Out, SideRoom>,
-    committed_at_9: DFF<S<40>>,
-    counted_at_9: DFF<S<40>>,
+    committed_at_10: DFF<S<40>>,
+    counted_at_10: DFF<S<40>>,
     net: DFF<S<41>>,
     against: DFF<S<41>>,
-    margin_at_9: DFF<S<41>>,
-    reduce_at_9: DFF<Bit>,
+    margin_at_10: DFF<S<41>>,
     flips: Delay<Bit, 2>,
     tight: DFF<S<41>>,
     loose: DFF<S<41>>,
@@ -210,6 +214,7 @@ struct Side {
     gross_short: DFF<Bit>,
     margin_short: DFF<Bit>,
     answer: DFF<SideRoom>,
+    plenty: Signal<Local, U<41>>,
     place: Signal<Local, S<40>>,
     counted_bits: Signal<Local, U<40>>,
     place_counted: Signal<Local, S<40>>,
@@ -218,15 +223,23 @@ struct Side {
     flying_wide: Signal<Local, S<41>>,
     most: Signal<Local, S<41>>,
     least: Signal<Local, S<41>>,
+    gross_less_net: Signal<Local, S<41>>,
+    against_less_margin: Signal<Local, S<41>>,
+    against_left: Signal<Local, S<41>>,
+    net_left: Signal<Local, S<41>>,
+    gross_left: Signal<Local, S<41>>,
+    margin_left: Signal<Local, S<41>>,
+    loose_less_tight: Signal<Local, S<41>>,
     contracts: Signal<Local, S<41>>,
 }
 
 impl Logic for Side {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, committed_at_9, counted_at_9, net, against, margin_at_9, reduce_at_9, flips);
+        clock!(self, clock, committed_at_10, counted_at_10, net, against, margin_at_10, flips);
         clock!(self, clock, tight, loose, reduce_short, net_short, gross_short, margin_short, answer);
-        // 9
+        // 10
+        self.plenty.next = bits_lit::<41>(0x7f_ffff_ffff_u64);
         self.place.next = signed_cast_wide(self.position.val());
         self.counted_bits.next = unsigned_cast_same(self.place.val());
         if !self.counts_contracts.val() {
@@ -234,34 +247,44 @@ impl Logic for Side {
         }
         self.place_counted.next = signed_cast_same(self.counted_bits.val());
         self.flying.next = unsigned_cast_pos(self.in_flight.val());
-        self.committed_at_9.d.next = self.place_counted.val() + self.flying.val();
-        self.counted_at_9.d.next = self.place_counted.val();
+        self.committed_at_10.d.next = self.place_counted.val() + self.flying.val();
+        self.counted_at_10.d.next = self.place_counted.val();
         self.place_wide.next = signed_cast_wide(self.place.val());
         self.flying_wide.next = signed_cast_wide(self.flying.val());
         self.most.next = unsigned_cast_pos(self.position_max.val());
         self.net.d.next = self.most.val() - self.place_wide.val() - self.flying_wide.val();
+        // Where nothing has to be reduced, more than any margin.
         self.against.d.next = -self.place_wide.val() - self.flying_wide.val();
-        self.margin_at_9.d.next = unsigned_cast_pos(self.margin.val());
-        self.reduce_at_9.d.next = self.reduce_only.val();
-        self.committed.next = self.committed_at_9.q.val();
-        self.counted.next = self.counted_at_9.q.val();
-        // 10
+        if !self.reduce_only.val() {
+            self.against.d.next = signed_cast_same(self.plenty.val());
+        }
+        self.margin_at_10.d.next = unsigned_cast_pos(self.margin.val());
+        self.committed.next = self.committed_at_10.q.val();
+        self.counted.next = self.counted_at_10.q.val();
+        // 11
         self.least.next = unsigned_cast_pos(self.clip_min.val());
         self.tight.d.next = self.net.q.val();
-        if self.gross.val() < self.net.q.val() {
+        self.gross_less_net.next = self.gross.val() - self.net.q.val();
+        if self.gross_less_net.val().get_bit(40) {
             self.tight.d.next = self.gross.val();
         }
-        self.loose.d.next = self.margin_at_9.q.val();
-        if self.reduce_at_9.q.val() & (self.against.q.val() < self.margin_at_9.q.val()) {
+        self.loose.d.next = self.margin_at_10.q.val();
+        self.against_less_margin.next = self.against.q.val() - self.margin_at_10.q.val();
+        if self.against_less_margin.val().get_bit(40) {
             self.loose.d.next = self.against.q.val();
         }
-        self.reduce_short.d.next = self.reduce_at_9.q.val() & (self.against.q.val() < self.least.val());
-        self.net_short.d.next = self.net.q.val() < self.least.val();
-        self.gross_short.d.next = self.gross.val() < self.least.val();
-        self.margin_short.d.next = self.margin_at_9.q.val() < self.least.val();
-        // 11
+        self.against_left.next = self.against.q.val() - self.least.val();
+        self.net_left.next = self.net.q.val() - self.least.val();
+        self.gross_left.next = self.gross.val() - self.least.val();
+        self.margin_left.next = self.margin_at_10.q.val() - self.least.val();
+        self.reduce_short.d.next = self.against_left.val().get_bit(40);
+        self.net_short.d.next = self.net_left.val().get_bit(40);
+        self.gross_short.d.next = self.gross_left.val().get_bit(40);
+        self.margin_short.d.next = self.margin_left.val().get_bit(40);
+        // 12
         self.contracts.next = self.tight.q.val();
-        if self.loose.q.val() < self.tight.q.val() {
+        self.loose_less_tight.next = self.loose.q.val() - self.tight.q.val();
+        if self.loose_less_tight.val().get_bit(40) {
             self.contracts.next = self.loose.q.val();
         }
         self.flips.d.next = self.flip.val();

@@ -1,17 +1,19 @@
-//! What the host has set, read in the cycle in which a decision needs it.
+//! What the host has set, read for the cycle in which a decision needs it.
 //!
 //! ```text
-//!   set_* --write--> a memory per setting and reader
-//!   index --> cycle 0 -----> 2 ---> 4 ---> 7 ---> 8 ---> 9 ---> 11 ---> 13 ---> 14
-//!               | register   |      |      |      |      |      |       |       |
-//!               1: setup,    status bands  rate   setup, rate,  clip_   sizes   bank_id
-//!                  price,                         size,  price, max
-//!                  scales                         status clips
+//!   set_* --write--> a memory per setting and reader --> a register
+//!   index: cycle 0 -----> 1 ---> 3 ---> 7 ---> 8 ---> 9 ---> 12 --> 14 --> 16
+//!                |        |      |      |      |      |      |      |      |
+//!                1: setup 2:     4:     8:     9:     10:    13:    15:    17:
+//!                price,   status bands  rate   setup, clips  clip_  sizes  bank_id
+//!                scales                        size,         max
+//!                                              status,
+//!                                              rate, price
 //! ```
 //!
 //! A memory has one read port, so a setting that several stages need is written into one for each; what
-//! no reader uses of its word is not built. What goes into a multiplier is registered first. Written
-//! only while no decision is under way. Cycles are those of the desk.
+//! no reader uses of its word is not built. What is read is registered: a look-up and a comparison do not fit
+//! into one cycle. Written only while no decision is under way. Cycles are those of the desk.
 
 use rust_hdl::prelude::*;
 
@@ -44,44 +46,41 @@ pub struct Settings {
     pub trigger_at_1: Signal<Out, record::Trigger>,
     pub status_at_2: Signal<Out, record::Status>,
     pub trigger_at_4: Signal<Out, record::Trigger>,
-    pub rate_at_7: Signal<Out, record::RateLimits>,
-    pub setup_at_8: Signal<Out, record::Setup>,
-    pub size_at_8: Signal<Out, record::SizeLimits>,
-    pub status_at_8: Signal<Out, record::Status>,
-    pub trigger_at_9: Signal<Out, record::Trigger>,
+    pub rate_at_8: Signal<Out, record::RateLimits>,
+    pub setup_at_9: Signal<Out, record::Setup>,
+    pub size_at_9: Signal<Out, record::SizeLimits>,
+    pub status_at_9: Signal<Out, record::Status>,
     pub rate_at_9: Signal<Out, record::RateLimits>,
     pub price_at_9: Signal<Out, record::PriceLimits>,
-    pub trigger_at_11: Signal<Out, record::Trigger>,
-    pub size_at_13: Signal<Out, record::SizeLimits>,
-    pub size_at_14: Signal<Out, record::SizeLimits>,
-    pub bank_id_at_14: Signal<Out, U<16>>,
-    index_at_2: Delay<U<8>, 2>,
-    index_at_4: Delay<U<8>, 2>,
-    index_at_7: Delay<U<8>, 3>,
+    pub trigger_at_10: Signal<Out, record::Trigger>,
+    pub trigger_at_13: Signal<Out, record::Trigger>,
+    pub size_at_15: Signal<Out, record::SizeLimits>,
+    pub size_at_16: Signal<Out, record::SizeLimits>,
+    pub bank_id_at_17: Signal<Out, U<16>>,
+    index_at_1: Delay<U<8>, 1>,
+    index_at_3: Delay<U<8>, 2>,
+    index_at_7: Delay<U<8>, 4>,
     index_at_8: Delay<U<8>, 1>,
     index_at_9: Delay<U<8>, 1>,
-    index_at_11: Delay<U<8>, 2>,
-    index_at_13: Delay<U<8>, 2>,
-    index_at_14: Delay<U<8>, 1>,
-    setup_at_1_memory: LookUp<record::Setup, 8>,
-    setup_at_1_register: DFF<record::Setup>,
-    price_at_1_memory: LookUp<record::PriceLimits, 8>,
-    price_at_1_register: DFF<record::PriceLimits>,
-    trigger_at_1_memory: LookUp<record::Trigger, 8>,
-    trigger_at_1_register: DFF<record::Trigger>,
-    status_at_2_memory: LookUp<record::Status, 8>,
-    trigger_at_4_memory: LookUp<record::Trigger, 8>,
-    rate_at_7_memory: LookUp<record::RateLimits, 8>,
-    setup_at_8_memory: LookUp<record::Setup, 8>,
-    size_at_8_memory: LookUp<record::SizeLimits, 8>,
-    status_at_8_memory: LookUp<record::Status, 8>,
-    trigger_at_9_memory: LookUp<record::Trigger, 8>,
-    rate_at_9_memory: LookUp<record::RateLimits, 8>,
-    price_at_9_memory: LookUp<record::PriceLimits, 8>,
-    trigger_at_11_memory: LookUp<record::Trigger, 8>,
-    size_at_13_memory: LookUp<record::SizeLimits, 8>,
-    size_at_14_register: DFF<record::SizeLimits>,
-    bank_id_memory: LookUp<U<16>, 8>,
+    index_at_12: Delay<U<8>, 3>,
+    index_at_14: Delay<U<8>, 2>,
+    index_at_16: Delay<U<8>, 2>,
+    read_setup_at_1: Read<record::Setup>,
+    read_price_at_1: Read<record::PriceLimits>,
+    read_trigger_at_1: Read<record::Trigger>,
+    read_status_at_2: Read<record::Status>,
+    read_trigger_at_4: Read<record::Trigger>,
+    read_rate_at_8: Read<record::RateLimits>,
+    read_setup_at_9: Read<record::Setup>,
+    read_size_at_9: Read<record::SizeLimits>,
+    read_status_at_9: Read<record::Status>,
+    read_rate_at_9: Read<record::RateLimits>,
+    read_price_at_9: Read<record::PriceLimits>,
+    read_trigger_at_10: Read<record::Trigger>,
+    read_trigger_at_13: Read<record::Trigger>,
+    read_size_at_15: Read<record::SizeLimits>,
+    size_at_16_register: DFF<record::SizeLimits>,
+    read_bank_id: Read<U<16>>,
 }
 
 impl Settings {
@@ -108,44 +107,41 @@ impl Settings {
             trigger_at_1: Signal::default(),
             status_at_2: Signal::default(),
             trigger_at_4: Signal::default(),
-            rate_at_7: Signal::default(),
-            setup_at_8: Signal::default(),
-            size_at_8: Signal::default(),
-            status_at_8: Signal::default(),
-            trigger_at_9: Signal::default(),
+            rate_at_8: Signal::default(),
+            setup_at_9: Signal::default(),
+            size_at_9: Signal::default(),
+            status_at_9: Signal::default(),
             rate_at_9: Signal::default(),
             price_at_9: Signal::default(),
-            trigger_at_11: Signal::default(),
-            size_at_13: Signal::default(),
-            size_at_14: Signal::default(),
-            bank_id_at_14: Signal::default(),
-            index_at_2: Delay::default(),
-            index_at_4: Delay::default(),
+            trigger_at_10: Signal::default(),
+            trigger_at_13: Signal::default(),
+            size_at_15: Signal::default(),
+            size_at_16: Signal::default(),
+            bank_id_at_17: Signal::default(),
+            index_at_1: Delay::default(),
+            index_at_3: Delay::default(),
             index_at_7: Delay::default(),
             index_at_8: Delay::default(),
             index_at_9: Delay::default(),
-            index_at_11: Delay::default(),
-            index_at_13: Delay::default(),
+            index_at_12: Delay::default(),
             index_at_14: Delay::default(),
-            setup_at_1_memory: LookUp::new(underlyings),
-            setup_at_1_register: DFF::default(),
-            price_at_1_memory: LookUp::new(underlyings),
-            price_at_1_register: DFF::default(),
-            trigger_at_1_memory: LookUp::new(underlyings),
-            trigger_at_1_register: DFF::default(),
-            status_at_2_memory: LookUp::new(underlyings),
-            trigger_at_4_memory: LookUp::new(underlyings),
-            rate_at_7_memory: LookUp::new(underlyings),
-            setup_at_8_memory: LookUp::new(underlyings),
-            size_at_8_memory: LookUp::new(underlyings),
-            status_at_8_memory: LookUp::new(underlyings),
-            trigger_at_9_memory: LookUp::new(underlyings),
-            rate_at_9_memory: LookUp::new(underlyings),
-            price_at_9_memory: LookUp::new(underlyings),
-            trigger_at_11_memory: LookUp::new(underlyings),
-            size_at_13_memory: LookUp::new(underlyings),
-            size_at_14_register: DFF::default(),
-            bank_id_memory: LookUp::new(underlyings),
+            index_at_16: Delay::default(),
+            read_setup_at_1: Read::new(underlyings),
+            read_price_at_1: Read::new(underlyings),
+            read_trigger_at_1: Read::new(underlyings),
+            read_status_at_2: Read::new(underlyings),
+            read_trigger_at_4: Read::new(underlyings),
+            read_rate_at_8: Read::new(underlyings),
+            read_setup_at_9: Read::new(underlyings),
+            read_size_at_9: Read::new(underlyings),
+            read_status_at_9: Read::new(underlyings),
+            read_rate_at_9: Read::new(underlyings),
+            read_price_at_9: Read::new(underlyings),
+            read_trigger_at_10: Read::new(underlyings),
+            read_trigger_at_13: Read::new(underlyings),
+            read_size_at_15: Read::new(underlyings),
+            size_at_16_register: DFF::default(),
+            read_bank_id: Read::new(underlyings),
         }
     }
 }
@@ -160,99 +156,162 @@ impl Default for Settings {
 impl Logic for Settings {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, index_at_2, index_at_4, index_at_7, index_at_8, index_at_9, index_at_11, index_at_13);
-        clock!(self, clock, index_at_14, setup_at_1_memory, setup_at_1_register, price_at_1_memory);
-        clock!(self, clock, price_at_1_register, trigger_at_1_memory, trigger_at_1_register, status_at_2_memory);
-        clock!(self, clock, trigger_at_4_memory, rate_at_7_memory, setup_at_8_memory, size_at_8_memory);
-        clock!(self, clock, status_at_8_memory, trigger_at_9_memory, rate_at_9_memory, price_at_9_memory);
-        clock!(self, clock, trigger_at_11_memory, size_at_13_memory, size_at_14_register, bank_id_memory);
-        self.index_at_2.d.next = self.index.val();
-        self.index_at_4.d.next = self.index_at_2.q.val();
-        self.index_at_7.d.next = self.index_at_4.q.val();
+        clock!(self, clock, index_at_1, index_at_3, index_at_7, index_at_8, index_at_9, index_at_12);
+        clock!(
+            self,
+            clock,
+            index_at_14,
+            index_at_16,
+            read_setup_at_1,
+            read_price_at_1,
+            read_trigger_at_1,
+            read_status_at_2
+        );
+        clock!(
+            self,
+            clock,
+            read_trigger_at_4,
+            read_rate_at_8,
+            read_setup_at_9,
+            read_size_at_9,
+            read_status_at_9,
+            read_rate_at_9
+        );
+        clock!(
+            self,
+            clock,
+            read_price_at_9,
+            read_trigger_at_10,
+            read_trigger_at_13,
+            read_size_at_15,
+            size_at_16_register,
+            read_bank_id
+        );
+        self.index_at_1.d.next = self.index.val();
+        self.index_at_3.d.next = self.index_at_1.q.val();
+        self.index_at_7.d.next = self.index_at_3.q.val();
         self.index_at_8.d.next = self.index_at_7.q.val();
         self.index_at_9.d.next = self.index_at_8.q.val();
-        self.index_at_11.d.next = self.index_at_9.q.val();
-        self.index_at_13.d.next = self.index_at_11.q.val();
-        self.index_at_14.d.next = self.index_at_13.q.val();
-        self.setup_at_1_memory.write.next = self.set_setup.val();
-        self.setup_at_1_memory.write_address.next = self.set_address.val();
-        self.setup_at_1_memory.write_data.next = self.setup.val();
-        self.setup_at_1_memory.read_address.next = self.index.val();
-        self.setup_at_1_register.d.next = self.setup_at_1_memory.q.val();
-        self.setup_at_1.next = self.setup_at_1_register.q.val();
-        self.price_at_1_memory.write.next = self.set_price.val();
-        self.price_at_1_memory.write_address.next = self.set_address.val();
-        self.price_at_1_memory.write_data.next = self.price_limits.val();
-        self.price_at_1_memory.read_address.next = self.index.val();
-        self.price_at_1_register.d.next = self.price_at_1_memory.q.val();
-        self.price_at_1.next = self.price_at_1_register.q.val();
-        self.trigger_at_1_memory.write.next = self.set_trigger.val();
-        self.trigger_at_1_memory.write_address.next = self.set_address.val();
-        self.trigger_at_1_memory.write_data.next = self.trigger.val();
-        self.trigger_at_1_memory.read_address.next = self.index.val();
-        self.trigger_at_1_register.d.next = self.trigger_at_1_memory.q.val();
-        self.trigger_at_1.next = self.trigger_at_1_register.q.val();
-        self.status_at_2_memory.write.next = self.set_status.val();
-        self.status_at_2_memory.write_address.next = self.set_address.val();
-        self.status_at_2_memory.write_data.next = self.status.val();
-        self.status_at_2_memory.read_address.next = self.index_at_2.q.val();
-        self.status_at_2.next = self.status_at_2_memory.q.val();
-        self.trigger_at_4_memory.write.next = self.set_trigger.val();
-        self.trigger_at_4_memory.write_address.next = self.set_address.val();
-        self.trigger_at_4_memory.write_data.next = self.trigger.val();
-        self.trigger_at_4_memory.read_address.next = self.index_at_4.q.val();
-        self.trigger_at_4.next = self.trigger_at_4_memory.q.val();
-        self.rate_at_7_memory.write.next = self.set_rate.val();
-        self.rate_at_7_memory.write_address.next = self.set_address.val();
-        self.rate_at_7_memory.write_data.next = self.rate_limits.val();
-        self.rate_at_7_memory.read_address.next = self.index_at_7.q.val();
-        self.rate_at_7.next = self.rate_at_7_memory.q.val();
-        self.setup_at_8_memory.write.next = self.set_setup.val();
-        self.setup_at_8_memory.write_address.next = self.set_address.val();
-        self.setup_at_8_memory.write_data.next = self.setup.val();
-        self.setup_at_8_memory.read_address.next = self.index_at_8.q.val();
-        self.setup_at_8.next = self.setup_at_8_memory.q.val();
-        self.size_at_8_memory.write.next = self.set_size.val();
-        self.size_at_8_memory.write_address.next = self.set_address.val();
-        self.size_at_8_memory.write_data.next = self.size_limits.val();
-        self.size_at_8_memory.read_address.next = self.index_at_8.q.val();
-        self.size_at_8.next = self.size_at_8_memory.q.val();
-        self.status_at_8_memory.write.next = self.set_status.val();
-        self.status_at_8_memory.write_address.next = self.set_address.val();
-        self.status_at_8_memory.write_data.next = self.status.val();
-        self.status_at_8_memory.read_address.next = self.index_at_8.q.val();
-        self.status_at_8.next = self.status_at_8_memory.q.val();
-        self.trigger_at_9_memory.write.next = self.set_trigger.val();
-        self.trigger_at_9_memory.write_address.next = self.set_address.val();
-        self.trigger_at_9_memory.write_data.next = self.trigger.val();
-        self.trigger_at_9_memory.read_address.next = self.index_at_9.q.val();
-        self.trigger_at_9.next = self.trigger_at_9_memory.q.val();
-        self.rate_at_9_memory.write.next = self.set_rate.val();
-        self.rate_at_9_memory.write_address.next = self.set_address.val();
-        self.rate_at_9_memory.write_data.next = self.rate_limits.val();
-        self.rate_at_9_memory.read_address.next = self.index_at_9.q.val();
-        self.rate_at_9.next = self.rate_at_9_memory.q.val();
-        self.price_at_9_memory.write.next = self.set_price.val();
-        self.price_at_9_memory.write_address.next = self.set_address.val();
-        self.price_at_9_memory.write_data.next = self.price_limits.val();
-        self.price_at_9_memory.read_address.next = self.index_at_9.q.val();
-        self.price_at_9.next = self.price_at_9_memory.q.val();
-        self.trigger_at_11_memory.write.next = self.set_trigger.val();
-        self.trigger_at_11_memory.write_address.next = self.set_address.val();
-        self.trigger_at_11_memory.write_data.next = self.trigger.val();
-        self.trigger_at_11_memory.read_address.next = self.index_at_11.q.val();
-        self.trigger_at_11.next = self.trigger_at_11_memory.q.val();
-        self.size_at_13_memory.write.next = self.set_size.val();
-        self.size_at_13_memory.write_address.next = self.set_address.val();
-        self.size_at_13_memory.write_data.next = self.size_limits.val();
-        self.size_at_13_memory.read_address.next = self.index_at_13.q.val();
-        self.size_at_13.next = self.size_at_13_memory.q.val();
-        self.size_at_14_register.d.next = self.size_at_13_memory.q.val();
-        self.size_at_14.next = self.size_at_14_register.q.val();
-        self.bank_id_memory.write.next = self.set_setup.val();
-        self.bank_id_memory.write_address.next = self.set_address.val();
-        self.bank_id_memory.write_data.next = self.setup.val().bank_id;
-        self.bank_id_memory.read_address.next = self.index_at_14.q.val();
-        self.bank_id_at_14.next = self.bank_id_memory.q.val();
+        self.index_at_12.d.next = self.index_at_9.q.val();
+        self.index_at_14.d.next = self.index_at_12.q.val();
+        self.index_at_16.d.next = self.index_at_14.q.val();
+        self.read_setup_at_1.write.next = self.set_setup.val();
+        self.read_setup_at_1.write_address.next = self.set_address.val();
+        self.read_setup_at_1.word.next = self.setup.val();
+        self.read_setup_at_1.index.next = self.index.val();
+        self.setup_at_1.next = self.read_setup_at_1.q.val();
+        self.read_price_at_1.write.next = self.set_price.val();
+        self.read_price_at_1.write_address.next = self.set_address.val();
+        self.read_price_at_1.word.next = self.price_limits.val();
+        self.read_price_at_1.index.next = self.index.val();
+        self.price_at_1.next = self.read_price_at_1.q.val();
+        self.read_trigger_at_1.write.next = self.set_trigger.val();
+        self.read_trigger_at_1.write_address.next = self.set_address.val();
+        self.read_trigger_at_1.word.next = self.trigger.val();
+        self.read_trigger_at_1.index.next = self.index.val();
+        self.trigger_at_1.next = self.read_trigger_at_1.q.val();
+        self.read_status_at_2.write.next = self.set_status.val();
+        self.read_status_at_2.write_address.next = self.set_address.val();
+        self.read_status_at_2.word.next = self.status.val();
+        self.read_status_at_2.index.next = self.index_at_1.q.val();
+        self.status_at_2.next = self.read_status_at_2.q.val();
+        self.read_trigger_at_4.write.next = self.set_trigger.val();
+        self.read_trigger_at_4.write_address.next = self.set_address.val();
+        self.read_trigger_at_4.word.next = self.trigger.val();
+        self.read_trigger_at_4.index.next = self.index_at_3.q.val();
+        self.trigger_at_4.next = self.read_trigger_at_4.q.val();
+        self.read_rate_at_8.write.next = self.set_rate.val();
+        self.read_rate_at_8.write_address.next = self.set_address.val();
+        self.read_rate_at_8.word.next = self.rate_limits.val();
+        self.read_rate_at_8.index.next = self.index_at_7.q.val();
+        self.rate_at_8.next = self.read_rate_at_8.q.val();
+        self.read_setup_at_9.write.next = self.set_setup.val();
+        self.read_setup_at_9.write_address.next = self.set_address.val();
+        self.read_setup_at_9.word.next = self.setup.val();
+        self.read_setup_at_9.index.next = self.index_at_8.q.val();
+        self.setup_at_9.next = self.read_setup_at_9.q.val();
+        self.read_size_at_9.write.next = self.set_size.val();
+        self.read_size_at_9.write_address.next = self.set_address.val();
+        self.read_size_at_9.word.next = self.size_limits.val();
+        self.read_size_at_9.index.next = self.index_at_8.q.val();
+        self.size_at_9.next = self.read_size_at_9.q.val();
+        self.read_status_at_9.write.next = self.set_status.val();
+        self.read_status_at_9.write_address.next = self.set_address.val();
+        self.read_status_at_9.word.next = self.status.val();
+        self.read_status_at_9.index.next = self.index_at_8.q.val();
+        self.status_at_9.next = self.read_status_at_9.q.val();
+        self.read_rate_at_9.write.next = self.set_rate.val();
+        self.read_rate_at_9.write_address.next = self.set_address.val();
+        self.read_rate_at_9.word.next = self.rate_limits.val();
+        self.read_rate_at_9.index.next = self.index_at_8.q.val();
+        self.rate_at_9.next = self.read_rate_at_9.q.val();
+        self.read_price_at_9.write.next = self.set_price.val();
+        self.read_price_at_9.write_address.next = self.set_address.val();
+        self.read_price_at_9.word.next = self.price_limits.val();
+        self.read_price_at_9.index.next = self.index_at_8.q.val();
+        self.price_at_9.next = self.read_price_at_9.q.val();
+        self.read_trigger_at_10.write.next = self.set_trigger.val();
+        self.read_trigger_at_10.write_address.next = self.set_address.val();
+        self.read_trigger_at_10.word.next = self.trigger.val();
+        self.read_trigger_at_10.index.next = self.index_at_9.q.val();
+        self.trigger_at_10.next = self.read_trigger_at_10.q.val();
+        self.read_trigger_at_13.write.next = self.set_trigger.val();
+        self.read_trigger_at_13.write_address.next = self.set_address.val();
+        self.read_trigger_at_13.word.next = self.trigger.val();
+        self.read_trigger_at_13.index.next = self.index_at_12.q.val();
+        self.trigger_at_13.next = self.read_trigger_at_13.q.val();
+        self.read_size_at_15.write.next = self.set_size.val();
+        self.read_size_at_15.write_address.next = self.set_address.val();
+        self.read_size_at_15.word.next = self.size_limits.val();
+        self.read_size_at_15.index.next = self.index_at_14.q.val();
+        self.size_at_15.next = self.read_size_at_15.q.val();
+        self.size_at_16_register.d.next = self.read_size_at_15.q.val();
+        self.size_at_16.next = self.size_at_16_register.q.val();
+        self.read_bank_id.write.next = self.set_setup.val();
+        self.read_bank_id.write_address.next = self.set_address.val();
+        self.read_bank_id.word.next = self.setup.val().bank_id;
+        self.read_bank_id.index.next = self.index_at_16.q.val();
+        self.bank_id_at_17.next = self.read_bank_id.q.val();
+    }
+}
+
+/// A setting for one reader: the word of `index`, a cycle later.
+#[derive(LogicBlock)]
+struct Read<T: Synth> {
+    pub clock: Signal<In, Clock>,
+    pub write: Signal<In, Bit>,
+    pub write_address: Signal<In, U<8>>,
+    pub word: Signal<In, T>,
+    pub index: Signal<In, U<8>>,
+    pub q: Signal<Out, T>,
+    memory: LookUp<T, 8>,
+    register: DFF<T>,
+}
+
+impl<T: Synth> Read<T> {
+    fn new(underlyings: usize) -> Self {
+        Self {
+            clock: Signal::default(),
+            write: Signal::default(),
+            write_address: Signal::default(),
+            word: Signal::default(),
+            index: Signal::default(),
+            q: Signal::default(),
+            memory: LookUp::new(underlyings),
+            register: DFF::default(),
+        }
+    }
+}
+
+impl<T: Synth> Logic for Read<T> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        clock!(self, clock, memory, register);
+        self.memory.write.next = self.write.val();
+        self.memory.write_address.next = self.write_address.val();
+        self.memory.write_data.next = self.word.val();
+        self.memory.read_address.next = self.index.val();
+        self.register.d.next = self.memory.q.val();
+        self.q.next = self.register.q.val();
     }
 }

@@ -1,18 +1,19 @@
 //! What the desk remembers of every underlying: position, orders, and what has been sent lately.
 //!
 //! ```text
-//!   sequencer --write--> account  (position, cost, ...)      --cycle 6--> account, a cycle later
-//!             --write--> flight   (open, attempts, next id)  --cycle 6--> flight, a cycle later
+//!   sequencer --write--> account  (position, cost, ...)      --cycle 7--> account, a cycle later
+//!             --write--> flight   (open, attempts, next id)  --cycle 7--> flight, a cycle later
 //!             --clear--> pace                                --cycle 7--> pace, a cycle later
 //!             --write--> orders                              --------> order
 //!                           ^
-//!   cycle 14: flight is read once more; cycle 15: its successor, the order and the pace are written
+//!   cycle 17: flight is read once more; cycle 18: its successor, the order and the pace are written
 //! ```
 //!
 //! `hedgewire_kernel::ledger::Ledger`, in two parts: a decision changes the smaller one alone
 //! (`Ledger::reserve`, and `attempts` in the band). The sequencer reads and writes only while no
 //! decision is under way. A decision must not be read before the one ahead of it in the same
-//! underlying is written: `WRITTEN - READ` cycles.
+//! underlying is written: `WRITTEN - READ` cycles. What is found for an underlying that does not exist may be
+//! another's: its commands are refused before, whatever the desk would say.
 
 use rust_hdl::prelude::*;
 
@@ -21,8 +22,8 @@ use crate::record;
 use crate::signal::*;
 
 /// The cycle in which a decision reads the ledger, and the one after which its successor is there.
-pub const READ: usize = 6;
-pub const WRITTEN: usize = 16;
+pub const READ: usize = 7;
+pub const WRITTEN: usize = 19;
 
 /// The part of `record::Ledger` that only the venue changes.
 #[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
@@ -65,18 +66,16 @@ pub struct State {
     pub new_order: Signal<In, record::Order>,
     pub clear_pace: Signal<In, Bit>,
     pub clear_address: Signal<In, U<8>>,
-    /// Cycle 6.
+    /// Cycle 7, like the index of the pace.
     pub index: Signal<In, U<8>>,
-    /// Cycle 7.
+    /// Cycle 8, like the two that follow.
     pub account: Signal<Out, Account>,
     pub flight: Signal<Out, Flight>,
-    pub pace_index: Signal<In, U<8>>,
-    /// Cycle 8.
     pub pace: Signal<Out, record::Pace>,
-    /// Cycle 14, like the one that follows.
+    /// Cycle 17, like the one that follows.
     pub next_index: Signal<In, U<8>>,
     pub next_id: Signal<Out, U<32>>,
-    /// Cycle 15, like all that follow: the decision changes the flight.
+    /// Cycle 18, like all that follow: the decision changes the flight.
     pub settles: Signal<In, Bit>,
     /// By an order.
     pub sends: Signal<In, Bit>,
@@ -128,7 +127,6 @@ impl State {
             index: Signal::default(),
             account: Signal::default(),
             flight: Signal::default(),
-            pace_index: Signal::default(),
             pace: Signal::default(),
             next_index: Signal::default(),
             next_id: Signal::default(),
@@ -138,11 +136,11 @@ impl State {
             is_sell: Signal::default(),
             quantity: Signal::default(),
             noted: Signal::default(),
-            accounts: LookUp::new(underlyings),
-            flights: LookUp::new(underlyings),
-            flights_again: LookUp::new(underlyings),
-            paces: LookUp::new(underlyings),
-            orders: LookUp::new(16 * underlyings),
+            accounts: LookUp::wrapping(underlyings),
+            flights: LookUp::wrapping(underlyings),
+            flights_again: LookUp::wrapping(underlyings),
+            paces: LookUp::wrapping(underlyings),
+            orders: LookUp::wrapping(16 * underlyings),
             account_read: DFF::default(),
             flight_read: DFF::default(),
             pace_read: DFF::default(),
@@ -190,7 +188,7 @@ impl Logic for State {
         self.flight_read.d.next = self.flights.q.val();
         self.account.next = self.account_read.q.val();
         self.flight.next = self.flight_read.q.val();
-        self.paces.read_address.next = self.pace_index.val();
+        self.paces.read_address.next = self.index.val();
         self.pace_read.d.next = self.paces.q.val();
         self.pace.next = self.pace_read.q.val();
         self.ledger.next.position = self.accounts.q.val().position;
@@ -222,11 +220,11 @@ impl Logic for State {
         self.given.next.attempts = self.new_ledger.val().attempts;
         self.given.next.next_id = self.new_ledger.val().next_id;
         self.given.next.busy = self.new_ledger.val().busy;
-        // 14: the flight that the decision changes
+        // 17: the flight that the decision changes
         self.flights_again.read_address.next = self.next_index.val();
         self.flight_to_settle.d.next = self.flights_again.q.val();
         self.next_id.next = self.flights_again.q.val().next_id;
-        // 15: its successor
+        // 18: its successor
         self.one.next = bits_lit::<32>(1);
         self.one_order.next = bits_lit::<5>(1);
         self.one_slot.next = bits_lit::<16>(1);

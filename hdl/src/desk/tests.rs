@@ -733,7 +733,7 @@ fn ledger_record(ledger: &hedgewire_kernel::ledger::Ledger) -> record::Ledger {
 
 #[test]
 fn latency_and_interval_are_what_the_card_counts_on() {
-    assert_eq!((LATENCY, INTERVAL), (15, 10));
+    assert_eq!((LATENCY, INTERVAL), (18, 12));
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //!   z = mantissa / c - 1  ->  z^2  ->  z^3, z^4  ->  z^3 / 3          one multiplier, in turn
 //!   sum = exponent ln 2 + ln c  + z - z^2/2  - z^4/4 + z^3/3          one term a cycle
 //!
-//!   cycle   0 price   1..3 shift   5 table   9 z   13 z^2   17 z^3   18 z^4   21 z^3/3   23 done
+//!   cycle   0 price   1..3 shift   6 table   10 z   14 z^2   18 z^3   19 z^4   22 z^3/3   24 done
 //! ```
 //!
 //! Formats: mantissa 2^-31, 1/c 2^-32, z and its powers and the result 2^-40; every product is cut
@@ -19,7 +19,7 @@ use hedgewire_kernel::tables::LogTable;
 use rust_hdl::prelude::*;
 
 use crate::primitive::{Multiply, Rom};
-use crate::signal::{S, U, bits_lit, signed_cast_same, signed_cast_wide, unsigned_cast_pos};
+use crate::signal::{S, U, bits_lit, signed_cast_same, signed_cast_wide, unsigned_cast_pos, unsigned_cast_same};
 
 type Product = Multiply<33, 33, 66>;
 
@@ -32,8 +32,8 @@ mod step {
 
     /// The mantissa is there.
     pub const MANTISSA: usize = 3;
-    /// Its words have come out of the table.
-    pub const TABLE: usize = MANTISSA + 2;
+    /// Its words have come out of the table, and into a register: the memory takes long.
+    pub const TABLE: usize = MANTISSA + 3;
     /// z is there.
     pub const Z: usize = TABLE + PRODUCT;
     /// z^2 is there, and becomes an operand with z.
@@ -66,6 +66,16 @@ pub struct Logarithm {
     /// Cycles since `start`; 0 without one.
     step: DFF<U<5>>,
     finished: DFF<Bit>,
+    // Which step it is.
+    is_mantissa: DFF<Bit>,
+    is_table: DFF<Bit>,
+    is_z: DFF<Bit>,
+    is_square: DFF<Bit>,
+    is_again: DFF<Bit>,
+    is_cube: DFF<Bit>,
+    is_fourth: DFF<Bit>,
+    is_third: DFF<Bit>,
+    is_last: DFF<Bit>,
 
     // The shift. These only flow.
     whole: DFF<U<32>>,
@@ -80,12 +90,15 @@ pub struct Logarithm {
     product: Product,
     /// ln c above 1/c.
     parts: Rom<72, 8>,
-    /// `(31 - zeros) ln 2`.
+    parts_then: DFF<U<72>>,
+    /// `(31 - zeros) ln 2`, and the ones of two negations.
     exponents: Rom<45, 5>,
-    /// What `sum` takes up next.
+    exponent_then: DFF<U<45>>,
+    /// What `sum` takes up next; the complement of what is negative.
     term: DFF<S<46>>,
     sum: DFF<S<46>>,
 
+    next_step: Signal<Local, U<5>>,
     byte_3: Signal<Local, U<8>>,
     byte_2: Signal<Local, U<8>>,
     byte_1: Signal<Local, U<8>>,
@@ -149,6 +162,15 @@ impl Default for Logarithm {
             ln: Signal::default(),
             step: DFF::default(),
             finished: DFF::default(),
+            is_mantissa: DFF::default(),
+            is_table: DFF::default(),
+            is_z: DFF::default(),
+            is_square: DFF::default(),
+            is_again: DFF::default(),
+            is_cube: DFF::default(),
+            is_fourth: DFF::default(),
+            is_third: DFF::default(),
+            is_last: DFF::default(),
             whole: DFF::default(),
             by_bytes: DFF::default(),
             by_two: DFF::default(),
@@ -159,9 +181,12 @@ impl Default for Logarithm {
             b: DFF::default(),
             product: Product::default(),
             parts: Rom::new((0..256).map(part)),
-            exponents: Rom::new((0..32).map(|zeros| U::new((31 - zeros) * LN_2 as u128))),
+            parts_then: DFF::default(),
+            exponents: Rom::new((0..32).map(|zeros| U::new((31 - zeros) * LN_2 as u128 + 2))),
+            exponent_then: DFF::default(),
             term: DFF::default(),
             sum: DFF::default(),
+            next_step: Signal::default(),
             byte_3: Signal::default(),
             byte_2: Signal::default(),
             byte_1: Signal::default(),
@@ -208,18 +233,45 @@ impl Logic for Logarithm {
     fn update(&mut self) {
         dff_setup!(self, clock, step, a, b);
         clock!(
-            self, clock, finished, whole, by_bytes, by_two, zeros_8, zeros_2, zeros, product, parts, exponents, term,
+            self,
+            clock,
+            finished,
+            whole,
+            by_bytes,
+            by_two,
+            zeros_8,
+            zeros_2,
+            zeros,
+            product,
+            parts,
+            parts_then,
+            exponents,
+            exponent_then,
+            term,
             sum
         );
 
+        clock!(self, clock, is_mantissa, is_table, is_z, is_square, is_again, is_cube, is_fourth, is_third, is_last);
+
+        self.next_step.next = self.step.q.val();
         if self.start.val() {
-            self.step.d.next = self.first.val();
-        } else if self.step.q.val() == self.at_last.val() {
-            self.step.d.next = bits_lit::<5>(0);
+            self.next_step.next = self.first.val();
+        } else if self.is_last.q.val() {
+            self.next_step.next = bits_lit::<5>(0);
         } else if self.step.q.val().any() {
-            self.step.d.next = self.step.q.val() + self.first.val();
+            self.next_step.next = self.step.q.val() + self.first.val();
         }
-        self.finished.d.next = (self.step.q.val() == self.at_last.val()) & !self.start.val();
+        self.step.d.next = self.next_step.val();
+        self.is_mantissa.d.next = self.next_step.val() == self.at_mantissa.val();
+        self.is_table.d.next = self.next_step.val() == self.at_table.val();
+        self.is_z.d.next = self.next_step.val() == self.at_z.val();
+        self.is_square.d.next = self.next_step.val() == self.at_square.val();
+        self.is_again.d.next = self.next_step.val() == self.at_again.val();
+        self.is_cube.d.next = self.next_step.val() == self.at_cube.val();
+        self.is_fourth.d.next = self.next_step.val() == self.at_fourth.val();
+        self.is_third.d.next = self.next_step.val() == self.at_third.val();
+        self.is_last.d.next = self.next_step.val() == self.at_last.val();
+        self.finished.d.next = self.is_last.q.val() & !self.start.val();
 
         // Cycles 0 to 3: leading zeros, by bytes, by two, by one.
         self.whole.d.next = self.price.val();
@@ -266,10 +318,12 @@ impl Logic for Logarithm {
         // The tables.
         self.parts.read_address.next = self.a.q.val().get_bits::<8>(23);
         self.exponents.read_address.next = self.zeros.q.val();
-        self.reciprocal.next = self.parts.q.val().get_bits::<32>(0);
-        self.log.next = self.parts.q.val().get_bits::<40>(32);
+        self.parts_then.d.next = self.parts.q.val();
+        self.exponent_then.d.next = self.exponents.q.val();
+        self.reciprocal.next = self.parts_then.q.val().get_bits::<32>(0);
+        self.log.next = self.parts_then.q.val().get_bits::<40>(32);
         self.wide_log.next = unsigned_cast_pos(self.log.val());
-        self.wide_exponent.next = unsigned_cast_pos(self.exponents.q.val());
+        self.wide_exponent.next = unsigned_cast_pos(self.exponent_then.q.val());
 
         // The products, each cut to what it means. z is the first one less 2^63, which is its sign alone.
         self.product.a.next = self.a.q.val();
@@ -283,35 +337,35 @@ impl Logic for Logarithm {
         self.wide_quarter.next = signed_cast_wide(self.quarter.val());
 
         // The factors.
-        if self.step.q.val() == self.at_mantissa.val() {
+        if self.is_mantissa.q.val() {
             self.a.d.next = unsigned_cast_pos(self.mantissa.val());
-        } else if self.step.q.val() == self.at_table.val() {
+        } else if self.is_table.q.val() {
             self.b.d.next = unsigned_cast_pos(self.reciprocal.val());
-        } else if self.step.q.val() == self.at_z.val() {
+        } else if self.is_z.q.val() {
             self.a.d.next = self.z.val();
             self.b.d.next = self.z.val();
-        } else if self.step.q.val() == self.at_square.val() {
+        } else if self.is_square.q.val() {
             self.a.d.next = signed_cast_wide(self.power.val());
-        } else if self.step.q.val() == self.at_again.val() {
+        } else if self.is_again.q.val() {
             self.b.d.next = self.a.q.val();
-        } else if self.step.q.val() == self.at_cube.val() {
+        } else if self.is_cube.q.val() {
             self.a.d.next = signed_cast_wide(self.power.val());
             self.b.d.next = self.one_third.val();
         }
 
         // The sum.
-        if self.step.q.val() == self.at_z.val() {
+        if self.is_z.q.val() {
             self.term.d.next = signed_cast_wide(self.z.val());
-        } else if self.step.q.val() == self.at_square.val() {
-            self.term.d.next = -self.wide_half.val();
-        } else if self.step.q.val() == self.at_fourth.val() {
-            self.term.d.next = -self.wide_quarter.val();
-        } else if self.step.q.val() == self.at_third.val() {
+        } else if self.is_square.q.val() {
+            self.term.d.next = signed_cast_same(!unsigned_cast_same(self.wide_half.val()));
+        } else if self.is_fourth.q.val() {
+            self.term.d.next = signed_cast_same(!unsigned_cast_same(self.wide_quarter.val()));
+        } else if self.is_third.q.val() {
             self.term.d.next = signed_cast_wide(self.third.val());
         } else {
             self.term.d.next = self.zero.val();
         }
-        if self.step.q.val() == self.at_table.val() {
+        if self.is_table.q.val() {
             self.sum.d.next = self.wide_exponent.val() + self.wide_log.val();
         } else {
             self.sum.d.next = self.sum.q.val() + self.term.q.val();

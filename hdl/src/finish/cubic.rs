@@ -18,7 +18,7 @@
 //! floor and the integer, and a floor of a floor is one.
 //!
 //! Operands are captured at `start` and stand still, so the registers behind them need no enable: they
-//! settle, `slope_middle` in cycle 1, the cubic and `delta_middle` in cycle 3, the bound in cycle
+//! settle, `slope_middle` in cycle 3, the cubic and `delta_middle` in cycle 4, the bound in cycle
 //! `LATENCY`. A ladder of two intervals has no fourth node: one jump, no miss.
 
 use rust_hdl::prelude::*;
@@ -27,7 +27,7 @@ use crate::record;
 use crate::signal::*;
 
 /// Cycles from start to everything.
-pub const LATENCY: usize = 9;
+pub const LATENCY: usize = 10;
 
 /// Cubic, its middle, and its bound before it is a number of contracts.
 #[derive(LogicBlock, Default)]
@@ -72,6 +72,7 @@ pub struct Cubic {
     second: DFF<S<48>>,
     third: DFF<S<47>>,
     vega_change: DFF<S<45>>,
+    middle_rise: DFF<S<45>>,
     delta_half: DFF<S<46>>,
 
     fall_01: DFF<S<45>>,
@@ -93,9 +94,11 @@ pub struct Cubic {
     slopes_20: DFF<S<50>>,
     size_1: DFF<U<47>>,
     size_2: DFF<U<47>>,
+    is_second: DFF<Bit>,
     jump: DFF<U<47>>,
     miss: DFF<S<51>>,
     miss_size: DFF<U<50>>,
+    is_miss: DFF<Bit>,
     largest: DFF<U<43>>,
     rounded: DFF<U<44>>,
 
@@ -124,7 +127,7 @@ pub struct Cubic {
     rise_47: Signal<Local, S<47>>,
     rise_doubled: Signal<Local, S<47>>,
     rise_48: Signal<Local, S<48>>,
-    rise_twice: Signal<Local, S<48>>,
+    thrice_twice: Signal<Local, S<48>>,
     rise_four_times: Signal<Local, S<48>>,
     sum_46: Signal<Local, S<46>>,
     sum_47: Signal<Local, S<47>>,
@@ -133,8 +136,7 @@ pub struct Cubic {
     thrice_48: Signal<Local, S<48>>,
     slopes_48: Signal<Local, S<48>>,
     middle_slope: Signal<Local, S<48>>,
-    middle_rise: Signal<Local, S<48>>,
-    middle_rise_cut: Signal<Local, S<45>>,
+    middle_rise_8: Signal<Local, S<48>>,
     middle_rise_46: Signal<Local, S<46>>,
     d0: Signal<Local, S<44>>,
     d1: Signal<Local, S<44>>,
@@ -184,7 +186,7 @@ impl Logic for Cubic {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, window_0, window_1, window_2, window_3, left_node, right_node, is_two);
-        dff_setup!(self, clock, rise, slope_sum, slope_fall);
+        clock!(self, clock, rise, slope_sum, slope_fall, middle_rise, is_second, is_miss);
         clock!(self, clock, rise_thrice, slopes, second, third, vega_change, delta_half);
         clock!(self, clock, fall_01, rise_12, rise_23, slope_02, slope_13, slope_12, slope_03, bend_1, bend_2, ends);
         clock!(self, clock, jump_1, jump_2, ends_12, inner_17, outer_3, ends_13, slopes_20, size_1, size_2);
@@ -206,14 +208,6 @@ impl Logic for Cubic {
             self.chosen_a.next = self.n2.val();
             self.chosen_b.next = self.n3.val();
         }
-        self.a_delta.next = signed_cast_same(self.chosen_a.val().delta);
-        self.a_slope.next = signed_cast_same(self.chosen_a.val().slope);
-        self.b_delta.next = signed_cast_same(self.chosen_b.val().delta);
-        self.b_slope.next = signed_cast_same(self.chosen_b.val().slope);
-        self.a_delta_45.next = signed_cast_wide(self.a_delta.val());
-        self.a_slope_45.next = signed_cast_wide(self.a_slope.val());
-        self.b_delta_45.next = signed_cast_wide(self.b_delta.val());
-        self.b_slope_45.next = signed_cast_wide(self.b_slope.val());
         if self.start.val() {
             self.window_0.d.next = self.n0.val();
             self.window_1.d.next = self.n1.val();
@@ -222,24 +216,35 @@ impl Logic for Cubic {
             self.left_node.d.next = self.chosen_a.val();
             self.right_node.d.next = self.chosen_b.val();
             self.is_two.d.next = self.two.val();
-            self.rise.d.next = self.b_delta_45.val() - self.a_delta_45.val();
-            self.slope_sum.d.next = self.a_slope_45.val() + self.b_slope_45.val();
-            self.slope_fall.d.next = self.a_slope_45.val() - self.b_slope_45.val();
         }
         self.a.next = self.left_node.q.val();
         self.b.next = self.right_node.q.val();
 
+        // 1: differences and the sum of the interval's nodes.
+        self.a_delta.next = signed_cast_same(self.left_node.q.val().delta);
+        self.a_slope.next = signed_cast_same(self.left_node.q.val().slope);
+        self.b_delta.next = signed_cast_same(self.right_node.q.val().delta);
+        self.b_slope.next = signed_cast_same(self.right_node.q.val().slope);
+        self.a_delta_45.next = signed_cast_wide(self.a_delta.val());
+        self.a_slope_45.next = signed_cast_wide(self.a_slope.val());
+        self.b_delta_45.next = signed_cast_wide(self.b_delta.val());
+        self.b_slope_45.next = signed_cast_wide(self.b_slope.val());
+        self.rise.d.next = self.b_delta_45.val() - self.a_delta_45.val();
+        self.slope_sum.d.next = self.a_slope_45.val() + self.b_slope_45.val();
+        self.slope_fall.d.next = self.a_slope_45.val() - self.b_slope_45.val();
+
         // The middle. rise and the sums of slopes are below 2^44.
         self.rise_48.next = signed_cast_wide(self.rise.q.val());
-        self.rise_twice.next = signed_cast_same(unsigned_cast_same(self.rise_48.val()) << self.one.val());
         self.rise_four_times.next = signed_cast_same(unsigned_cast_same(self.rise_48.val()) << self.two_places.val());
         self.sum_48.next = signed_cast_wide(self.slope_sum.q.val());
         self.fall_48.next = signed_cast_wide(self.slope_fall.q.val());
-        self.middle_slope.next = self.rise_four_times.val() + (self.rise_twice.val() - self.sum_48.val());
+        self.thrice_48.next = signed_cast_wide(self.rise_thrice.q.val());
+        self.thrice_twice.next = signed_cast_same(unsigned_cast_same(self.thrice_48.val()) << self.one.val());
+        self.middle_slope.next = self.thrice_twice.val() - self.sum_48.val();
         self.slope_middle.next = signed_cast_same(self.middle_slope.val().get_bits::<46>(2));
-        self.middle_rise.next = self.rise_four_times.val() + self.fall_48.val();
-        self.middle_rise_cut.next = signed_cast_same(self.middle_rise.val().get_bits::<45>(3));
-        self.middle_rise_46.next = signed_cast_wide(self.middle_rise_cut.val());
+        self.middle_rise_8.next = self.rise_four_times.val() + self.fall_48.val();
+        self.middle_rise.d.next = signed_cast_same(self.middle_rise_8.val().get_bits::<45>(3));
+        self.middle_rise_46.next = signed_cast_wide(self.middle_rise.q.val());
         self.delta.next = signed_cast_same(self.left_node.q.val().delta);
         self.delta_46.next = signed_cast_wide(self.delta.val());
         self.delta_half.d.next = self.middle_rise_46.val() + self.delta_46.val();
@@ -253,7 +258,6 @@ impl Logic for Cubic {
         self.slope_46.next = signed_cast_wide(self.slope.val());
         self.sum_46.next = signed_cast_wide(self.slope_sum.q.val());
         self.slopes.d.next = self.sum_46.val() + self.slope_46.val();
-        self.thrice_48.next = signed_cast_wide(self.rise_thrice.q.val());
         self.slopes_48.next = signed_cast_wide(self.slopes.q.val());
         self.second.d.next = self.thrice_48.val() - self.slopes_48.val();
         self.c2.next = self.second.q.val();
@@ -335,9 +339,10 @@ impl Logic for Cubic {
         self.outer_50.next = signed_cast_wide(self.outer_3.q.val());
         self.slopes_20.d.next = self.inner_17.q.val() + self.outer_50.val();
 
-        // 5: the miss is below 46 2^44 < 2^50.
+        // 5, 6: the miss is below 46 2^44 < 2^50.
+        self.is_second.d.next = (self.size_2.q.val() > self.size_1.q.val()) & !self.is_two.q.val();
         self.jump.d.next = self.size_1.q.val();
-        if (self.size_2.q.val() > self.size_1.q.val()) & !self.is_two.q.val() {
+        if self.is_second.q.val() {
             self.jump.d.next = self.size_2.q.val();
         }
         self.ends_51.next = signed_cast_wide(self.ends_13.q.val());
@@ -354,11 +359,12 @@ impl Logic for Cubic {
             self.miss_size.d.next = bits_lit::<50>(0);
         }
 
-        // 7, 8.
+        // 7, 8, 9.
         self.by_jump.next = self.jump.q.val().get_bits::<43>(4);
         self.by_miss.next = self.miss_size.q.val().get_bits::<43>(7);
+        self.is_miss.d.next = self.by_miss.val() > self.by_jump.val();
         self.largest.d.next = self.by_jump.val();
-        if self.by_miss.val() > self.by_jump.val() {
+        if self.is_miss.q.val() {
             self.largest.d.next = self.by_miss.val();
         }
         self.largest_44.next = unsigned_cast_wide(self.largest.q.val());

@@ -20,19 +20,24 @@
 //! each time:
 //!
 //! ```text
-//!   cycle  0          operands
-//!          1          slope_middle x middle          6  shift by `shift`      7  limit: gamma in the middle
-//!          2          contract_scale x middle        7  factor
-//!          1..5       sizes of gamma at the nodes                             8..10 in the middle
-//!         10, 11      gamma x factor                15..17 sum, shift        18 limit: contracts
-//!         12, 13      bound x factor                17..19 sum, shift        20 error
-//!         18          contracts x band_factor       23 shift              24 limit: a band without a root, done at 25
-//!         23, 24, 25  contracts x that product      28..31 sum            31 root; shift as it arrives, done a cycle later
+//!   cycle  0          operands                                             3  price in the middle
+//!          3          slope_middle x middle          8  shift by `shift`      9  limit: gamma in the middle
+//!          4          contract_scale x middle        9  factor
+//!          1..7       sizes of gamma at the nodes                             8..12 in the middle
+//!         12, 13      gamma x factor                17..19 sum, shift        20 shift, limit: contracts
+//!         15, 16      bound x factor                20..22 sum, shift        23 shift   24 error
+//!         20          contracts x band_factor       25 shift                 26 shift, limit: a band without a
+//!                                                                               root, done at 27
+//!         25, 26, 27  contracts x that product      30..33 sum               33 root; two shifts as it arrives,
+//!                                                                               done a cycle later
 //! ```
 //!
 //! An operation is accepted while `ready`. While a root is worked out, the unit is ready again: results
 //! come in the order of the starts, a band without a root waiting where it must. The interval is valid
 //! in the cycle of `done`.
+//!
+//! Wide shifts go by eights first and by the rest after a register. A limit is a bit beside its number,
+//! that is applied where the number is used.
 
 use hedgewire_abi::command::code;
 use rust_hdl::prelude::*;
@@ -47,8 +52,8 @@ use crate::signal::*;
 type Product = Multiply<52, 35, 87>;
 
 // The table above is made of these. A root is done before the next one can begin.
-const _: () = assert!(Product::LATENCY == 4 && band_gamma::LATENCY == 3 && cubic::LATENCY <= 12);
-const _: () = assert!(CubeRoot::LATENCY < IntervalUnit::II_ROOT);
+const _: () = assert!(Product::LATENCY == 4 && band_gamma::LATENCY == 3 && cubic::LATENCY <= 15);
+const _: () = assert!(CubeRoot::LATENCY + 1 < IntervalUnit::II_ROOT);
 const _: () = assert!(code::BAND_FIXED == 0 && code::BAND_GAMMA == 1 && code::BAND_WHALLEY_WILMOTT == 2);
 
 /// `make_interval` and `exact_band`.
@@ -80,8 +85,10 @@ pub struct IntervalUnit {
     pub interval: Signal<Out, record::Interval>,
 
     /// Bit `k`: an operation was started `k` cycles ago.
-    at: DFF<U<32>>,
+    at: DFF<U<34>>,
     is_busy: DFF<Bit>,
+    left_held: DFF<U<32>>,
+    half_step: DFF<U<16>>,
     middle: DFF<U<32>>,
     step_shift: DFF<U<5>>,
     parameters: DFF<record::Scale>,
@@ -89,35 +96,57 @@ pub struct IntervalUnit {
     is_exact: DFF<Bit>,
     unresolved: DFF<Bit>,
     cubic: Cubic,
+    delta_now: DFF<S<46>>,
     gammas: BandGamma,
+    /// Of the nodes.
     largest: DFF<U<47>>,
+    is_larger: DFF<Bit>,
+    /// The multiplier takes `largest`.
+    takes_largest: DFF<Bit>,
 
     wide: DFF<S<52>>,
+    /// What `wide` is for does not fit 47 bits.
+    is_over: DFF<Bit>,
+    /// `wide` is loaded.
+    loads: DFF<Bit>,
     narrow: DFF<S<35>>,
+    /// `narrow` stands at the factor of the band, and not at the price.
+    is_late: DFF<Bit>,
+    is_fixed: DFF<Bit>,
     product: Product,
+    /// The next sum begins.
+    clears: DFF<Bit>,
     sum: DFF<S<87>>,
     low: DFF<U<68>>,
     step_cut: ShiftRight<87, 5>,
     steep: DFF<S<79>>,
     steep_limit: Saturate<79, 48>,
-    gamma_middle: DFF<S<48>>,
+    gamma_now: DFF<S<48>>,
     factor: DFF<U<40>>,
-    contract_cut: ShiftRight<89, 7>,
-    contracts: DFF<U<88>>,
+    contract_eights: ShiftRight<89, 7>,
+    contract_part: DFF<S<89>>,
+    contract_ones: ShiftRight<89, 3>,
+    error_low: DFF<U<16>>,
+    is_error_over: DFF<Bit>,
     error: DFF<U<32>>,
-    band_cut: ShiftRight<80, 6>,
-    plain: DFF<U<79>>,
+    band_eights: ShiftRight<80, 6>,
+    band_part: DFF<S<80>>,
+    band_ones: ShiftRight<80, 3>,
 
     root: CubeRoot,
     root_cut: DFF<U<6>>,
+    root_eights: DFF<U<42>>,
+    is_rooted: DFF<Bit>,
     is_rooting: DFF<Bit>,
     result: DFF<record::Interval>,
+    /// The band is its limit.
+    is_capped: DFF<Bit>,
     is_done: DFF<Bit>,
 
     one: Signal<Local, U<1>>,
     eight_places: Signal<Local, U<4>>,
     sixteen_places: Signal<Local, U<5>>,
-    now: Signal<Local, U<32>>,
+    now: Signal<Local, U<34>>,
     accepted: Signal<Local, Bit>,
     band_kind: Signal<Local, U<2>>,
     has_root: Signal<Local, Bit>,
@@ -133,9 +162,14 @@ pub struct IntervalUnit {
     scale_wide: Signal<Local, U<40>>,
     factor_low: Signal<Local, U<34>>,
     factor_high: Signal<Local, U<6>>,
-    largest_now: Signal<Local, U<47>>,
-    carried: Signal<Local, S<53>>,
+    is_larger_now: Signal<Local, Bit>,
+    eights: Signal<Local, U<7>>,
+    half_step_wide: Signal<Local, U<32>>,
+    no_sum: Signal<Local, U<87>>,
+    carried: Signal<Local, U<48>>,
     carried_wide: Signal<Local, S<87>>,
+    factor_a: Signal<Local, U<52>>,
+    limit_47: Signal<Local, U<52>>,
     sum_low: Signal<Local, U<34>>,
     low_kept: Signal<Local, U<34>>,
     low_wide: Signal<Local, U<68>>,
@@ -146,10 +180,15 @@ pub struct IntervalUnit {
     sum_wide: Signal<Local, U<88>>,
     sum_low_wide: Signal<Local, U<88>>,
     amount: Signal<Local, U<88>>,
+    part_bits: Signal<Local, U<89>>,
+    contract_places: Signal<Local, U<7>>,
+    band_places: Signal<Local, U<6>>,
+    contracts: Signal<Local, U<89>>,
     exposure: Signal<Local, U<47>>,
-    over: Signal<Local, U<41>>,
-    error_low: Signal<Local, U<16>>,
-    error_over: Signal<Local, U<73>>,
+    over_high: Signal<Local, U<35>>,
+    over_low: Signal<Local, U<7>>,
+    error_high: Signal<Local, U<67>>,
+    error_middle: Signal<Local, U<7>>,
     error_unit: Signal<Local, U<16>>,
     fixed: Signal<Local, U<79>>,
     fixed_factor: Signal<Local, U<79>>,
@@ -165,35 +204,58 @@ pub struct IntervalUnit {
     c2: Signal<Local, U<48>>,
     c3: Signal<Local, U<47>>,
     vega_rise: Signal<Local, U<45>>,
-    plain_over: Signal<Local, U<36>>,
-    plain_band: Signal<Local, U<44>>,
+    band_part_bits: Signal<Local, U<80>>,
+    plain: Signal<Local, U<80>>,
+    plain_high: Signal<Local, U<30>>,
+    plain_middle: Signal<Local, U<7>>,
+    plain_band: Signal<Local, U<43>>,
     is_plain: Signal<Local, Bit>,
-    root_band: Signal<Local, U<64>>,
+    root_now: Signal<Local, U<42>>,
+    root_band: Signal<Local, U<42>>,
 }
 
 impl IntervalUnit {
     /// Cycles from start to done, where the band has no root and none is being worked out.
-    pub const LATENCY: usize = 25;
+    pub const LATENCY: usize = 27;
     /// Cycles from start to done, where the band is a root.
-    pub const LATENCY_ROOT: usize = 31 + CubeRoot::LATENCY + 1;
+    pub const LATENCY_ROOT: usize = 33 + CubeRoot::LATENCY + 2;
     /// Cycles from start to ready, where the band has no root and none is being worked out.
-    pub const II: usize = 25;
+    pub const II: usize = 27;
     /// Cycles from start to ready, where it is one.
-    pub const II_ROOT: usize = 32;
+    pub const II_ROOT: usize = 34;
 }
 
 impl Logic for IntervalUnit {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, at, is_busy, middle, step_shift, parameters, target_held, is_exact, largest);
-        dff_setup!(self, clock, wide, narrow, factor, error, plain, root_cut, is_rooting, result);
-        clock!(self, clock, cubic, gammas, product, sum, low, steep, gamma_middle, contracts);
+        dff_setup!(self, clock, at, is_busy, left_held, step_shift, parameters, target_held, is_exact, largest);
+        dff_setup!(
+            self, clock, wide, is_over, is_late, factor, error, band_part, root_cut, is_rooting, result, is_capped
+        );
+        clock!(
+            self,
+            clock,
+            middle,
+            cubic,
+            delta_now,
+            gammas,
+            is_larger,
+            takes_largest,
+            product,
+            clears,
+            sum,
+            low,
+            steep
+        );
+        clock!(self, clock, half_step, loads, narrow, is_fixed);
+        clock!(self, clock, gamma_now, contract_part, error_low, is_error_over, root_eights, is_rooted);
         clock!(self, clock, unresolved, root, is_done);
         self.one.next = bits_lit::<1>(1);
         self.eight_places.next = bits_lit::<4>(8);
         self.sixteen_places.next = bits_lit::<5>(16);
         self.piece_places.next = bits_lit::<6>(34);
         self.root_places.next = bits_lit::<7>(68);
+        self.eights.next = bits_lit::<7>(0b111_1000);
 
         // 0: operands.
         self.now.next = self.at.q.val();
@@ -210,15 +272,10 @@ impl Logic for IntervalUnit {
             self.cubic.left.next = bits_lit::<2>(0);
         }
         self.cubic.two.next = self.two.val();
-        self.price_unit.next = bits_lit::<32>(1);
-        self.step.next = self.price_unit.val() << self.shift.val();
         if self.accepted.val() {
-            self.at.d.next = bits_lit::<32>(2);
+            self.at.d.next = bits_lit::<34>(2);
             self.is_busy.d.next = true;
-            self.middle.d.next = self.left_price.val() + (self.step.val() >> self.one.val());
-            if self.exact.val() {
-                self.middle.d.next = self.left_price.val();
-            }
+            self.left_held.d.next = self.left_price.val();
             self.step_shift.d.next = self.shift.val();
             self.parameters.d.next = self.scale.val();
             self.target_held.d.next = self.target.val();
@@ -227,7 +284,18 @@ impl Logic for IntervalUnit {
         self.band_kind.next = self.parameters.q.val().band_kind;
         self.has_root.next = self.band_kind.val().get_bit(1);
 
-        // 1..5: the nodes' gammas, left and right; from 3 on delta in the middle stands there.
+        // 1, 2: the price.
+        self.price_unit.next = bits_lit::<32>(1);
+        self.step.next = self.price_unit.val() << self.step_shift.q.val();
+        self.half_step.d.next = self.step.val().get_bits::<16>(1);
+        if self.is_exact.q.val() {
+            self.half_step.d.next = bits_lit::<16>(0);
+        }
+        self.half_step_wide.next = unsigned_cast_wide(self.half_step.q.val());
+        self.middle.d.next = self.left_held.q.val() + self.half_step_wide.val();
+
+        // 1..7: the nodes' gammas, left and right; the right one stands until that of the middle comes, from
+        // 8 on.
         self.a_now.next = self.cubic.a.val();
         self.b_now.next = self.cubic.b.val();
         self.a_delta.next = signed_cast_same(self.a_now.val().delta);
@@ -237,38 +305,35 @@ impl Logic for IntervalUnit {
         self.unresolved.d.next = self.a_now.val().saturated | self.b_now.val().saturated | self.b_now.val().edge_before;
         self.gammas.drifts.next = !self.parameters.q.val().usd & !self.parameters.q.val().linear_hedge;
         self.gammas.target.next = signed_cast_same(self.target_held.q.val());
-        self.gammas.delta.next = self.cubic.delta_middle.val();
+        self.delta_now.d.next = signed_cast_wide(self.b_delta.val());
         if self.now.val().get_bit(1) {
-            self.gammas.delta.next = signed_cast_wide(self.a_delta.val());
-        } else if self.now.val().get_bit(2) {
-            self.gammas.delta.next = signed_cast_wide(self.b_delta.val());
+            self.delta_now.d.next = signed_cast_wide(self.a_delta.val());
+        } else if self.now.val().get_bit(8) {
+            self.delta_now.d.next = self.cubic.delta_middle.val();
         }
-        self.gammas.gamma.next = self.gamma_middle.q.val();
+        self.gammas.delta.next = self.delta_now.q.val();
+        self.gamma_now.d.next = self.b_gamma.val();
         if self.now.val().get_bit(2) {
-            self.gammas.gamma.next = self.a_gamma.val();
-        } else if self.now.val().get_bit(3) {
-            self.gammas.gamma.next = self.b_gamma.val();
+            self.gamma_now.d.next = self.a_gamma.val();
+        } else if self.now.val().get_bit(9) {
+            self.gamma_now.d.next = self.steep_limit.y.val();
         }
-        self.largest_now.next = self.largest.q.val();
-        if (self.gammas.size.val() > self.largest.q.val()) & !self.is_exact.q.val() {
-            self.largest_now.next = self.gammas.size.val();
-        }
-        if self.now.val().get_bit(4) {
+        self.gammas.gamma.next = self.gamma_now.q.val();
+        self.is_larger_now.next = (self.gammas.size.val() > self.largest.q.val()) & !self.is_exact.q.val();
+        self.is_larger.d.next = self.is_larger_now.val();
+        if self.now.val().get_bit(5) | (self.now.val().get_bit(7) & self.is_larger.q.val()) {
             self.largest.d.next = self.gammas.size.val();
-        } else if self.now.val().get_bit(5) {
-            self.largest.d.next = self.largest_now.val();
         }
 
-        // 6, 7: gamma in the middle. Below 2^45 2^32, so 79 bits.
+        // 8, 9: gamma in the middle. Below 2^45 2^32, so 79 bits.
         self.step_cut.x.next = self.product.p.val();
         self.step_cut.by.next = self.step_shift.q.val();
         self.steep.d.next = signed_cast_same(self.step_cut.y.val().get_bits::<79>(0));
         self.steep_limit.x.next = self.steep.q.val();
-        self.gamma_middle.d.next = self.steep_limit.y.val();
 
-        // 7: the factor, below 2^40.
+        // 9: the factor, below 2^40.
         self.scale_wide.next = unsigned_cast_wide(self.parameters.q.val().contract_scale);
-        if self.now.val().get_bit(7) {
+        if self.now.val().get_bit(9) {
             self.factor.d.next = self.product.p.val().get_bits::<40>(24);
             if self.parameters.q.val().linear_hedge {
                 self.factor.d.next = self.scale_wide.val() << self.eight_places.val();
@@ -277,16 +342,15 @@ impl Logic for IntervalUnit {
         self.factor_low.next = self.factor.q.val().get_bits::<34>(0);
         self.factor_high.next = self.factor.q.val().get_bits::<6>(34);
 
-        // 15..19 and 28..31: sums of pieces. A piece's product is below 2^47 2^34, and so is the sum.
-        self.carried.next = signed_cast_same(self.sum.q.val().get_bits::<53>(34));
-        self.carried_wide.next = signed_cast_wide(self.carried.val());
-        self.sum.d.next = self.product.p.val();
-        if self.now.val().get_bit(16)
-            | self.now.val().get_bit(18)
-            | self.now.val().get_bit(29)
-            | self.now.val().get_bit(30)
-        {
-            self.sum.d.next = self.product.p.val() + self.carried_wide.val();
+        // 17..22 and 30..33: sums of pieces. A piece's product is below 2^47 2^34, and so is the sum. Before
+        // the first one of each the sum is cleared.
+        self.clears.d.next = self.now.val().get_bit(15) | self.now.val().get_bit(18) | self.now.val().get_bit(28);
+        self.no_sum.next = bits_lit::<87>(0);
+        self.carried.next = self.sum.q.val().get_bits::<48>(34);
+        self.carried_wide.next = unsigned_cast_pos(self.carried.val());
+        self.sum.d.next = self.product.p.val() + self.carried_wide.val();
+        if self.clears.q.val() {
+            self.sum.d.next = signed_cast_same(self.no_sum.val());
         }
         self.sum_low.next = self.sum.q.val().get_bits::<34>(0);
         self.low_wide.next = unsigned_cast_wide(self.sum_low.val());
@@ -295,99 +359,137 @@ impl Logic for IntervalUnit {
         self.low_kept_wide.next = unsigned_cast_wide(self.low_kept.val());
         self.low.d.next = self.low_shifted.val() | self.low_kept_wide.val();
 
-        // 17, 19: products with the factor, below 2^47 2^40, in contracts.
+        // 19, 20 and 22, 23: products with the factor, below 2^47 2^40, in contracts. Of the bits that are too
+        // high, those that are so wherever the last shift leaves them are looked at before it.
         self.sum_high.next = self.sum.q.val().get_bits::<54>(0);
         self.sum_wide.next = unsigned_cast_wide(self.sum_high.val());
         self.sum_low_wide.next = unsigned_cast_wide(self.low_kept.val());
         self.amount.next = (self.sum_wide.val() << self.piece_places.val()) | self.sum_low_wide.val();
-        self.contract_cut.x.next = unsigned_cast_pos(self.amount.val());
-        self.contract_cut.by.next = self.parameters.q.val().contract_shift;
-        self.contracts.d.next = self.contract_cut.y.val().get_bits::<88>(0);
-        self.over.next = self.contracts.q.val().get_bits::<41>(47);
-        self.exposure.next = self.contracts.q.val().get_bits::<47>(0);
-        if self.over.val().any() {
-            self.exposure.next = bits_lit::<47>(0x7fff_ffff_ffff_u64);
-        }
+        self.contract_places.next = self.parameters.q.val().contract_shift;
+        self.contract_eights.x.next = unsigned_cast_pos(self.amount.val());
+        self.contract_eights.by.next = self.contract_places.val() & self.eights.val();
+        self.contract_part.d.next = self.contract_eights.y.val();
+        self.contract_ones.x.next = self.contract_part.q.val();
+        self.contract_ones.by.next = self.contract_places.val().get_bits::<3>(0);
+        self.part_bits.next = unsigned_cast_same(self.contract_part.q.val());
+        self.contracts.next = unsigned_cast_same(self.contract_ones.y.val());
+        self.exposure.next = self.contracts.val().get_bits::<47>(0);
+        self.over_high.next = self.part_bits.val().get_bits::<35>(54);
+        self.over_low.next = self.contracts.val().get_bits::<7>(47);
 
-        // 20: the error, with its unit above half a contract where the floor reaches 2^15.
-        self.error_over.next = self.contracts.q.val().get_bits::<73>(15);
-        self.error_low.next = self.contracts.q.val().get_bits::<16>(0);
+        // 23, 24: the error, with its unit above half a contract where the floor reaches 2^15.
+        self.error_high.next = self.part_bits.val().get_bits::<67>(22);
+        self.error_middle.next = self.contracts.val().get_bits::<7>(15);
+        self.error_low.d.next = self.contracts.val().get_bits::<16>(0);
+        self.is_error_over.d.next = self.error_high.val().any() | self.error_middle.val().any();
         self.error_unit.next = bits_lit::<16>(1);
-        if self.now.val().get_bit(20) {
-            self.error.d.next = unsigned_cast_wide(self.error_low.val() + self.error_unit.val());
-            if self.unresolved.q.val() | self.error_over.val().any() {
+        if self.now.val().get_bit(24) {
+            self.error.d.next = unsigned_cast_wide(self.error_low.q.val() + self.error_unit.val());
+            if self.unresolved.q.val() | self.is_error_over.q.val() {
                 self.error.d.next = bits_lit::<32>(0xffff_ffff_u64);
             }
         }
 
-        // 23, 24: a band without a root, below 2^32 2^47 before its shift.
+        // 25, 26: a band without a root, below 2^32 2^47 before its shift.
         self.fixed_factor.next = unsigned_cast_wide(self.parameters.q.val().band_factor);
         self.fixed.next = self.fixed_factor.val() << self.sixteen_places.val();
         self.band_amount.next = self.product.p.val().get_bits::<79>(0);
-        if !self.band_kind.val().any() {
+        self.is_fixed.d.next = !self.band_kind.val().any();
+        if self.is_fixed.q.val() {
             self.band_amount.next = self.fixed.val();
         }
-        self.band_cut.x.next = unsigned_cast_pos(self.band_amount.val());
-        self.band_cut.by.next = self.parameters.q.val().band_shift;
+        self.band_places.next = self.parameters.q.val().band_shift;
+        self.band_eights.x.next = unsigned_cast_pos(self.band_amount.val());
+        self.band_eights.by.next = self.band_places.val() & self.eights.val().get_bits::<6>(0);
         // From the register: a local read here would tie what the shifter gives to what it gets.
-        if self.at.q.val().get_bit(23) {
-            self.plain.d.next = self.band_cut.y.val().get_bits::<79>(0);
+        if self.at.q.val().get_bit(25) {
+            self.band_part.d.next = self.band_eights.y.val();
         }
+        self.band_ones.x.next = self.band_part.q.val();
+        self.band_ones.by.next = self.band_places.val().get_bits::<3>(0);
 
-        // Operands of the multiplier. The product of 18 stands until the operands of 23 arrive: 23..27.
+        // Operands of the multiplier. The product of 20 stands until the operands of 25 arrive: 25..29.
         self.slope_middle.next = self.cubic.slope_middle.val();
-        if self.now.val().get_bit(1) {
-            self.wide.d.next = signed_cast_wide(self.slope_middle.val());
-        } else if self.now.val().get_bit(2) {
-            self.wide.d.next = unsigned_cast_pos(self.scale_wide.val());
-        } else if self.now.val().get_bit(10) {
-            self.wide.d.next = unsigned_cast_pos(self.largest_now.val());
-        } else if self.now.val().get_bit(12) {
-            self.wide.d.next = unsigned_cast_pos(self.cubic.bound.val());
-        } else if self.now.val().get_bit(18) {
+        self.loads.d.next = self.now.val().get_bit(2)
+            | self.now.val().get_bit(3)
+            | self.now.val().get_bit(11)
+            | self.now.val().get_bit(14)
+            | self.now.val().get_bit(19);
+        if self.loads.q.val() {
             self.wide.d.next = unsigned_cast_pos(self.exposure.val());
+            self.is_over.d.next = self.over_high.val().any() | self.over_low.val().any();
+            if self.now.val().get_bit(3) {
+                self.wide.d.next = signed_cast_wide(self.slope_middle.val());
+                self.is_over.d.next = false;
+            } else if self.now.val().get_bit(4) {
+                self.wide.d.next = unsigned_cast_pos(self.scale_wide.val());
+                self.is_over.d.next = false;
+            } else if self.now.val().get_bit(12) {
+                self.wide.d.next = unsigned_cast_pos(self.gammas.size.val());
+                self.is_over.d.next = false;
+            } else if self.now.val().get_bit(15) {
+                self.wide.d.next = unsigned_cast_pos(self.cubic.bound.val());
+                self.is_over.d.next = false;
+            }
         }
         self.band_factor.next = self.parameters.q.val().band_factor;
         self.piece_0.next = self.product.p.val().get_bits::<34>(0);
         self.piece_1.next = self.product.p.val().get_bits::<34>(34);
         self.piece_2.next = self.product.p.val().get_bits::<11>(68);
-        if self.now.val().get_bit(1) | self.now.val().get_bit(2) {
-            self.narrow.d.next = unsigned_cast_pos(self.middle.q.val());
-        } else if self.now.val().get_bit(10) | self.now.val().get_bit(12) {
-            self.narrow.d.next = unsigned_cast_pos(self.factor_low.val());
-        } else if self.now.val().get_bit(11) | self.now.val().get_bit(13) {
-            self.narrow.d.next = unsigned_cast_pos(self.factor_high.val());
-        } else if self.now.val().get_bit(18) {
-            self.narrow.d.next = unsigned_cast_pos(self.band_factor.val());
-        } else if self.now.val().get_bit(23) {
-            self.narrow.d.next = unsigned_cast_pos(self.piece_0.val());
-        } else if self.now.val().get_bit(24) {
-            self.narrow.d.next = unsigned_cast_pos(self.piece_1.val());
-        } else if self.now.val().get_bit(25) {
-            self.narrow.d.next = unsigned_cast_pos(self.piece_2.val());
+        if self.now.val().get_bit(2) {
+            self.is_late.d.next = false;
+        } else if self.now.val().get_bit(17) {
+            self.is_late.d.next = true;
         }
-        self.product.a.next = self.wide.q.val();
+        self.narrow.d.next = unsigned_cast_pos(self.middle.q.val());
+        if self.now.val().get_bit(12) | self.now.val().get_bit(15) {
+            self.narrow.d.next = unsigned_cast_pos(self.factor_low.val());
+        } else if self.now.val().get_bit(13) | self.now.val().get_bit(16) {
+            self.narrow.d.next = unsigned_cast_pos(self.factor_high.val());
+        } else if self.now.val().get_bit(25) {
+            self.narrow.d.next = unsigned_cast_pos(self.piece_0.val());
+        } else if self.now.val().get_bit(26) {
+            self.narrow.d.next = unsigned_cast_pos(self.piece_1.val());
+        } else if self.now.val().get_bit(27) {
+            self.narrow.d.next = unsigned_cast_pos(self.piece_2.val());
+        } else if self.is_late.q.val() {
+            self.narrow.d.next = unsigned_cast_pos(self.band_factor.val());
+        }
+        // 12..14: gamma in the middle is compared while it is already on its way.
+        self.takes_largest.d.next = (self.now.val().get_bit(12) & !self.is_larger_now.val())
+            | (self.now.val().get_bit(13) & self.takes_largest.q.val());
+        self.limit_47.next = bits_lit::<52>(0x7fff_ffff_ffff_u64);
+        self.factor_a.next = unsigned_cast_same(self.wide.q.val());
+        if self.takes_largest.q.val() {
+            self.factor_a.next = unsigned_cast_wide(self.largest.q.val());
+        } else if self.is_over.q.val() {
+            self.factor_a.next = self.limit_47.val();
+        }
+        self.product.a.next = signed_cast_same(self.factor_a.val());
         self.product.b.next = self.narrow.q.val();
 
-        // 31: the radicand, below 2^126, so that the root is below 2^42 and needs no cap.
+        // 33: the radicand, below 2^126, so that the root is below 2^42 and needs no cap.
         self.root_high.next = self.sum.q.val().get_bits::<58>(0);
         self.root_wide.next = unsigned_cast_wide(self.root_high.val());
         self.root_low.next = unsigned_cast_wide(self.low.q.val());
         self.root.n.next = (self.root_wide.val() << self.root_places.val()) | self.root_low.val();
-        self.root.start.next = self.now.val().get_bit(31);
+        self.root.start.next = self.now.val().get_bit(33);
 
         // The interval, and its band.
         self.c2.next = unsigned_cast_same(self.cubic.c2.val());
         self.c3.next = unsigned_cast_same(self.cubic.c3.val());
         self.vega_rise.next = unsigned_cast_same(self.cubic.vega_rise.val());
-        self.plain_over.next = self.plain.q.val().get_bits::<36>(43);
-        self.plain_band.next = self.plain.q.val().get_bits::<44>(0);
-        if self.plain_over.val().any() {
-            self.plain_band.next = bits_lit::<44>(0x800_0000_0000_u64);
-        }
-        self.root_band.next = self.root.root.val() >> self.root_cut.q.val();
-        self.is_plain.next = self.now.val().get_bit(24) & !self.has_root.val();
-        if (self.is_plain.val() & !self.is_rooting.q.val()) | self.now.val().get_bit(31) {
+        self.band_part_bits.next = unsigned_cast_same(self.band_part.q.val());
+        self.plain.next = unsigned_cast_same(self.band_ones.y.val());
+        self.plain_high.next = self.band_part_bits.val().get_bits::<30>(50);
+        self.plain_middle.next = self.plain.val().get_bits::<7>(43);
+        self.plain_band.next = self.plain.val().get_bits::<43>(0);
+        // The root stands still, and is below 2^42.
+        self.root_now.next = self.root.root.val().get_bits::<42>(0);
+        self.root_eights.d.next = self.root_now.val() >> (self.root_cut.q.val() & self.eights.val().get_bits::<6>(0));
+        self.root_band.next = self.root_eights.q.val() >> self.root_cut.q.val().get_bits::<3>(0);
+        self.is_plain.next = self.now.val().get_bit(26) & !self.has_root.val();
+        if (self.is_plain.val() & !self.is_rooting.q.val()) | self.now.val().get_bit(33) {
             self.is_busy.d.next = false;
             self.result.d.next.c0 = self.a_now.val().delta;
             self.result.d.next.c1 = self.a_now.val().slope;
@@ -395,29 +497,35 @@ impl Logic for IntervalUnit {
             self.result.d.next.c3 = self.c3.val();
             self.result.d.next.vega = self.a_now.val().vega;
             self.result.d.next.vega_rise = self.vega_rise.val();
-            self.result.d.next.band = self.plain_band.val();
+            self.result.d.next.band = unsigned_cast_wide(self.plain_band.val());
+            self.is_capped.d.next = self.plain_high.val().any() | self.plain_middle.val().any();
             self.result.d.next.error = self.error.q.val();
         }
         self.is_done.d.next = false;
         if self.is_plain.val() {
-            self.at.d.next = bits_lit::<32>(0);
+            self.at.d.next = bits_lit::<34>(0);
             self.is_done.d.next = true;
             if self.is_rooting.q.val() {
                 self.at.d.next = self.now.val();
                 self.is_done.d.next = false;
             }
         }
-        if self.now.val().get_bit(31) {
+        if self.now.val().get_bit(33) {
             self.is_rooting.d.next = true;
             self.root_cut.d.next = self.parameters.q.val().band_shift;
         }
-        if self.root.done.val() {
+        self.is_rooted.d.next = self.root.done.val();
+        if self.is_rooted.q.val() {
             self.is_rooting.d.next = false;
             self.is_done.d.next = true;
-            self.result.d.next.band = self.root_band.val().get_bits::<44>(0);
+            self.result.d.next.band = unsigned_cast_wide(self.root_band.val());
+            self.is_capped.d.next = false;
         }
         self.done.next = self.is_done.q.val();
         self.interval.next = self.result.q.val();
+        if self.is_capped.q.val() {
+            self.interval.next.band = bits_lit::<44>(0x800_0000_0000_u64);
+        }
     }
 }
 

@@ -15,17 +15,18 @@
 //! Two multipliers, 65 x 33 for `r` (eight blocks) and 66 x 18 for `f` in halves of 17 bits (four):
 //!
 //! ```text
-//!   cycle   1..3   operands: inverse gamma, I, inverse vega   (times r)
-//!           5..7   products                6..8   totals with the linear part: wide, delta, vega
-//!           6..9   operands: wide, drift   (times the lower and the upper half of f)
-//!           9..12  products               11, 13  sums of the halves
-//!           9, 11  shifts by cut: wide, wide f
-//!          10, 13  differences            11, 14  saturation: gamma, slope
-//!          15      done
+//!   cycle   1..4   operands: inverse gamma, I, I, inverse vega   (times r)
+//!           5..8   products                6..9   totals with the linear part: wide, delta, delta, vega
+//!           7..10  operands: wide, drift   (times the lower and the upper half of f)
+//!          10..13  products               12, 14  sums of the halves
+//!           9, 12  shifts by cut, by eights: wide, wide f        10, 13  by the rest
+//!          11, 14  differences            12, 15  saturation: gamma, slope
+//!          16      done
 //! ```
 //!
 //! A start may follow another after `II` cycles or any more; what a node needs later than `II` cycles
-//! after its start is handed from stage to stage every `II` cycles.
+//! after its start is handed from stage to stage every `II` cycles. Delta is multiplied twice, so that its
+//! total comes late enough to stand for as long as that of vega.
 
 use rust_hdl::prelude::*;
 
@@ -54,7 +55,7 @@ pub struct NodeUnit {
     pub value: Signal<Out, record::NodeValue>,
 
     /// Bit `k`: a node was started `k` cycles ago.
-    at: DFF<U<16>>,
+    at: DFF<U<17>>,
     // From the start, for II cycles.
     held: DFF<record::Node>,
     held_inverse: DFF<S<65>>,
@@ -71,16 +72,27 @@ pub struct NodeUnit {
     // From cycle 13.
     edge_13: DFF<Bit>,
 
+    factor: DFF<S<65>>,
+    linear_now: DFF<S<65>>,
     by_ratio: ByRatio,
     linear_part: Delay<S<65>, { ByRatio::LATENCY }>,
     total: DFF<S<67>>,
     wide: DFF<S<66>>,
     drift: DFF<S<66>>,
+    /// The factor of `f` is `wide`.
+    takes_wide: DFF<Bit>,
+    half: DFF<U<17>>,
     by_step: ByStep,
     lower_half: DFF<S<84>>,
     per_step: DFF<S<84>>,
-    shifter: ShiftRight<66, 6>,
+    // Places of the shift, and those of them that are left behind the first part of it.
+    cut_now: DFF<U<6>>,
+    fine_now: DFF<U<3>>,
+    by_eights: ShiftRight<66, 6>,
+    part: DFF<S<66>>,
+    by_ones: ShiftRight<66, 3>,
     shifted: DFF<S<66>>,
+    drift_then: DFF<S<44>>,
     gamma_difference: DFF<S<67>>,
     slope_difference: DFF<S<62>>,
     delta_limit: Saturate<45, 44>,
@@ -88,20 +100,21 @@ pub struct NodeUnit {
     slope_limit: Saturate<62, 44>,
 
     // Results: the numbers are the first cycle in which they stand.
-    delta_8: DFF<U<44>>,
-    clipped_8: DFF<Bit>,
-    vega_9: DFF<U<44>>,
-    delta_12: DFF<U<44>>,
-    clipped_12: DFF<Bit>,
-    vega_12: DFF<U<44>>,
-    gamma_12: DFF<U<48>>,
-    gamma_clipped_12: DFF<Bit>,
-    slope_15: DFF<U<44>>,
-    slope_clipped_15: DFF<Bit>,
+    delta_9: DFF<U<44>>,
+    clipped_9: DFF<Bit>,
+    vega_10: DFF<U<44>>,
+    delta_13: DFF<U<44>>,
+    clipped_13: DFF<Bit>,
+    vega_13: DFF<U<44>>,
+    gamma_13: DFF<U<48>>,
+    gamma_clipped_13: DFF<Bit>,
+    slope_16: DFF<U<44>>,
+    slope_clipped_16: DFF<Bit>,
 
     one: Signal<Local, U<1>>,
-    first: Signal<Local, U<16>>,
-    now: Signal<Local, U<16>>,
+    first: Signal<Local, U<17>>,
+    now: Signal<Local, U<17>>,
+    eights: Signal<Local, U<6>>,
     sums: Signal<Local, record::Sums>,
     held_sums: Signal<Local, record::Sums>,
     ratios: Signal<Local, record::Ratios>,
@@ -121,7 +134,6 @@ pub struct NodeUnit {
     scaled: Signal<Local, S<67>>,
     added: Signal<Local, S<67>>,
     step_high: Signal<Local, U<17>>,
-    step_half: Signal<Local, U<17>>,
     carried: Signal<Local, S<67>>,
     carried_wide: Signal<Local, S<84>>,
     per_step_cut: Signal<Local, S<61>>,
@@ -136,7 +148,7 @@ pub struct NodeUnit {
 
 impl NodeUnit {
     /// Cycles from start to done.
-    pub const LATENCY: usize = 15;
+    pub const LATENCY: usize = 16;
     /// Least number of cycles from start to start.
     pub const II: usize = 4;
 }
@@ -146,14 +158,27 @@ impl Logic for NodeUnit {
     fn update(&mut self) {
         dff_setup!(self, clock, at, held, held_inverse, held_linear, held_cut);
         dff_setup!(self, clock, step_5, cut_5, edge_5, step_high_9, cut_9, edge_9, edge_13);
-        dff_setup!(self, clock, wide, drift, shifted);
-        dff_setup!(self, clock, delta_8, clipped_8, vega_9, delta_12, clipped_12, vega_12, gamma_12, gamma_clipped_12);
-        clock!(self, clock, by_ratio, linear_part, by_step, total, lower_half, per_step);
-        clock!(self, clock, gamma_difference, slope_difference, slope_15, slope_clipped_15);
+        dff_setup!(self, clock, wide, drift, gamma_difference);
+        dff_setup!(self, clock, delta_9, clipped_9, vega_10, delta_13, clipped_13, vega_13, gamma_13, gamma_clipped_13);
+        clock!(
+            self,
+            clock,
+            factor,
+            linear_now,
+            by_ratio,
+            linear_part,
+            by_step,
+            total,
+            takes_wide,
+            half,
+            lower_half,
+            per_step
+        );
+        clock!(self, clock, drift_then, cut_now, fine_now, part, shifted, slope_difference, slope_16, slope_clipped_16);
 
         // 0: operands. The constants are added here: below 2^64 in size.
         self.one.next = bits_lit::<1>(1);
-        self.first.next = bits_lit::<16>(2);
+        self.first.next = bits_lit::<17>(2);
         self.now.next = self.at.q.val();
         self.at.d.next = self.now.val() << self.one.val();
         self.sums.next = self.node.val().sums;
@@ -173,32 +198,33 @@ impl Logic for NodeUnit {
             self.held_linear.d.next = self.linear_left.val() + self.linear_right.val();
         }
 
-        // 1..3: times r.
+        // 1..4: times r. In the cycle of a start none of these bits can be set.
         self.held_sums.next = self.held.q.val().sums;
         self.ratios.next = self.held.q.val().at;
-        self.inverse_gamma.next = signed_cast_same(self.held_sums.val().inverse_gamma);
+        self.inverse_gamma.next = signed_cast_same(self.sums.val().inverse_gamma);
+        self.linear_gamma.next = signed_cast_same(self.sums.val().linear_gamma);
         self.inverse_vega.next = signed_cast_same(self.held_sums.val().inverse_vega);
-        self.linear_gamma.next = signed_cast_same(self.held_sums.val().linear_gamma);
         self.linear_vega.next = signed_cast_same(self.held_sums.val().linear_vega);
+        self.factor.d.next = signed_cast_wide(self.inverse_gamma.val());
+        self.linear_now.d.next = signed_cast_wide(self.linear_gamma.val());
+        if self.now.val().get_bit(1) | self.now.val().get_bit(2) {
+            self.factor.d.next = self.held_inverse.q.val();
+            self.linear_now.d.next = self.held_linear.q.val();
+        } else if self.now.val().get_bit(3) {
+            self.factor.d.next = signed_cast_wide(self.inverse_vega.val());
+            self.linear_now.d.next = signed_cast_wide(self.linear_vega.val());
+        }
         self.ratio.next = unsigned_cast_pos(self.ratios.val().inverse);
         self.by_ratio.b.next = self.ratio.val();
-        if self.now.val().get_bit(1) {
-            self.by_ratio.a.next = signed_cast_wide(self.inverse_gamma.val());
-            self.linear_part.d.next = signed_cast_wide(self.linear_gamma.val());
-        } else if self.now.val().get_bit(2) {
-            self.by_ratio.a.next = self.held_inverse.q.val();
-            self.linear_part.d.next = self.held_linear.q.val();
-        } else {
-            self.by_ratio.a.next = signed_cast_wide(self.inverse_vega.val());
-            self.linear_part.d.next = signed_cast_wide(self.linear_vega.val());
-        }
+        self.by_ratio.a.next = self.factor.q.val();
+        self.linear_part.d.next = self.linear_now.q.val();
         if self.now.val().get_bit(4) {
             self.step_5.d.next = self.held.q.val().step_ratio;
             self.cut_5.d.next = self.held_cut.q.val();
             self.edge_5.d.next = self.held.q.val().edge_before;
         }
 
-        // 5..7: totals. Sizes: scaled at most 2^64 2^32 / 2^31 = 2^65, so a total is below 2^67 / 2 and
+        // 5..8: totals. Sizes: scaled at most 2^64 2^32 / 2^31 = 2^65, so a total is below 2^67 / 2 and
         // wide, of parts of 2^63, below 2^65.
         self.scaled.next = signed_cast_same(self.by_ratio.p.val().get_bits::<67>(31));
         self.added.next = signed_cast_wide(self.linear_part.q.val());
@@ -208,86 +234,94 @@ impl Logic for NodeUnit {
             self.wide.d.next = signed_cast_same(self.total.q.val().get_bits::<66>(0));
         }
         self.delta_limit.x.next = signed_cast_same(self.total.q.val().get_bits::<45>(22));
-        if self.now.val().get_bit(7) {
-            self.delta_8.d.next = unsigned_cast_same(self.delta_limit.y.val());
-            self.clipped_8.d.next = self.delta_limit.clipped.val();
-        }
         self.step_high.next = self.step_5.q.val().get_bits::<17>(17);
-        // Below 2^65 / 2^23: vega cannot saturate.
-        self.vega.next = signed_cast_same(self.total.q.val().get_bits::<44>(23));
         if self.now.val().get_bit(8) {
-            self.vega_9.d.next = unsigned_cast_same(self.vega.val());
+            self.delta_9.d.next = unsigned_cast_same(self.delta_limit.y.val());
+            self.clipped_9.d.next = self.delta_limit.clipped.val();
             self.cut_9.d.next = self.cut_5.q.val();
             self.edge_9.d.next = self.edge_5.q.val();
             self.step_high_9.d.next = self.step_high.val();
         }
-
-        // 6..9: times the halves of f.
-        self.step_half.next = self.step_5.q.val().get_bits::<17>(0);
-        self.by_step.a.next = self.drift.q.val();
-        if self.now.val().get_bit(6) {
-            self.by_step.a.next = signed_cast_same(self.total.q.val().get_bits::<66>(0));
-        } else if self.now.val().get_bit(7) {
-            self.by_step.a.next = self.wide.q.val();
-            self.step_half.next = self.step_high.val();
-        } else if self.now.val().get_bit(9) {
-            self.step_half.next = self.step_high_9.q.val();
+        // Below 2^65 / 2^23: vega cannot saturate.
+        self.vega.next = signed_cast_same(self.total.q.val().get_bits::<44>(23));
+        if self.now.val().get_bit(9) {
+            self.vega_10.d.next = unsigned_cast_same(self.vega.val());
         }
-        self.by_step.b.next = unsigned_cast_pos(self.step_half.val());
 
-        // 9..12: their products; what the lower one has below bit 17 is below the shift that follows.
+        // 7..10: times the halves of f.
+        self.takes_wide.d.next = self.now.val().get_bit(6) | self.now.val().get_bit(7);
+        self.half.d.next = self.step_5.q.val().get_bits::<17>(0);
+        if self.now.val().get_bit(7) {
+            self.half.d.next = self.step_high.val();
+        } else if self.now.val().get_bit(9) {
+            self.half.d.next = self.step_high_9.q.val();
+        }
+        self.by_step.a.next = self.drift.q.val();
+        if self.takes_wide.q.val() {
+            self.by_step.a.next = self.wide.q.val();
+        }
+        self.by_step.b.next = unsigned_cast_pos(self.half.q.val());
+
+        // 10..13: their products; what the lower one has below bit 17 is below the shift that follows.
         // Below 2^65 2^17 + 2^65: 84 bits.
         self.lower_half.d.next = self.by_step.p.val();
         self.carried.next = signed_cast_same(self.lower_half.q.val().get_bits::<67>(17));
         self.carried_wide.next = signed_cast_wide(self.carried.val());
         self.per_step.d.next = self.by_step.p.val() + self.carried_wide.val();
 
-        // 9: wide >> cut. 11: wide f >> 40 (17 of it done) >> cut.
+        // 9, 10: wide >> cut. 12, 13: wide f >> 40 (17 of it done) >> cut.
+        self.cut_now.d.next = self.cut_9.q.val();
+        if self.now.val().get_bit(8) {
+            self.cut_now.d.next = self.cut_5.q.val();
+        }
+        self.fine_now.d.next = self.cut_now.q.val().get_bits::<3>(0);
         self.per_step_cut.next = signed_cast_same(self.per_step.q.val().get_bits::<61>(23));
-        self.shifter.x.next = signed_cast_wide(self.per_step_cut.val());
+        self.by_eights.x.next = signed_cast_wide(self.per_step_cut.val());
         if self.now.val().get_bit(9) {
-            self.shifter.x.next = self.wide.q.val();
+            self.by_eights.x.next = self.wide.q.val();
         }
-        self.shifter.by.next = self.cut_9.q.val();
-        // From the register: a local read here would tie what the shifter gives to what it gets.
-        if self.at.q.val().get_bit(9) | self.at.q.val().get_bit(11) {
-            self.shifted.d.next = self.shifter.y.val();
-        }
+        self.eights.next = bits_lit::<6>(0b11_1000);
+        self.by_eights.by.next = self.cut_now.q.val() & self.eights.val();
+        self.part.d.next = self.by_eights.y.val();
+        self.by_ones.x.next = self.part.q.val();
+        self.by_ones.by.next = self.fine_now.q.val();
+        self.shifted.d.next = self.by_ones.y.val();
 
-        // 10, 11: gamma.
+        // 11, 12: gamma, with the drift of the cycle before.
         self.drift_cut.next = signed_cast_same(self.drift.q.val().get_bits::<44>(22));
-        self.drift_cut_wide.next = signed_cast_wide(self.drift_cut.val());
+        self.drift_then.d.next = self.drift_cut.val();
+        self.drift_cut_wide.next = signed_cast_wide(self.drift_then.q.val());
         self.shifted_wide.next = signed_cast_wide(self.shifted.q.val());
-        self.gamma_difference.d.next = self.shifted_wide.val() - self.drift_cut_wide.val();
-        self.gamma_limit.x.next = self.gamma_difference.q.val();
         if self.now.val().get_bit(11) {
-            self.gamma_12.d.next = unsigned_cast_same(self.gamma_limit.y.val());
-            self.gamma_clipped_12.d.next = self.gamma_limit.clipped.val();
-            self.delta_12.d.next = self.delta_8.q.val();
-            self.clipped_12.d.next = self.clipped_8.q.val();
-            self.vega_12.d.next = self.vega_9.q.val();
+            self.gamma_difference.d.next = self.shifted_wide.val() - self.drift_cut_wide.val();
         }
+        self.gamma_limit.x.next = self.gamma_difference.q.val();
         if self.now.val().get_bit(12) {
+            self.gamma_13.d.next = unsigned_cast_same(self.gamma_limit.y.val());
+            self.gamma_clipped_13.d.next = self.gamma_limit.clipped.val();
+            self.delta_13.d.next = self.delta_9.q.val();
+            self.clipped_13.d.next = self.clipped_9.q.val();
+            self.vega_13.d.next = self.vega_10.q.val();
             self.edge_13.d.next = self.edge_9.q.val();
         }
 
-        // 13, 14: slope. Below 2^65 2^34 / 2^40 and 2^65 2^34 / 2^62.
+        // 14, 15: slope. Below 2^65 2^34 / 2^40 and 2^65 2^34 / 2^62.
         self.drift_per_step.next = signed_cast_same(self.per_step.q.val().get_bits::<39>(45));
         self.drift_per_step_wide.next = signed_cast_wide(self.drift_per_step.val());
         self.shifted_part.next = signed_cast_same(self.shifted.q.val().get_bits::<62>(0));
         self.slope_difference.d.next = self.shifted_part.val() - self.drift_per_step_wide.val();
         self.slope_limit.x.next = self.slope_difference.q.val();
-        self.slope_15.d.next = unsigned_cast_same(self.slope_limit.y.val());
-        self.slope_clipped_15.d.next = self.slope_limit.clipped.val();
+        self.slope_16.d.next = unsigned_cast_same(self.slope_limit.y.val());
+        self.slope_clipped_16.d.next = self.slope_limit.clipped.val();
 
-        // 15.
-        self.done.next = self.now.val().get_bit(15);
-        self.value.next.delta = self.delta_12.q.val();
-        self.value.next.slope = self.slope_15.q.val();
-        self.value.next.gamma = self.gamma_12.q.val();
-        self.value.next.vega = self.vega_12.q.val();
+        // 16.
+        self.done.next = self.now.val().get_bit(16);
+        self.value.next.delta = self.delta_13.q.val();
+        self.value.next.slope = self.slope_16.q.val();
+        self.value.next.gamma = self.gamma_13.q.val();
+        self.value.next.vega = self.vega_13.q.val();
         self.value.next.saturated =
-            self.clipped_12.q.val() | self.gamma_clipped_12.q.val() | self.slope_clipped_15.q.val();
+            self.clipped_13.q.val() | self.gamma_clipped_13.q.val() | self.slope_clipped_16.q.val();
         self.value.next.edge_before = self.edge_13.q.val();
     }
 }

@@ -17,16 +17,16 @@
 //!          6, 7       delta, slope          times t         10, 11    sums
 //!         11          delta                 times t         15        sum
 //!         12, 13      slope                 times halves of the price
-//!         17..19      sum, shift, limit: gamma
-//!         20..22      shift: delta, gamma, vega; a cycle after that the limit
-//!         24          done
+//!         17..21      sum, shift in two steps, limit in two: gamma
+//!         20, 21, 22  delta, vega, gamma: shift in two steps, limit in two
+//!         27          done
 //! ```
 //!
 //! One operation at a time: a start before done drops what was begun.
 
 use rust_hdl::prelude::*;
 
-use crate::primitive::{Multiply, Saturate, ShiftRight};
+use crate::primitive::{Limit, Multiply, ShiftRight};
 use crate::record;
 use crate::signal::*;
 
@@ -60,7 +60,7 @@ pub struct RiskUnit {
     pub vega: Signal<Out, U<64>>,
 
     /// Bit `k`: the operation was started `k` cycles ago.
-    at: DFF<U<25>>,
+    at: DFF<U<28>>,
     held_is_exact: DFF<Bit>,
     held_exact: DFF<record::ExactGreeks>,
     held: DFF<record::Interval>,
@@ -73,6 +73,8 @@ pub struct RiskUnit {
     wide: DFF<S<52>>,
     narrow: DFF<S<18>>,
     product: Product,
+    c3_thrice: DFF<S<52>>,
+    addend: DFF<S<51>>,
     sum: DFF<S<51>>,
     delta_amount: DFF<S<50>>,
     gamma_amount: DFF<S<48>>,
@@ -80,12 +82,21 @@ pub struct RiskUnit {
     low_half: DFF<S<70>>,
     rate_low: DFF<U<16>>,
     rate: DFF<S<70>>,
-    step_cut: ShiftRight<86, 5>,
+    step_cut_bytes: ShiftRight<86, 5>,
+    step_cut: ShiftRight<86, 3>,
+    steep_bytes: DFF<S<86>>,
     steep: DFF<S<86>>,
-    steep_limit: Saturate<86, 48>,
-    coin_cut: ShiftRight<99, 7>,
+    steep_low: DFF<S<48>>,
+    steep_limit: Limit<86, 48>,
+    amount: DFF<S<50>>,
+    places: DFF<U<7>>,
+    coin_cut_bytes: ShiftRight<99, 7>,
+    coin_cut: ShiftRight<99, 3>,
+    coin_bytes: DFF<S<99>>,
+    fine_places: DFF<U<3>>,
     coin: DFF<S<99>>,
-    coin_limit: Saturate<99, 63>,
+    coin_low: DFF<S<63>>,
+    coin_limit: Limit<99, 63>,
     delta_coin: DFF<S<63>>,
     gamma_coin: DFF<S<63>>,
     vega_coin: DFF<S<63>>,
@@ -94,8 +105,8 @@ pub struct RiskUnit {
     half_places: Signal<Local, U<5>>,
     coin_places: Signal<Local, U<6>>,
     bits_offset: Signal<Local, U<8>>,
-    first: Signal<Local, U<25>>,
-    now: Signal<Local, U<25>>,
+    first: Signal<Local, U<28>>,
+    now: Signal<Local, U<28>>,
     t_signed: Signal<Local, S<18>>,
     price_low: Signal<Local, U<16>>,
     price_high: Signal<Local, U<16>>,
@@ -113,7 +124,6 @@ pub struct RiskUnit {
     c3_wide: Signal<Local, S<52>>,
     c3_doubled: Signal<Local, S<52>>,
     scaled: Signal<Local, S<51>>,
-    addend: Signal<Local, S<51>>,
     half_cut: Signal<Local, S<54>>,
     half_wide: Signal<Local, S<70>>,
     rate_wide: Signal<Local, S<86>>,
@@ -121,10 +131,19 @@ pub struct RiskUnit {
     exact_delta: Signal<Local, S<44>>,
     exact_gamma: Signal<Local, S<48>>,
     exact_vega: Signal<Local, S<44>>,
-    amount: Signal<Local, S<50>>,
+    step_bytes: Signal<Local, U<5>>,
+    step_fine: Signal<Local, U<3>>,
+    coin_byte_places: Signal<Local, U<7>>,
+    byte_bits: Signal<Local, U<2>>,
+    coin_byte_bits: Signal<Local, U<4>>,
     amount_wide: Signal<Local, S<99>>,
     bits: Signal<Local, U<8>>,
-    places: Signal<Local, U<8>>,
+    places_wide: Signal<Local, U<8>>,
+    gamma_most: Signal<Local, U<48>>,
+    gamma_least: Signal<Local, U<48>>,
+    coin_most: Signal<Local, U<63>>,
+    coin_least: Signal<Local, U<63>>,
+    coin_out: Signal<Local, S<63>>,
     delta_out: Signal<Local, S<64>>,
     gamma_out: Signal<Local, S<64>>,
     vega_out: Signal<Local, S<64>>,
@@ -132,7 +151,7 @@ pub struct RiskUnit {
 
 impl RiskUnit {
     /// Cycles from start to done.
-    pub const LATENCY: usize = 24;
+    pub const LATENCY: usize = 27;
 }
 
 impl Logic for RiskUnit {
@@ -141,12 +160,30 @@ impl Logic for RiskUnit {
         dff_setup!(self, clock, held_is_exact, held_exact, held, held_t, held_price, held_shift);
         dff_setup!(self, clock, held_delta_bits, held_vega_bits, wide, delta_amount, gamma_amount, vega_amount);
         dff_setup!(self, clock, delta_coin, gamma_coin, vega_coin);
-        clock!(self, clock, at, product, narrow, sum, low_half, rate_low, rate, steep, coin);
+        clock!(self, clock, at, product, narrow, c3_thrice, addend, sum, low_half, rate_low, rate, steep_bytes, steep);
+        clock!(
+            self,
+            clock,
+            steep_low,
+            steep_limit,
+            amount,
+            places,
+            coin_bytes,
+            fine_places,
+            coin,
+            coin_low,
+            coin_limit
+        );
         self.one.next = bits_lit::<1>(1);
         self.half_places.next = bits_lit::<5>(16);
         self.coin_places.next = bits_lit::<6>(49);
         self.bits_offset.next = bits_lit::<8>(24);
-        self.first.next = bits_lit::<25>(2);
+        self.first.next = bits_lit::<28>(2);
+
+        self.gamma_most.next = bits_lit::<48>(0x7fff_ffff_ffff_u64);
+        self.gamma_least.next = bits_lit::<48>(0x8000_0000_0001_u64);
+        self.coin_most.next = bits_lit::<63>(0x3fff_ffff_ffff_ffff_u64);
+        self.coin_least.next = bits_lit::<63>(0x4000_0000_0000_0001_u64);
 
         // 0: operands.
         self.now.next = self.at.q.val();
@@ -177,10 +214,11 @@ impl Logic for RiskUnit {
         self.c3_doubled.next = signed_cast_same(unsigned_cast_same(self.c3_wide.val()) << self.one.val());
 
         // Factors.
+        self.c3_thrice.d.next = self.c3_doubled.val() + self.c3_wide.val();
         if self.now.val().get_bit(1) {
             self.wide.d.next = self.c3_wide.val();
         } else if self.now.val().get_bit(2) {
-            self.wide.d.next = self.c3_doubled.val() + self.c3_wide.val();
+            self.wide.d.next = self.c3_thrice.q.val();
         } else if self.now.val().get_bit(3) {
             self.wide.d.next = signed_cast_wide(self.vega_rise.val());
         } else if !self.now.val().get_bit(13) {
@@ -199,18 +237,19 @@ impl Logic for RiskUnit {
         self.product.b.next = self.narrow.q.val();
 
         // 5..15: sums. The largest is of the slope: 18 2^43 + 18 2^43 < 2^49, and of delta 2^47 + 2^43.
-        self.addend.next = self.c0_wide.val();
-        if self.now.val().get_bit(5) {
-            self.addend.next = self.c2_wide.val();
+        // The addend is chosen a cycle ahead.
+        self.addend.d.next = self.c0_wide.val();
+        if self.now.val().get_bit(4) {
+            self.addend.d.next = self.c2_wide.val();
+        } else if self.now.val().get_bit(5) {
+            self.addend.d.next = self.c2_doubled.val();
         } else if self.now.val().get_bit(6) {
-            self.addend.next = self.c2_doubled.val();
-        } else if self.now.val().get_bit(7) {
-            self.addend.next = self.vega_wide.val();
-        } else if self.now.val().get_bit(10) | self.now.val().get_bit(11) {
-            self.addend.next = self.c1_wide.val();
+            self.addend.d.next = self.vega_wide.val();
+        } else if self.now.val().get_bit(9) | self.now.val().get_bit(10) {
+            self.addend.d.next = self.c1_wide.val();
         }
         self.scaled.next = signed_cast_same(self.product.p.val().get_bits::<51>(16));
-        self.sum.d.next = self.scaled.val() + self.addend.val();
+        self.sum.d.next = self.scaled.val() + self.addend.q.val();
 
         // 16..18: slope times price, below 2^49 2^32, as the sum of its halves above bit 16, and the rest.
         self.low_half.d.next = self.product.p.val();
@@ -220,11 +259,18 @@ impl Logic for RiskUnit {
         self.rate_low.d.next = self.low_half.q.val().get_bits::<16>(0);
         self.rate_wide.next = signed_cast_wide(self.rate.q.val());
         self.rate_low_wide.next = unsigned_cast_wide(self.rate_low.q.val());
-        self.step_cut.x.next = signed_cast_same(
+        self.step_fine.next = self.held_shift.q.val().get_bits::<3>(0);
+        self.byte_bits.next = self.held_shift.q.val().get_bits::<2>(3);
+        self.step_bytes.next = unsigned_cast_wide(self.byte_bits.val());
+        self.step_cut_bytes.x.next = signed_cast_same(
             (unsigned_cast_same(self.rate_wide.val()) << self.half_places.val()) | self.rate_low_wide.val(),
         );
-        self.step_cut.by.next = self.held_shift.q.val();
+        self.step_cut_bytes.by.next = self.step_bytes.val() << bits_lit::<2>(3);
+        self.steep_bytes.d.next = self.step_cut_bytes.y.val();
+        self.step_cut.x.next = self.steep_bytes.q.val();
+        self.step_cut.by.next = self.step_fine.val();
         self.steep.d.next = self.step_cut.y.val();
+        self.steep_low.d.next = signed_cast_same(self.steep.q.val().get_bits::<48>(0));
         self.steep_limit.x.next = self.steep.q.val();
 
         // The three amounts: of the interval as they come, or the exact ones.
@@ -242,34 +288,56 @@ impl Logic for RiskUnit {
             if self.now.val().get_bit(16) {
                 self.delta_amount.d.next = signed_cast_same(self.sum.q.val().get_bits::<50>(0));
             }
-            if self.now.val().get_bit(19) {
-                self.gamma_amount.d.next = self.steep_limit.y.val();
+            if self.now.val().get_bit(21) {
+                self.gamma_amount.d.next = self.steep_low.q.val();
+                if self.steep_limit.is_above.val() {
+                    self.gamma_amount.d.next = signed_cast_same(self.gamma_most.val());
+                }
+                if self.steep_limit.is_below.val() {
+                    self.gamma_amount.d.next = signed_cast_same(self.gamma_least.val());
+                }
             }
         }
 
-        // 20..23: coin, below 2^49 2^49 before the shift.
-        self.amount.next = self.delta_amount.q.val();
+        // 20..26: coin, below 2^49 2^49 before the shift.
+        self.amount.d.next = self.delta_amount.q.val();
         self.bits.next = self.held_delta_bits.q.val();
         if self.now.val().get_bit(21) {
-            self.amount.next = signed_cast_wide(self.gamma_amount.q.val());
-        } else if self.now.val().get_bit(22) {
-            self.amount.next = signed_cast_wide(self.vega_amount.q.val());
+            self.amount.d.next = signed_cast_wide(self.vega_amount.q.val());
             self.bits.next = self.held_vega_bits.q.val();
-        }
-        self.amount_wide.next = signed_cast_wide(self.amount.val());
-        self.places.next = self.bits.val() + self.bits_offset.val();
-        self.coin_cut.x.next = signed_cast_same(unsigned_cast_same(self.amount_wide.val()) << self.coin_places.val());
-        self.coin_cut.by.next = self.places.val().get_bits::<7>(0);
-        self.coin.d.next = self.coin_cut.y.val();
-        self.coin_limit.x.next = self.coin.q.val();
-        if self.now.val().get_bit(21) {
-            self.delta_coin.d.next = self.coin_limit.y.val();
         } else if self.now.val().get_bit(22) {
-            self.gamma_coin.d.next = self.coin_limit.y.val();
-        } else if self.now.val().get_bit(23) {
-            self.vega_coin.d.next = self.coin_limit.y.val();
+            self.amount.d.next = signed_cast_wide(self.gamma_amount.q.val());
         }
-        self.done.next = self.now.val().get_bit(24);
+        self.places_wide.next = self.bits.val() + self.bits_offset.val();
+        self.places.d.next = self.places_wide.val().get_bits::<7>(0);
+        self.amount_wide.next = signed_cast_wide(self.amount.q.val());
+        self.coin_byte_bits.next = self.places.q.val().get_bits::<4>(3);
+        self.coin_byte_places.next = unsigned_cast_wide(self.coin_byte_bits.val());
+        self.coin_cut_bytes.x.next =
+            signed_cast_same(unsigned_cast_same(self.amount_wide.val()) << self.coin_places.val());
+        self.coin_cut_bytes.by.next = self.coin_byte_places.val() << bits_lit::<2>(3);
+        self.coin_bytes.d.next = self.coin_cut_bytes.y.val();
+        self.fine_places.d.next = self.places.q.val().get_bits::<3>(0);
+        self.coin_cut.x.next = self.coin_bytes.q.val();
+        self.coin_cut.by.next = self.fine_places.q.val();
+        self.coin.d.next = self.coin_cut.y.val();
+        self.coin_low.d.next = signed_cast_same(self.coin.q.val().get_bits::<63>(0));
+        self.coin_limit.x.next = self.coin.q.val();
+        self.coin_out.next = self.coin_low.q.val();
+        if self.coin_limit.is_above.val() {
+            self.coin_out.next = signed_cast_same(self.coin_most.val());
+        }
+        if self.coin_limit.is_below.val() {
+            self.coin_out.next = signed_cast_same(self.coin_least.val());
+        }
+        if self.now.val().get_bit(24) {
+            self.delta_coin.d.next = self.coin_out.val();
+        } else if self.now.val().get_bit(25) {
+            self.vega_coin.d.next = self.coin_out.val();
+        } else if self.now.val().get_bit(26) {
+            self.gamma_coin.d.next = self.coin_out.val();
+        }
+        self.done.next = self.now.val().get_bit(27);
         self.delta_out.next = signed_cast_wide(self.delta_coin.q.val());
         self.gamma_out.next = signed_cast_wide(self.gamma_coin.q.val());
         self.vega_out.next = signed_cast_wide(self.vega_coin.q.val());

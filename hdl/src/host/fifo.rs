@@ -1,12 +1,11 @@
 //! A queue of commands with a registered output.
 //!
 //! ```text
-//!   push --+--------------------> [output] -> pop        empty: straight to the output
-//!          +-> memory (LUT RAM) ---^                     else: through the memory, in order
+//!   push --> memory (LUT RAM) --> [output] -> pop
 //! ```
 //!
-//! `LATENCY` 1 from push to pop when the queue is empty, `II` 1. `push_ready` is a matter of the level
-//! alone, not of `pop_ready`, so no path runs through the queue against its direction.
+//! `LATENCY` 2 from push to pop when the queue is empty, `II` 1. Whether and where a word is stored is a matter of
+//! the level alone, not of `pop_ready`, so no path runs through the queue against its direction.
 
 use rust_hdl::prelude::*;
 
@@ -36,24 +35,24 @@ pub struct Fifo<const A: usize> {
     is_full: DFF<Bit>,
     valid: DFF<Bit>,
     data: DFF<Words>,
-    frees: Signal<Local, Bit>,
+    entries: DFF<U<8>>,
     pushes: Signal<Local, Bit>,
-    stores: Signal<Local, Bit>,
+    pops: Signal<Local, Bit>,
     loads: Signal<Local, Bit>,
     one: Constant<U<8>>,
     step: Constant<U<A>>,
-    limit: Constant<U<8>>,
+    last_place: Constant<U<8>>,
 }
 
 impl<const A: usize> Fifo<A> {
     /// Cycles from push to pop, empty.
-    pub const LATENCY: usize = 1;
+    pub const LATENCY: usize = 2;
     /// Cycles from one push to the next.
     pub const II: usize = 1;
 
-    /// A queue of `depth` entries, at least 2 and at most one more than `A` bits address.
+    /// A queue of `depth` entries, at least 3 and at most one more than `A` bits address.
     pub fn new(depth: usize) -> Self {
-        assert!(A <= 7 && depth >= 2 && depth <= (1 << A) + 1, "a queue of {depth} with an address of {A} bits");
+        assert!(A <= 7 && depth >= 3 && depth <= (1 << A) + 1, "a queue of {depth} with an address of {A} bits");
         Self {
             clock: Signal::default(),
             reset: Signal::default(),
@@ -71,13 +70,13 @@ impl<const A: usize> Fifo<A> {
             is_full: DFF::default(),
             valid: DFF::default(),
             data: DFF::default(),
-            frees: Signal::default(),
+            entries: DFF::default(),
             pushes: Signal::default(),
-            stores: Signal::default(),
+            pops: Signal::default(),
             loads: Signal::default(),
             one: Constant::new(U::new(1)),
             step: Constant::new(U::new(1)),
-            limit: Constant::new(U::new(depth as u128 - 1)),
+            last_place: Constant::new(U::new(depth as u128 - 2)),
         }
     }
 }
@@ -86,49 +85,51 @@ impl<const A: usize> Logic for Fifo<A> {
     #[hdl_gen]
     fn update(&mut self) {
         clock!(self, clock, memory);
-        dff_setup!(self, clock, head, tail, stored, is_full, valid, data);
+        dff_setup!(self, clock, head, tail, stored, entries, is_full, valid, data);
         self.push_ready.next = !self.is_full.q.val();
         self.pop_valid.next = self.valid.q.val();
         self.pop_data.next = self.data.q.val();
-        if self.valid.q.val() {
-            self.level.next = self.stored.q.val() + self.one.val();
-        } else {
-            self.level.next = self.stored.q.val();
-        }
+        self.level.next = self.entries.q.val();
 
-        self.frees.next = !self.valid.q.val() | self.pop_ready.val();
         self.pushes.next = self.push_valid.val() & !self.is_full.q.val();
-        self.loads.next = self.frees.val() & self.stored.q.val().any();
-        self.stores.next = self.pushes.val() & (!self.frees.val() | self.stored.q.val().any());
+        self.pops.next = self.valid.q.val() & self.pop_ready.val();
+        self.loads.next = (!self.valid.q.val() | self.pop_ready.val()) & self.stored.q.val().any();
 
-        self.memory.write.next = self.stores.val();
+        self.memory.write.next = self.pushes.val();
         self.memory.write_address.next = self.tail.q.val();
         self.memory.write_data.next = self.push_data.val();
         self.memory.read_address.next = self.head.q.val();
-        if self.stores.val() {
+        if self.pushes.val() {
             self.tail.d.next = self.tail.q.val() + self.step.val();
         }
-        if self.frees.val() {
-            self.valid.d.next = self.pushes.val() | self.loads.val();
-            self.data.d.next = self.push_data.val();
+        if self.pops.val() {
+            self.valid.d.next = false;
         }
         if self.loads.val() {
+            self.valid.d.next = true;
             self.head.d.next = self.head.q.val() + self.step.val();
             self.data.d.next = self.memory.q.val();
         }
-        if self.stores.val() & !self.loads.val() {
+        if self.pushes.val() & !self.loads.val() {
             self.stored.d.next = self.stored.q.val() + self.one.val();
-            self.is_full.d.next = (self.stored.q.val() + self.one.val()) == self.limit.val();
+            self.is_full.d.next = self.stored.q.val() == self.last_place.val();
         }
-        if self.loads.val() & !self.stores.val() {
+        if self.loads.val() & !self.pushes.val() {
             self.stored.d.next = self.stored.q.val() - self.one.val();
             self.is_full.d.next = false;
+        }
+        if self.pushes.val() & !self.pops.val() {
+            self.entries.d.next = self.entries.q.val() + self.one.val();
+        }
+        if self.pops.val() & !self.pushes.val() {
+            self.entries.d.next = self.entries.q.val() - self.one.val();
         }
 
         if self.reset.val() {
             self.head.d.next = bits_lit::<A>(0);
             self.tail.d.next = bits_lit::<A>(0);
             self.stored.d.next = bits_lit::<8>(0);
+            self.entries.d.next = bits_lit::<8>(0);
             self.is_full.d.next = false;
             self.valid.d.next = false;
         }
@@ -169,10 +170,13 @@ mod tests {
             let ready = peek!(bench, push_ready);
             assert_eq!(ready, model.len() < depth, "cycle {i}");
             reached[0] |= !ready;
+            let was_shown = peek!(bench, pop_valid);
             cycle!(bench);
-            if pop && !model.is_empty() {
+            if pop && was_shown {
                 model.pop_front();
             }
+            // What is pushed now is shown a cycle later.
+            let is_shown = !model.is_empty() && !reset;
             if push && ready {
                 model.push_back(data);
             }
@@ -180,9 +184,9 @@ mod tests {
                 model.clear();
             }
             reached[1] |= model.is_empty();
-            assert_eq!(peek!(bench, pop_valid), !model.is_empty(), "cycle {i}");
+            assert_eq!(peek!(bench, pop_valid), is_shown, "cycle {i}");
             assert_eq!(peek!(bench, level).index(), model.len(), "cycle {i}");
-            if let Some(first) = model.front() {
+            if let Some(first) = model.front().filter(|_| is_shown) {
                 assert_eq!(peek!(bench, pop_data), *first, "cycle {i}");
             }
         }
@@ -192,7 +196,7 @@ mod tests {
 
     #[test]
     fn nothing_is_lost_doubled_or_reordered() {
-        run("fifo_2", 2, 1);
+        run("fifo_3", 3, 1);
         run("fifo_5", 5, 2);
         run("fifo_9", 9, 3);
     }

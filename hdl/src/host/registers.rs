@@ -112,19 +112,61 @@ pub struct Registers {
     pub command_lost: Signal<In, Bit>,
 
     has_address: DFF<Bit>,
-    write_word: DFF<U<14>>,
+    /// The place of the write, one bit for each that may be written.
+    to_control: DFF<Bit>,
+    to_ring_base_low: DFF<Bit>,
+    to_ring_base_high: DFF<Bit>,
+    to_ring_size: DFF<Bit>,
+    to_consumer: DFF<Bit>,
+    to_period: DFF<Bit>,
+    to_heartbeat: DFF<Bit>,
     has_data: DFF<Bit>,
     write_data: DFF<U<32>>,
-    write_strobe: DFF<U<4>>,
+    /// All four bytes are written.
+    is_whole: DFF<Bit>,
+    /// The data is the size of a ring.
+    is_size: DFF<Bit>,
     has_answer: DFF<Bit>,
     is_error: DFF<Bit>,
+    write_word: Signal<Local, U<14>>,
+    read_word: Signal<Local, U<14>>,
+    word: Signal<Local, U<32>>,
+    is_known: Signal<Local, Bit>,
+    word_fixed: Signal<Local, U<32>>,
+    word_control: Signal<Local, U<32>>,
+    word_status: Signal<Local, U<32>>,
+    word_commands_low: Signal<Local, U<32>>,
+    word_commands_high: Signal<Local, U<32>>,
+    word_commands_lost: Signal<Local, U<32>>,
+    word_built: Signal<Local, U<32>>,
+    word_ring_base_low: Signal<Local, U<32>>,
+    word_ring_base_high: Signal<Local, U<32>>,
+    word_ring_size: Signal<Local, U<32>>,
+    word_consumer: Signal<Local, U<32>>,
+    word_events_low: Signal<Local, U<32>>,
+    word_events_high: Signal<Local, U<32>>,
+    word_period: Signal<Local, U<32>>,
     acts: Signal<Local, Bit>,
     is_allowed: Signal<Local, Bit>,
     size_log2: Signal<Local, U<5>>,
 
     is_looking: DFF<Bit>,
     has_data_out: DFF<Bit>,
-    read_word: DFF<U<14>>,
+    /// The place of the read, one bit each; none for what cannot be read.
+    from_fixed: DFF<Bit>,
+    from_control: DFF<Bit>,
+    from_status: DFF<Bit>,
+    from_commands_low: DFF<Bit>,
+    from_commands_high: DFF<Bit>,
+    from_commands_lost: DFF<Bit>,
+    from_built: DFF<Bit>,
+    from_ring_base_low: DFF<Bit>,
+    from_ring_base_high: DFF<Bit>,
+    from_ring_size: DFF<Bit>,
+    from_consumer: DFF<Bit>,
+    from_events_low: DFF<Bit>,
+    from_events_high: DFF<Bit>,
+    from_period: DFF<Bit>,
     read_data: DFF<U<32>>,
     read_error: DFF<Bit>,
     fixed: Rom<32, 4>,
@@ -233,18 +275,56 @@ impl Registers {
             command_incomplete: Signal::default(),
             command_lost: Signal::default(),
             has_address: DFF::default(),
-            write_word: DFF::default(),
+            to_control: DFF::default(),
+            to_ring_base_low: DFF::default(),
+            to_ring_base_high: DFF::default(),
+            to_ring_size: DFF::default(),
+            to_consumer: DFF::default(),
+            to_period: DFF::default(),
+            to_heartbeat: DFF::default(),
             has_data: DFF::default(),
             write_data: DFF::default(),
-            write_strobe: DFF::default(),
+            is_whole: DFF::default(),
+            is_size: DFF::default(),
             has_answer: DFF::default(),
             is_error: DFF::default(),
+            write_word: Signal::default(),
+            read_word: Signal::default(),
+            word: Signal::default(),
+            is_known: Signal::default(),
+            word_fixed: Signal::default(),
+            word_control: Signal::default(),
+            word_status: Signal::default(),
+            word_commands_low: Signal::default(),
+            word_commands_high: Signal::default(),
+            word_commands_lost: Signal::default(),
+            word_built: Signal::default(),
+            word_ring_base_low: Signal::default(),
+            word_ring_base_high: Signal::default(),
+            word_ring_size: Signal::default(),
+            word_consumer: Signal::default(),
+            word_events_low: Signal::default(),
+            word_events_high: Signal::default(),
+            word_period: Signal::default(),
             acts: Signal::default(),
             is_allowed: Signal::default(),
             size_log2: Signal::default(),
             is_looking: DFF::default(),
             has_data_out: DFF::default(),
-            read_word: DFF::default(),
+            from_fixed: DFF::default(),
+            from_control: DFF::default(),
+            from_status: DFF::default(),
+            from_commands_low: DFF::default(),
+            from_commands_high: DFF::default(),
+            from_commands_lost: DFF::default(),
+            from_built: DFF::default(),
+            from_ring_base_low: DFF::default(),
+            from_ring_base_high: DFF::default(),
+            from_ring_size: DFF::default(),
+            from_consumer: DFF::default(),
+            from_events_low: DFF::default(),
+            from_events_high: DFF::default(),
+            from_period: DFF::default(),
             read_data: DFF::default(),
             read_error: DFF::default(),
             fixed: Rom::new(identity.words()),
@@ -299,18 +379,37 @@ impl Logic for Registers {
     #[hdl_gen]
     fn update(&mut self) {
         clock!(self, clock, fixed);
-        dff_setup!(self, clock, has_address, write_word, has_data, write_data, write_strobe, has_answer, is_error);
+        dff_setup!(self, clock, has_address, has_data, write_data, is_whole, is_size, has_answer, is_error);
         dff_setup!(
             self,
             clock,
-            is_looking,
-            has_data_out,
-            read_word,
-            read_data,
-            read_error,
-            commands_high_held,
-            events_high_held
+            to_control,
+            to_ring_base_low,
+            to_ring_base_high,
+            to_ring_size,
+            to_consumer,
+            to_period,
+            to_heartbeat
         );
+        dff_setup!(
+            self,
+            clock,
+            from_fixed,
+            from_control,
+            from_status,
+            from_commands_low,
+            from_commands_high,
+            from_commands_lost,
+            from_built,
+            from_ring_base_low,
+            from_ring_base_high,
+            from_ring_size,
+            from_consumer,
+            from_events_low,
+            from_events_high,
+            from_period
+        );
+        dff_setup!(self, clock, is_looking, has_data_out, read_data, read_error, commands_high_held, events_high_held);
         dff_setup!(self, clock, is_enabled, base_low, base_high, ring_size, mask, period);
         dff_setup!(self, clock, commands, commands_lost, was_refused, was_incomplete, was_lost);
         self.enable.next = self.is_enabled.q.val();
@@ -342,6 +441,10 @@ impl Logic for Registers {
             self.status.val().replace_bit(self.incomplete_bit.val().index(), self.was_incomplete.q.val());
         self.status.next = self.status.val().replace_bit(self.lost_bit.val().index(), self.was_lost.q.val());
 
+        // Places are told apart as they come in.
+        self.write_word.next = self.s_axil_awaddr.val().get_bits::<14>(2);
+        self.read_word.next = self.s_axil_araddr.val().get_bits::<14>(2);
+
         // A write: address and data, then the act, then the answer.
         self.s_axil_awready.next = !self.has_address.q.val();
         self.s_axil_wready.next = !self.has_data.q.val();
@@ -353,12 +456,19 @@ impl Logic for Registers {
         }
         if self.s_axil_awvalid.val() & !self.has_address.q.val() {
             self.has_address.d.next = true;
-            self.write_word.d.next = self.s_axil_awaddr.val().get_bits::<14>(2);
+            self.to_control.d.next = self.write_word.val() == self.control_at.val();
+            self.to_ring_base_low.d.next = self.write_word.val() == self.ring_base_low_at.val();
+            self.to_ring_base_high.d.next = self.write_word.val() == self.ring_base_high_at.val();
+            self.to_ring_size.d.next = self.write_word.val() == self.ring_size_at.val();
+            self.to_consumer.d.next = self.write_word.val() == self.consumer_at.val();
+            self.to_period.d.next = self.write_word.val() == self.period_at.val();
+            self.to_heartbeat.d.next = self.write_word.val() == self.heartbeat_at.val();
         }
         if self.s_axil_wvalid.val() & !self.has_data.q.val() {
             self.has_data.d.next = true;
             self.write_data.d.next = self.s_axil_wdata.val();
-            self.write_strobe.d.next = self.s_axil_wstrb.val();
+            self.is_whole.d.next = self.s_axil_wstrb.val().all();
+            self.is_size.d.next = self.s_axil_wdata.val() <= self.size_max.val();
         }
         self.acts.next =
             self.has_address.q.val() & self.has_data.q.val() & (!self.has_answer.q.val() | self.s_axil_bready.val());
@@ -367,8 +477,8 @@ impl Logic for Registers {
         self.consumer_write.next = false;
         self.heartbeat.next = false;
         self.size_log2.next = self.write_data.q.val().get_bits::<5>(0);
-        if self.acts.val() & self.write_strobe.q.val().all() & !self.clear.val() {
-            if self.write_word.q.val() == self.control_at.val() {
+        if self.acts.val() & self.is_whole.q.val() & !self.clear.val() {
+            if self.to_control.q.val() {
                 self.is_allowed.next = true;
                 if self.write_data.q.val().get_bit(self.reset_bit.val().index()) {
                     self.reset_request.next = true;
@@ -376,29 +486,29 @@ impl Logic for Registers {
                     self.is_allowed.next = self.ring_size.q.val().any();
                     self.is_enabled.d.next = self.ring_size.q.val().any();
                 }
-            } else if self.write_word.q.val() == self.ring_base_low_at.val() {
+            } else if self.to_ring_base_low.q.val() {
                 if !self.is_enabled.q.val() & !self.write_data.q.val().get_bits::<6>(0).any() {
                     self.is_allowed.next = true;
                     self.base_low.d.next = self.write_data.q.val();
                 }
-            } else if self.write_word.q.val() == self.ring_base_high_at.val() {
+            } else if self.to_ring_base_high.q.val() {
                 if !self.is_enabled.q.val() {
                     self.is_allowed.next = true;
                     self.base_high.d.next = self.write_data.q.val();
                 }
-            } else if self.write_word.q.val() == self.ring_size_at.val() {
-                if !self.is_enabled.q.val() & (self.write_data.q.val() <= self.size_max.val()) {
+            } else if self.to_ring_size.q.val() {
+                if !self.is_enabled.q.val() & self.is_size.q.val() {
                     self.is_allowed.next = true;
                     self.ring_size.d.next = self.size_log2.val();
                     self.mask.d.next = (self.one.val() << self.size_log2.val()) - self.one.val();
                 }
-            } else if self.write_word.q.val() == self.consumer_at.val() {
+            } else if self.to_consumer.q.val() {
                 self.is_allowed.next = self.is_enabled.q.val();
                 self.consumer_write.next = self.is_enabled.q.val();
-            } else if self.write_word.q.val() == self.period_at.val() {
+            } else if self.to_period.q.val() {
                 self.is_allowed.next = true;
                 self.period.d.next = self.write_data.q.val();
-            } else if self.write_word.q.val() == self.heartbeat_at.val() {
+            } else if self.to_heartbeat.q.val() {
                 self.is_allowed.next = true;
                 self.heartbeat.next = true;
             }
@@ -421,50 +531,121 @@ impl Logic for Registers {
         } else {
             self.s_axil_rresp.next = bits_lit::<2>(0);
         }
+        // Of the places at most one is meant.
+        self.word_fixed.next = bits_lit::<32>(0);
+        if self.from_fixed.q.val() {
+            self.word_fixed.next = self.fixed.q.val();
+        }
+        self.word_control.next = bits_lit::<32>(0);
+        if self.from_control.q.val() {
+            self.word_control.next = self.control.val();
+        }
+        self.word_status.next = bits_lit::<32>(0);
+        if self.from_status.q.val() {
+            self.word_status.next = self.status.val();
+        }
+        self.word_commands_low.next = bits_lit::<32>(0);
+        if self.from_commands_low.q.val() {
+            self.word_commands_low.next = self.commands.q.val().get_bits::<32>(0);
+        }
+        self.word_commands_high.next = bits_lit::<32>(0);
+        if self.from_commands_high.q.val() {
+            self.word_commands_high.next = self.commands_high_held.q.val();
+        }
+        self.word_commands_lost.next = bits_lit::<32>(0);
+        if self.from_commands_lost.q.val() {
+            self.word_commands_lost.next = self.commands_lost.q.val();
+        }
+        self.word_built.next = bits_lit::<32>(0);
+        if self.from_built.q.val() {
+            self.word_built.next = self.built.val();
+        }
+        self.word_ring_base_low.next = bits_lit::<32>(0);
+        if self.from_ring_base_low.q.val() {
+            self.word_ring_base_low.next = self.base_low.q.val();
+        }
+        self.word_ring_base_high.next = bits_lit::<32>(0);
+        if self.from_ring_base_high.q.val() {
+            self.word_ring_base_high.next = self.base_high.q.val();
+        }
+        self.word_ring_size.next = bits_lit::<32>(0);
+        if self.from_ring_size.q.val() {
+            self.word_ring_size.next = unsigned_cast_wide(self.ring_size.q.val());
+        }
+        self.word_consumer.next = bits_lit::<32>(0);
+        if self.from_consumer.q.val() {
+            self.word_consumer.next = self.consumed.val();
+        }
+        self.word_events_low.next = bits_lit::<32>(0);
+        if self.from_events_low.q.val() {
+            self.word_events_low.next = self.events.val().get_bits::<32>(0);
+        }
+        self.word_events_high.next = bits_lit::<32>(0);
+        if self.from_events_high.q.val() {
+            self.word_events_high.next = self.events_high_held.q.val();
+        }
+        self.word_period.next = bits_lit::<32>(0);
+        if self.from_period.q.val() {
+            self.word_period.next = self.period.q.val();
+        }
+        self.word.next = self.word_fixed.val()
+            | self.word_control.val()
+            | self.word_status.val()
+            | self.word_commands_low.val()
+            | self.word_commands_high.val()
+            | self.word_commands_lost.val()
+            | self.word_built.val()
+            | self.word_ring_base_low.val()
+            | self.word_ring_base_high.val()
+            | self.word_ring_size.val()
+            | self.word_consumer.val()
+            | self.word_events_low.val()
+            | self.word_events_high.val()
+            | self.word_period.val();
+        self.is_known.next = self.from_fixed.q.val()
+            | self.from_control.q.val()
+            | self.from_status.q.val()
+            | self.from_commands_low.q.val()
+            | self.from_commands_high.q.val()
+            | self.from_commands_lost.q.val()
+            | self.from_built.q.val()
+            | self.from_ring_base_low.q.val()
+            | self.from_ring_base_high.q.val()
+            | self.from_ring_size.q.val()
+            | self.from_consumer.q.val()
+            | self.from_events_low.q.val()
+            | self.from_events_high.q.val()
+            | self.from_period.q.val();
         self.fixed.read_address.next = self.s_axil_araddr.val().get_bits::<4>(2);
         self.is_looking.d.next = false;
         if self.has_data_out.q.val() {
             self.has_data_out.d.next = !self.s_axil_rready.val();
         } else if self.is_looking.q.val() {
             self.has_data_out.d.next = true;
-            self.read_error.d.next = false;
-            if self.read_word.q.val() < self.fixed_end.val() {
-                self.read_data.d.next = self.fixed.q.val();
-            } else if self.read_word.q.val() == self.control_at.val() {
-                self.read_data.d.next = self.control.val();
-            } else if self.read_word.q.val() == self.status_at.val() {
-                self.read_data.d.next = self.status.val();
-            } else if self.read_word.q.val() == self.commands_low_at.val() {
-                self.read_data.d.next = self.commands.q.val().get_bits::<32>(0);
+            self.read_data.d.next = self.word.val();
+            self.read_error.d.next = !self.is_known.val();
+            if self.from_commands_low.q.val() {
                 self.commands_high_held.d.next = self.commands.q.val().get_bits::<32>(32);
-            } else if self.read_word.q.val() == self.commands_high_at.val() {
-                self.read_data.d.next = self.commands_high_held.q.val();
-            } else if self.read_word.q.val() == self.commands_lost_at.val() {
-                self.read_data.d.next = self.commands_lost.q.val();
-            } else if self.read_word.q.val() == self.built_at.val() {
-                self.read_data.d.next = self.built.val();
-            } else if self.read_word.q.val() == self.ring_base_low_at.val() {
-                self.read_data.d.next = self.base_low.q.val();
-            } else if self.read_word.q.val() == self.ring_base_high_at.val() {
-                self.read_data.d.next = self.base_high.q.val();
-            } else if self.read_word.q.val() == self.ring_size_at.val() {
-                self.read_data.d.next = unsigned_cast_wide(self.ring_size.q.val());
-            } else if self.read_word.q.val() == self.consumer_at.val() {
-                self.read_data.d.next = self.consumed.val();
-            } else if self.read_word.q.val() == self.events_low_at.val() {
-                self.read_data.d.next = self.events.val().get_bits::<32>(0);
+            }
+            if self.from_events_low.q.val() {
                 self.events_high_held.d.next = self.events.val().get_bits::<32>(32);
-            } else if self.read_word.q.val() == self.events_high_at.val() {
-                self.read_data.d.next = self.events_high_held.q.val();
-            } else if self.read_word.q.val() == self.period_at.val() {
-                self.read_data.d.next = self.period.q.val();
-            } else {
-                self.read_data.d.next = bits_lit::<32>(0);
-                self.read_error.d.next = true;
             }
         } else {
             self.is_looking.d.next = self.s_axil_arvalid.val();
-            self.read_word.d.next = self.s_axil_araddr.val().get_bits::<14>(2);
+            self.from_fixed.d.next = self.read_word.val() < self.fixed_end.val();
+            self.from_control.d.next = self.read_word.val() == self.control_at.val();
+            self.from_status.d.next = self.read_word.val() == self.status_at.val();
+            self.from_commands_low.d.next = self.read_word.val() == self.commands_low_at.val();
+            self.from_commands_high.d.next = self.read_word.val() == self.commands_high_at.val();
+            self.from_commands_lost.d.next = self.read_word.val() == self.commands_lost_at.val();
+            self.from_built.d.next = self.read_word.val() == self.built_at.val();
+            self.from_ring_base_low.d.next = self.read_word.val() == self.ring_base_low_at.val();
+            self.from_ring_base_high.d.next = self.read_word.val() == self.ring_base_high_at.val();
+            self.from_ring_size.d.next = self.read_word.val() == self.ring_size_at.val();
+            self.from_consumer.d.next = self.read_word.val() == self.consumer_at.val();
+            self.from_events_low.d.next = self.read_word.val() == self.events_low_at.val();
+            self.from_events_high.d.next = self.read_word.val() == self.events_high_at.val();
+            self.from_period.d.next = self.read_word.val() == self.period_at.val();
         }
 
         if self.clear.val() {

@@ -17,7 +17,7 @@
 //! A reset, by pin or by register, holds `core_reset` for `RESET_CYCLES`, so that delay lines without a
 //! reset of their own run empty; by register it also waits for an event that is being written.
 //!
-//! `COMMAND_LATENCY` 1 from the pins (last piece, 64-byte write or stream) to `command_valid`, and
+//! `COMMAND_LATENCY` 2 from the pins (last piece, 64-byte write or stream) to `command_valid`, and
 //! `EVENT_LATENCY` 1 from an event to `m_write_valid`, both idle. `II` 1.
 
 use hedgewire_abi::register::COMMAND_CREDIT;
@@ -234,7 +234,7 @@ impl Logic for Shell {
         self.watchdog.heartbeat.next = self.registers.heartbeat.val();
 
         // What the registers show.
-        self.registers.is_busy.next = (self.queue.pop_valid.val() & !self.watchdog.tripped.val())
+        self.registers.is_busy.next = (self.queue.level.val().any() & !self.watchdog.tripped.val())
             | !self.idle.val()
             | self.event_valid.val()
             | !self.ring.is_idle.val();
@@ -526,11 +526,12 @@ mod tests {
                 cycle!(bench, settle);
                 assert!(!peek!(bench, command_valid));
                 cycle!(bench);
+                // One command each.
+                poke!(bench, window_all, false);
+                poke!(bench, s_axis_valid, false);
+                poke!(bench, window_write, false);
             }
             assert!(peek!(bench, command_valid));
-            poke!(bench, window_all, false);
-            poke!(bench, s_axis_valid, false);
-            poke!(bench, window_write, false);
             poke!(bench, command_ready, true);
             cycle!(bench);
             poke!(bench, command_ready, false);

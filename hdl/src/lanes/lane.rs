@@ -3,7 +3,7 @@
 //! ```text
 //!   option   a x [PRODUCT] + b [S] -----------> Normal -----> h ---> w_delta h     [SUM]
 //!                                                 ^    \
-//!   range    z against both edges [EDGES, WORD] --+     +--> phi --> w_gamma phi, w_vega phi
+//!   range    z [Z], against both edges [EDGES, WORD] +  +--> phi --> w_gamma phi, w_vega phi
 //! ```
 //!
 //! A range row is a table word of its own: h = clamp(z, low, high) - low and phi = +-z strictly inside,
@@ -30,7 +30,8 @@ type ByPhi = Product<33, 31, 64>;
 /// Cycles from row to each value.
 mod stage {
     use super::{ByH, ByPhi, Normal, Slope};
-    pub const EDGES: usize = 1;
+    pub const Z: usize = 1;
+    pub const EDGES: usize = Z + 1;
     pub const WORD: usize = EDGES + 1;
     pub const PRODUCT: usize = Slope::LATENCY;
     pub const S: usize = PRODUCT + 1;
@@ -41,7 +42,18 @@ mod stage {
     pub const BY_PHI: usize = SUM - ByPhi::LATENCY;
 }
 
-/// A range row and the coordinate it clamps, 2^-29.
+/// A range row's edges and the coordinate it clamps, 2^-29.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+struct Coordinate {
+    is_option: Bit,
+    is_range: Bit,
+    linear: Bit,
+    z: U<32>,
+    low: U<32>,
+    high: U<32>,
+}
+
+/// Where the coordinate lies.
 #[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
 struct Edges {
     is_option: Bit,
@@ -82,7 +94,10 @@ pub struct Lane {
     wire_shift: Constant<U<5>>,
     s: DFF<S<64>>,
 
+    coordinate: DFF<Coordinate>,
+    coordinate_here: Signal<Local, Coordinate>,
     z: Signal<Local, U<32>>,
+    low: Signal<Local, U<32>>,
     high_wide: Signal<Local, U<48>>,
     high: Signal<Local, U<32>>,
     from_low: Signal<Local, U<32>>,
@@ -90,7 +105,7 @@ pub struct Lane {
     edges: DFF<Edges>,
     edges_here: Signal<Local, Edges>,
     clamped: Signal<Local, U<30>>,
-    coordinate: Signal<Local, U<30>>,
+    z_kept: Signal<Local, U<30>>,
     rising: Signal<Local, S<31>>,
     density: Signal<Local, S<31>>,
     flat: Constant<S<31>>,
@@ -136,7 +151,10 @@ impl Default for Lane {
             b: Signal::default(),
             wire_shift: Constant::new(U::new(16)),
             s: DFF::default(),
+            coordinate: DFF::default(),
+            coordinate_here: Signal::default(),
             z: Signal::default(),
+            low: Signal::default(),
             high_wide: Signal::default(),
             high: Signal::default(),
             from_low: Signal::default(),
@@ -144,7 +162,7 @@ impl Default for Lane {
             edges: DFF::default(),
             edges_here: Signal::default(),
             clamped: Signal::default(),
-            coordinate: Signal::default(),
+            z_kept: Signal::default(),
             rising: Signal::default(),
             density: Signal::default(),
             flat: Constant::new(S::new(0)),
@@ -168,7 +186,7 @@ impl Default for Lane {
 impl Logic for Lane {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, slope, b_at_product, s, edges, word, word_at_s, region_here, normal);
+        clock!(self, clock, slope, b_at_product, s, coordinate, edges, word, word_at_s, region_here, normal);
         clock!(self, clock, delta_at_h, gamma_at_phi, vega_at_phi, phi_at_start, delta, gamma, vega);
         clock!(self, clock, linear_at_sum, region_at_sum);
 
@@ -188,19 +206,29 @@ impl Logic for Lane {
         self.s.d.next = signed_cast_same(self.slope.p.val().get_bits::<64>(0))
             + signed_cast_same(self.b.val() << self.wire_shift.val());
 
-        // EDGES
-        self.z.next = self.at.val().half_up;
+        // Z
+        self.coordinate.d.next.is_option = self.is_option.val();
+        self.coordinate.d.next.is_range = self.is_range.val();
+        self.coordinate.d.next.linear = self.row.val().linear;
+        self.coordinate.d.next.z = self.at.val().half_up;
         if self.row.val().linear {
-            self.z.next = self.at.val().half_down;
+            self.coordinate.d.next.z = self.at.val().half_down;
         }
+        self.coordinate.d.next.low = self.a.val();
         self.high_wide.next = self.row.val().b;
-        self.high.next = self.high_wide.val().get_bits::<32>(0);
-        self.from_low.next = self.z.val() - self.a.val();
-        self.span.next = self.high.val() - self.a.val();
-        self.edges.d.next.is_option = self.is_option.val();
-        self.edges.d.next.is_range = self.is_range.val();
-        self.edges.d.next.linear = self.row.val().linear;
-        self.edges.d.next.above_low = self.z.val() > self.a.val();
+        self.coordinate.d.next.high = self.high_wide.val().get_bits::<32>(0);
+
+        // EDGES
+        self.coordinate_here.next = self.coordinate.q.val();
+        self.z.next = self.coordinate_here.val().z;
+        self.low.next = self.coordinate_here.val().low;
+        self.high.next = self.coordinate_here.val().high;
+        self.from_low.next = self.z.val() - self.low.val();
+        self.span.next = self.high.val() - self.low.val();
+        self.edges.d.next.is_option = self.coordinate_here.val().is_option;
+        self.edges.d.next.is_range = self.coordinate_here.val().is_range;
+        self.edges.d.next.linear = self.coordinate_here.val().linear;
+        self.edges.d.next.above_low = self.z.val() > self.low.val();
         self.edges.d.next.at_high = self.z.val() >= self.high.val();
         self.edges.d.next.z = self.z.val().get_bits::<30>(0);
         self.edges.d.next.from_low = self.from_low.val().get_bits::<30>(0);
@@ -219,8 +247,8 @@ impl Logic for Lane {
                 self.region_here.d.next = bits_lit::<2>(1);
             }
         }
-        self.coordinate.next = self.edges_here.val().z;
-        self.rising.next = unsigned_cast_pos(self.coordinate.val());
+        self.z_kept.next = self.edges_here.val().z;
+        self.rising.next = unsigned_cast_pos(self.z_kept.val());
         if self.edges_here.val().is_range & self.edges_here.val().above_low {
             if self.edges_here.val().at_high {
                 self.clamped.next = self.edges_here.val().span;

@@ -3,7 +3,7 @@
 //   1 command    offer it until it is taken          a CYCLE          it was
 //   2 events cycles   go on without commands         e CYCLE RECORD   an event, and when it was presented
 //   3 cycles     reset                               h                no progress: given up
-//   4 0          say how far it came                 f CYCLE
+//   4 0          say how far it came                 f CYCLE BUILT
 //   0 0          end                                 x CYCLE          an output is neither 0 nor 1
 `timescale 1ns / 1ns
 module bench;
@@ -15,6 +15,7 @@ module bench;
     wire event_valid;
     reg event_ready = 0;
     wire [511:0] record;
+    wire [31:0] built;
     top unit(
         .clock(clock),
         .reset(reset),
@@ -23,6 +24,7 @@ module bench;
         .command(command),
         .event_valid(event_valid),
         .event_ready(event_ready),
+        .built(built),
         .`EVENT_PORT(record)
     );
 
@@ -137,7 +139,7 @@ module bench;
                 end
                 4: begin
                     progress = cycle;
-                    $display("f %h", cycle);
+                    $display("f %h %h", cycle, built);
                     $fflush;
                 end
                 default: operation = 0;

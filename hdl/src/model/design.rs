@@ -36,6 +36,7 @@ impl Design {
             ("command", RECORD_BITS, true),
             ("event_valid", 1, false),
             ("event_ready", 1, true),
+            ("built", 32, false),
         ];
         for (name, bits, is_input) in needed {
             if !ports.contains(&Port { name, bits, is_input }) {

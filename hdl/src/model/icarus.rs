@@ -32,6 +32,7 @@ pub struct Icarus {
     output: Receiver<String>,
     setup: Setup,
     cycle: u64,
+    built: u32,
     /// Holds the program while it runs.
     _folder: TempDir,
 }
@@ -60,7 +61,7 @@ impl Icarus {
                 BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
             });
         }
-        Ok(Self { child, input, output, setup, cycle: 0, _folder: folder })
+        Ok(Self { child, input, output, setup, cycle: 0, built: 0, _folder: folder })
     }
 
     /// Sends lines and takes down what comes of them.
@@ -85,7 +86,10 @@ impl Icarus {
                     log.answers.push(Answer { record, presented });
                 }
                 "f" => {
-                    self.cycle = number(rest)?;
+                    let (cycle, built) = rest.split_once(' ').ok_or_else(nonsense)?;
+                    self.cycle = number(cycle)?;
+                    // Before the first reset it is undefined.
+                    self.built = number(built).unwrap_or(0) as u32;
                     let hung = CardError::Hung { cycle: self.cycle, patience: self.setup.patience };
                     return if is_hung { Err(hung) } else { Ok(()) };
                 }
@@ -120,6 +124,10 @@ impl Card for Icarus {
 
     fn cycle(&self) -> u64 {
         self.cycle
+    }
+
+    fn built(&self) -> u32 {
+        self.built
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Outputs {
     pub event_valid: bool,
     /// The event.
     pub event: Words,
+    /// `built`
+    pub built: u32,
 }
 
 /// A block with the ports of a core. [`core_ports!`](crate::core_ports) writes the implementation.
@@ -56,6 +58,7 @@ macro_rules! core_ports {
                     command_ready: self.command_ready.val(),
                     event_valid: self.event_valid.val(),
                     event: self.$event.val(),
+                    built: self.built.val().word() as u32,
                 }
             }
         }

@@ -142,4 +142,8 @@ impl<B: CorePorts> Card for InProcess<B> {
     fn cycle(&self) -> u64 {
         self.cycle
     }
+
+    fn built(&self) -> u32 {
+        self.unit.outputs().built
+    }
 }

@@ -27,6 +27,7 @@ struct Batch {
     uint64_t event_count;
     uint64_t cycle;
     uint64_t is_hung;
+    uint64_t built;
 };
 
 struct Card {
@@ -163,6 +164,7 @@ CARD_API void card_run(Card* card, Batch* batch) {
         if (command_taken || event_taken) progress = card->cycle;
     }
     batch->cycle = card->cycle;
+    batch->built = card->top->built;
 }
 
 CARD_API void card_reset(Card* card, uint64_t cycles) {

@@ -37,6 +37,7 @@ fn run(card: &mut dyn Card) -> (Log, u64) {
     card.feed(&commands[300..], &mut log).expect("300 commands");
     card.wait(1_000, 1, &mut log).expect("the last event");
     card.wait(50, 1, &mut log).expect("nothing more");
+    assert_eq!(card.built(), 300, "the stand-in counts the commands since the reset");
     assert_eq!(log.accepted.len(), 600);
     let expected: Vec<Record> = commands.iter().map(answer).collect();
     let got: Vec<Record> = log.answers.iter().map(|answer| answer.record).collect();

@@ -48,6 +48,7 @@ struct Batch {
     event_count: u64,
     cycle: u64,
     is_hung: u64,
+    built: u64,
 }
 
 /// Functions of the library; valid as long as it is loaded.
@@ -65,6 +66,7 @@ pub struct Verilator {
     functions: Functions,
     setup: Setup,
     cycle: u64,
+    built: u32,
     events: Vec<u64>,
     /// The model keeps a pointer to the path of its waves.
     _waves_path: Option<CString>,
@@ -101,7 +103,7 @@ impl Verilator {
         // SAFETY: `waves` is null or a C string that lives as long as the model (`_waves_path`).
         let model = unsafe { (functions.create)(Stalls::start(setup.stalls), waves, from, to) };
         let events = vec![0; BATCH_EVENTS * EVENT_WORDS];
-        Ok(Self { model, functions, setup, cycle: 0, events, _waves_path: waves_path, _library: library })
+        Ok(Self { model, functions, setup, cycle: 0, built: 0, events, _waves_path: waves_path, _library: library })
     }
 
     /// Runs until the commands are taken (or, if there are none, for `cycles`), or `most_events` have
@@ -121,6 +123,7 @@ impl Verilator {
             event_count: 0,
             cycle: 0,
             is_hung: 0,
+            built: 0,
         };
         // SAFETY: `model` came from `create` and is not destroyed. `commands` has `command_count`
         // records of eight words, `accepted` as many words, `events` room for `event_capacity` times
@@ -134,6 +137,7 @@ impl Verilator {
             Answer { record: words, presented }
         }));
         self.cycle = batch.cycle;
+        self.built = batch.built as u32;
         if batch.is_hung != 0 {
             return Err(CardError::Hung { cycle: self.cycle, patience: self.setup.patience });
         }
@@ -162,11 +166,17 @@ impl Card for Verilator {
         // SAFETY: `model` came from `create` and is not destroyed.
         unsafe { (self.functions.reset)(self.model, RESET_CYCLES) };
         self.cycle += RESET_CYCLES;
+        // A core that was reset has no ladder.
+        self.built = 0;
         Ok(())
     }
 
     fn cycle(&self) -> u64 {
         self.cycle
+    }
+
+    fn built(&self) -> u32 {
+        self.built
     }
 }
 

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! All start as zeros. A `Ram` that reads a word in the cycle in which it is written returns the old
-//! word. An address past the depth reads zero and writes nothing, in simulation and in Verilog.
+//! word. An address past the depth reads zero and writes nothing, in simulation and in Verilog; a `LookUp` may be
+//! told to look at no more bits of an address than its depth needs, which takes the test off the way.
 
 use rust_hdl::prelude::*;
 
@@ -69,8 +70,8 @@ impl<T: Synth, const A: usize> Logic for Ram<T, A> {
         Verilog::Custom(format!(
             "{}\nalways @(posedge clock) begin\n{}q <= {};\nend",
             declare::<T>(depth),
-            write::<A>(depth),
-            guard::<A>(depth, "read_address", T::BITS)
+            write(depth, A),
+            guard(depth, "read_address", A, T::BITS)
         ))
     }
 }
@@ -92,11 +93,22 @@ pub struct LookUp<T: Synth, const A: usize> {
     /// The word at the read address, now.
     pub q: Signal<Out, T>,
     _store: Vec<T>,
+    _address_bits: Box<usize>,
 }
 
 impl<T: Synth, const A: usize> LookUp<T, A> {
     /// A memory of `depth` words.
     pub fn new(depth: usize) -> Self {
+        Self::addressed_by(depth, A)
+    }
+
+    /// A memory of `depth` words for those who never mean a word past it: the upper bits of an address that
+    /// the depth does not need are not looked at.
+    pub fn wrapping(depth: usize) -> Self {
+        Self::addressed_by(depth, depth.next_power_of_two().trailing_zeros() as usize)
+    }
+
+    fn addressed_by(depth: usize, address_bits: usize) -> Self {
         assert!(depth >= 1 && depth <= 1 << A, "a memory of {depth} words with an address of {A} bits");
         Self {
             clock: Signal::default(),
@@ -106,19 +118,25 @@ impl<T: Synth, const A: usize> LookUp<T, A> {
             read_address: Signal::default(),
             q: Signal::default(),
             _store: vec![T::default(); depth],
+            _address_bits: Box::new(address_bits),
         }
+    }
+
+    fn place(&self, address: U<A>) -> usize {
+        address.index() & ((1 << *self._address_bits) - 1)
     }
 }
 
 impl<T: Synth, const A: usize> Logic for LookUp<T, A> {
     fn update(&mut self) {
+        let (read, written) = (self.place(self.read_address.val()), self.place(self.write_address.val()));
         if self.clock.pos_edge()
             && self.write.val()
-            && let Some(word) = self._store.get_mut(self.write_address.val().index())
+            && let Some(word) = self._store.get_mut(written)
         {
             *word = self.write_data.val();
         }
-        self.q.next = self._store.get(self.read_address.val().index()).copied().unwrap_or_default();
+        self.q.next = self._store.get(read).copied().unwrap_or_default();
     }
     fn connect(&mut self) {
         self.q.connect();
@@ -128,9 +146,9 @@ impl<T: Synth, const A: usize> Logic for LookUp<T, A> {
         Verilog::Custom(format!(
             "{}\nalways @(posedge clock) begin\n{}end\nwire [{}:0] word = {};\nalways @(*) q = word;",
             declare::<T>(depth),
-            write::<A>(depth),
+            write(depth, *self._address_bits),
             T::BITS - 1,
-            guard::<A>(depth, "read_address", T::BITS)
+            guard(depth, "read_address", *self._address_bits, T::BITS)
         ))
     }
 }
@@ -176,7 +194,7 @@ impl<const N: usize, const A: usize> Logic for Rom<N, A> {
             "reg [{}:0] mem [0:{}];\ninitial begin\nq = 0;\n{words}end\nalways @(posedge clock) q <= {};",
             N - 1,
             depth - 1,
-            guard::<A>(depth, "read_address", N)
+            guard(depth, "read_address", A, N)
         ))
     }
 }
@@ -190,19 +208,29 @@ fn declare<T: Synth>(depth: usize) -> String {
     )
 }
 
-fn write<const A: usize>(depth: usize) -> String {
-    if depth == 1 << A {
-        "if (write) mem[write_address] <= write_data;\n".into()
+fn write(depth: usize, address_bits: usize) -> String {
+    let at = place("write_address", address_bits);
+    if depth == 1 << address_bits {
+        format!("if (write) mem[{at}] <= write_data;\n")
     } else {
-        format!("if (write && write_address < {A}'d{depth}) mem[write_address] <= write_data;\n")
+        format!("if (write && {at} < {address_bits}'d{depth}) mem[{at}] <= write_data;\n")
     }
 }
 
 /// The word at an address, zero past the end.
-fn guard<const A: usize>(depth: usize, address: &str, bits: usize) -> String {
-    if depth == 1 << A {
-        format!("mem[{address}]")
+fn guard(depth: usize, address: &str, address_bits: usize, bits: usize) -> String {
+    let at = place(address, address_bits);
+    if depth == 1 << address_bits {
+        format!("mem[{at}]")
     } else {
-        format!("({address} < {A}'d{depth}) ? mem[{address}] : {bits}'h0")
+        format!("({at} < {address_bits}'d{depth}) ? mem[{at}] : {bits}'h0")
+    }
+}
+
+/// The lowest bits of an address.
+fn place(address: &str, bits: usize) -> String {
+    match bits {
+        0 => "0".into(),
+        _ => format!("{address}[{}:0]", bits - 1),
     }
 }

@@ -2,8 +2,8 @@
 
 pub mod backtest;
 pub mod demo;
+pub mod doctor;
 pub mod greeks;
 pub mod journal;
-
 pub mod replay;
 pub mod simulate;

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{backtest, demo, greeks, journal, replay, simulate};
+use commands::{backtest, demo, doctor, greeks, journal, replay, simulate};
 use output::Output;
 
 /// Hedging engine for crypto-options market makers.
@@ -43,6 +43,7 @@ enum Command {
     Backtest(backtest::Arguments),
     Journal(journal::Arguments),
     Simulate(simulate::Arguments),
+    Doctor(doctor::Arguments),
 }
 
 /// How a command ended, if it could be carried out.
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         Command::Backtest(arguments) => backtest::run(arguments, &output),
         Command::Journal(arguments) => journal::run(arguments, &output),
         Command::Simulate(arguments) => simulate::run(arguments, &output),
+        Command::Doctor(arguments) => doctor::run(arguments, &output),
     };
     match verdict {
         Ok(Verdict::Fine) => ExitCode::SUCCESS,

@@ -333,3 +333,25 @@ fn backtest_prefers_the_net_transaction_delta_and_the_whalley_wilmott_band() {
     assert_eq!(band("whalley_wilmott", "cost"), band("time", "cost"));
     assert!(band("whalley_wilmott", "sd") < band("time", "sd"), "{told}");
 }
+
+#[test]
+fn doctor_names_what_is_missing_and_fails_only_when_strict() {
+    let told = json(&["doctor", "--json"]);
+    let findings = told["findings"].as_array().expect("a list");
+    for (verdict, key) in [("ok", "ok"), ("missing", "missing"), ("unknown", "unknown")] {
+        let count = findings.iter().filter(|finding| finding["verdict"] == verdict).count();
+        assert_eq!(told[key], count, "{told}");
+    }
+    for key in ["isolated_cores", "huge_pages", "locked_memory", "iommu", "card", "posting", "clock_source", "network"]
+    {
+        assert!(findings.iter().any(|finding| finding["key"] == key), "{key} in {told}");
+    }
+    // An empty root lacks nearly everything.
+    let bare = tempfile::tempdir().expect("a temporary folder");
+    let output = hedgewire(&["doctor", "--root", text(bare.path())]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("missing  isolated cores") && said.contains(" -> "), "{said}");
+    assert_eq!(hedgewire(&["doctor", "--root", text(bare.path()), "--strict"]).status.code(), Some(3));
+    assert_fails(&["doctor", "--root", text(&at(&bare, "none"))], 1, "give the one that holds proc and sys");
+}

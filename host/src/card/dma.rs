@@ -7,15 +7,16 @@
 //! Invariant: the memory stays mapped, at the same place, while any clone of its [`DmaMemory`] lives.
 
 use std::any::Any;
-use std::ffi::CStr;
 use std::fs::File;
 use std::io;
-use std::os::fd::FromRawFd;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use memmap2::MmapOptions;
+
+use super::memory::Memory;
 
 // Words are little-endian on the wire and are loaded and stored whole.
 const _: () = assert!(cfg!(target_endian = "little"), "records are shared with cards as little-endian words");
@@ -68,6 +69,18 @@ impl DmaMemory {
         unsafe { Self::new(owner, start, slots, bus_address) }
     }
 
+    /// Slots of memory that was taken for a card, which reaches the first of them at `bus_address`.
+    ///
+    /// # Panics
+    /// If the memory has not all of them.
+    pub fn of(memory: Arc<Memory>, slots: Range<usize>, bus_address: u64) -> Self {
+        let words = &memory.words()[slots.start * SLOT_WORDS..slots.end * SLOT_WORDS];
+        let start = NonNull::from(words).cast::<u8>();
+        // SAFETY: these words are writable, start at a slot of page-aligned memory, and stay where they are while the
+        // `Arc` owns it; the memory gives out nothing but atomics.
+        unsafe { Self::new(memory, start, slots.len(), bus_address) }
+    }
+
     /// Memory of `slots` slots that a file holds from `offset` on, a multiple of a page.
     ///
     /// # Errors
@@ -97,20 +110,4 @@ impl DmaMemory {
     pub fn clear(&self) {
         self.slots().iter().flat_map(|slot| &slot.0).for_each(|word| word.store(0, Ordering::Relaxed));
     }
-}
-
-/// Memory without a name that can be handed to another process; `name` is for people who look for it.
-///
-/// # Errors
-/// If there is none.
-pub fn shared_memory(name: &CStr, bytes: u64) -> io::Result<File> {
-    // SAFETY: `name` ends with a zero; the call has no other pointer.
-    let descriptor = unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) };
-    if descriptor < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the descriptor was opened just now and belongs to nobody else.
-    let file = unsafe { File::from_raw_fd(descriptor) };
-    file.set_len(bytes)?;
-    Ok(file)
 }

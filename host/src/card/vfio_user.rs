@@ -22,6 +22,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ use hedgewire_abi::{Command, RECORD_BYTES};
 use thiserror::Error;
 use vmm_sys_util::sock_ctrl_msg::ScmSocket;
 
-use super::dma::shared_memory;
+use super::memory::{Memory, MemoryError, Need};
 use super::{ALL_ONES, Card, DmaMemory, LAST_WORD, WINDOW_LINES};
 
 /// Where the event ring is on the card's bus: any place will do, for it has this one window into host memory.
@@ -81,14 +82,15 @@ pub enum ConnectError {
         /// What is wrong.
         what: String,
     },
-    /// Memory could not be had.
-    #[error("cannot get {bytes} bytes of memory to share with the card: {source}; free some")]
-    Memory {
-        /// How much.
-        bytes: usize,
+    /// The command window could not be mapped.
+    #[error("cannot map the card's command window: {source}; free some memory")]
+    Window {
         /// What the system says.
         source: io::Error,
     },
+    /// There is no memory to share with the card.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
 }
 
 /// What is wrong with a message.
@@ -129,13 +131,11 @@ impl VfioUserCard {
         let mut socket = Socket { stream, message_id: 0 };
         socket.negotiate().map_err(protocol)?;
         let (bar, offset) = socket.region(BAR0).map_err(protocol)?;
-        let bytes = slots * RECORD_BYTES;
-        let no_memory = |source| ConnectError::Memory { bytes, source };
         let window = DmaMemory::map(&bar, offset + u64::from(WINDOW_OFFSET), WINDOW_LINES as usize, 0);
-        let window = window.map_err(no_memory)?;
-        let file = shared_memory(c"hedgewire event ring", bytes as u64).map_err(no_memory)?;
-        let memory = DmaMemory::map(&file, 0, slots, BUS_ADDRESS).map_err(no_memory)?;
-        socket.map_dma(&file, BUS_ADDRESS, bytes as u64).map_err(protocol)?;
+        let window = window.map_err(|source| ConnectError::Window { source })?;
+        let memory = Memory::allocate(slots * RECORD_BYTES, Need::Descriptor)?;
+        socket.map_dma(&memory, BUS_ADDRESS).map_err(protocol)?;
+        let memory = DmaMemory::of(Arc::new(memory), 0..slots, BUS_ADDRESS);
         Ok(Self { path: path.to_path_buf(), socket: Some(socket), window, memory, empty_polls: 0 })
     }
 
@@ -269,14 +269,15 @@ impl Socket {
     }
 
     /// Hands the card a descriptor of memory, which it may reach at `address` of its bus.
-    fn map_dma(&mut self, file: &File, address: u64, bytes: u64) -> Result<(), MessageError> {
+    fn map_dma(&mut self, memory: &Memory, address: u64) -> Result<(), MessageError> {
+        let descriptor = memory.descriptor().ok_or_else(|| io::Error::other("memory without a descriptor"))?;
         let mut payload = [0; 32];
         payload[0..4].copy_from_slice(&32u32.to_le_bytes());
         payload[4..8].copy_from_slice(&DMA_READ_WRITE.to_le_bytes());
         payload[16..24].copy_from_slice(&address.to_le_bytes());
-        payload[24..32].copy_from_slice(&bytes.to_le_bytes());
+        payload[24..32].copy_from_slice(&(memory.len_bytes() as u64).to_le_bytes());
         let message = self.message(DMA_MAP, 0, &payload);
-        let sent = self.stream.send_with_fd(&message[..], file.as_raw_fd())?;
+        let sent = self.stream.send_with_fd(&message[..], descriptor.as_raw_fd())?;
         self.stream.write_all(&message[sent..])?;
         self.reply(DMA_MAP).map(|_| ())
     }

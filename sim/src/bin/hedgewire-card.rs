@@ -28,7 +28,7 @@ struct Arguments {
     /// What computes.
     #[arg(long, value_enum)]
     engine: EngineKind,
-    /// Rows that the card takes in a cycle; the integer kernel only says so.
+    /// Rows that the card takes in a cycle: 1, 2, 4, 8 or 16 of a core; the integer kernel only says so.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     lanes: u32,
     /// Rows of a bank, a multiple of 64.
@@ -56,6 +56,10 @@ struct Arguments {
 enum EngineKind {
     /// The integer kernel.
     Kernel,
+    /// The card's Verilog, compiled.
+    Verilator,
+    /// The card's source, simulated by RustHDL.
+    Rusthdl,
 }
 
 /// A number of rows that a kernel can have.
@@ -74,7 +78,31 @@ fn main() -> anyhow::Result<()> {
     };
     match arguments.engine {
         EngineKind::Kernel => run(KernelEngine::new(sizes, arguments.lanes), &arguments),
+        EngineKind::Verilator | EngineKind::Rusthdl => run_core(sizes, arguments),
     }
+}
+
+/// Runs the card's core itself.
+#[cfg(feature = "verilog")]
+fn run_core(sizes: Sizes, arguments: Arguments) -> anyhow::Result<()> {
+    use hedgewire_model::{Engine, Parameters, cache, on_a_large_stack};
+    let engine = if arguments.engine == EngineKind::Verilator { Engine::Verilator } else { Engine::Rusthdl };
+    on_a_large_stack(move || {
+        let parameters = Parameters { lanes: arguments.lanes as usize, sizes }.checked()?;
+        // Compiling takes minutes: whoever waits is told, apart from what the card says.
+        eprintln!("card: making the core; its Verilog is compiled if {} has it not yet", cache().display());
+        let engine = hedgewire_sim::card::ModelEngine::start(parameters, engine, &cache())?;
+        run(engine, &arguments)
+    })?
+}
+
+#[cfg(not(feature = "verilog"))]
+fn run_core(_: Sizes, arguments: Arguments) -> anyhow::Result<()> {
+    anyhow::bail!(
+        "this build of hedgewire-card has no {:?} engine, only the kernel; the one that has it is made by \
+         `cargo build --release -p hedgewire-sim --features verilog`",
+        arguments.engine
+    )
 }
 
 fn run<E: Engine>(engine: E, arguments: &Arguments) -> anyhow::Result<()> {

@@ -34,6 +34,16 @@ pub trait Engine {
     fn is_busy(&self) -> bool;
     /// Bit per underlying: the ladder of its shadow bank is built.
     fn built(&self) -> u32;
+    /// Why it does nothing any more, if it failed: for people.
+    fn failure(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// The version of this package, for what is built from no other revision.
+pub(super) fn package_version() -> [u8; 8] {
+    let version = env!("CARGO_PKG_VERSION").as_bytes();
+    std::array::from_fn(|i| version.get(i).copied().unwrap_or(0))
 }
 
 /// The integer kernel.
@@ -60,10 +70,9 @@ impl Engine for KernelEngine {
         self.lanes
     }
 
-    /// The version of this package: an integer kernel is not built from a revision of Verilog.
+    /// An integer kernel is not built from a revision of Verilog.
     fn build(&self) -> [u8; 8] {
-        let version = env!("CARGO_PKG_VERSION").as_bytes();
-        std::array::from_fn(|i| version.get(i).copied().unwrap_or(0))
+        package_version()
     }
 
     fn reset(&mut self) {

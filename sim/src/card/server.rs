@@ -27,6 +27,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
@@ -34,7 +35,7 @@ use std::time::{Duration, Instant};
 
 use hedgewire_abi::register::{self, BAR_BYTES, WINDOW_BYTES, WINDOW_OFFSET};
 use hedgewire_abi::{Event, RECORD_BYTES};
-use hedgewire_host::card::dma::shared_memory;
+use hedgewire_host::card::memory::{Memory, MemoryError, Source};
 use hedgewire_host::card::ring::Word;
 use hedgewire_host::card::{DmaMemory, LAST_WORD, WINDOW_LINES};
 use thiserror::Error;
@@ -63,9 +64,18 @@ const SLEEP: Duration = Duration::from_micros(50);
 /// Why a card could not be offered.
 #[derive(Debug, Error)]
 pub enum ServeError {
-    /// Memory or a thread could not be had.
+    /// A thread could not be had.
     #[error("cannot set up the card: {0}")]
     System(#[from] io::Error),
+    /// What computes has failed.
+    #[error("the card's engine has failed, and the card has ended: {what}")]
+    Engine {
+        /// What it says.
+        what: String,
+    },
+    /// There is no memory for its BAR.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
     /// The socket could not be made.
     #[error("cannot listen on {path}: {what}; remove the socket if no other card uses it, or choose another path")]
     Listen {
@@ -108,7 +118,7 @@ enum Request {
 }
 
 /// Serves a card at `path` until `stop` is set or, with `once`, until the first host has left; `ready` is called
-/// when hosts can connect.
+/// when hosts can connect. A card whose engine fails ends: a host sees that it is gone.
 ///
 /// # Errors
 /// [`ServeError`].
@@ -120,8 +130,10 @@ pub fn serve<E: Engine>(
     stop: &AtomicBool,
     ready: impl FnOnce(),
 ) -> Result<Totals, ServeError> {
-    let bar = shared_memory(c"hedgewire BAR 0", BAR_BYTES.into())?;
-    let window = WindowPage::new(DmaMemory::map(&bar, WINDOW_OFFSET.into(), WINDOW_LINES as usize, 0)?);
+    // Plain pages: a BAR is two of them.
+    let bar = Arc::new(Memory::by(Source::LockedMemfd, BAR_BYTES as usize)?);
+    let first_line = WINDOW_OFFSET as usize / RECORD_BYTES;
+    let window = WindowPage::new(DmaMemory::of(bar.clone(), first_line..first_line + WINDOW_LINES as usize, 0));
     let listen =
         |error: vfio_user::Error| ServeError::Listen { path: path.display().to_string(), what: error.to_string() };
     let server = Server::new(path, true, interrupts(), regions(&bar)).map_err(listen)?;
@@ -130,10 +142,10 @@ pub fn serve<E: Engine>(
     thread::Builder::new().name("vfio-user".into()).spawn(move || serve_socket(&server, sender, bar))?;
     ready();
     let mut card = CardThread::new(Front::new(engine), window, pace, requests);
-    card.run(once, stop);
+    let ran = card.run(once, stop);
     // The socket thread is inside `accept` or a read, and ends with the process: its socket file goes now.
     let _ = std::fs::remove_file(path);
-    Ok(card.totals)
+    ran.map(|()| card.totals)
 }
 
 // ---- the card thread ---------------------------------------------------------------------------
@@ -247,12 +259,15 @@ impl<E: Engine> CardThread<E> {
         Self { front, window, commands, memory, pace, requests, cycled, turns: 0, totals: Totals::default() }
     }
 
-    fn run(&mut self, once: bool, stop: &AtomicBool) {
+    fn run(&mut self, once: bool, stop: &AtomicBool) -> Result<(), ServeError> {
         let mut idle_turns = 0u32;
         while !(stop.load(Ordering::Relaxed) || once && self.totals.hosts > 0) {
             if self.turn() {
                 idle_turns = 0;
                 continue;
+            }
+            if let Some(what) = self.front.engine().failure() {
+                return Err(ServeError::Engine { what: what.to_owned() });
             }
             idle_turns = idle_turns.saturating_add(1);
             match idle_turns {
@@ -263,6 +278,7 @@ impl<E: Engine> CardThread<E> {
         }
         self.totals.served = self.front.served();
         self.totals.blocked = self.memory.blocked;
+        Ok(())
     }
 
     /// One look at everything; false if there was nothing to do.
@@ -384,7 +400,7 @@ impl<E: Engine> CardThread<E> {
 // ---- the socket thread -------------------------------------------------------------------------
 
 /// Serves one host after another, for as long as the card thread listens.
-fn serve_socket(server: &Server, requests: SyncSender<Request>, _bar: File) {
+fn serve_socket(server: &Server, requests: SyncSender<Request>, _bar: Arc<Memory>) {
     let mut backend = Backend { requests, configuration: ConfigurationSpace::new(BAR_BYTES) };
     loop {
         // How a host left is its own business: the next one finds a card that was reset.
@@ -463,7 +479,7 @@ impl ServerBackend for Backend {
     }
 }
 
-fn regions(bar: &File) -> Vec<ServerRegion> {
+fn regions(bar: &Memory) -> Vec<ServerRegion> {
     let region = |index| {
         let mut region_info =
             vfio_region_info { argsz: size_of::<vfio_region_info>() as u32, index, ..Default::default() };
@@ -477,7 +493,7 @@ fn regions(bar: &File) -> Vec<ServerRegion> {
             // Only the window may be mapped: the registers must be messages.
             let area = vfio_region_sparse_mmap_area { offset: WINDOW_OFFSET.into(), size: WINDOW_BYTES.into() };
             sparse_areas.push(SparseArea { area });
-            mmap_fd = Some(bar.as_raw_fd());
+            mmap_fd = bar.descriptor().map(|descriptor| descriptor.as_raw_fd());
         }
         ServerRegion { region_info, sparse_areas, mmap_fd }
     };

@@ -57,6 +57,17 @@ fn it_shows_itself_as_a_pci_device_and_says_what_it_is_and_what_it_served() {
     assert!(said.contains("served 1 commands with 1 events"), "{said}");
 }
 
+#[cfg(not(feature = "verilog"))]
+#[test]
+fn a_build_without_the_core_says_which_one_has_it() {
+    for engine in ["verilator", "rusthdl"] {
+        let mut card = std::process::Command::new(env!("CARGO_BIN_EXE_hedgewire-card"));
+        let output = card.args(["--socket", "none.sock", "--engine", engine]).output().expect("a process");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains("-p hedgewire-sim --features verilog"), "{said}");
+    }
+}
+
 #[test]
 fn a_host_that_comes_after_another_finds_a_card_that_was_reset() {
     let process = CardProcess::start(SIZES, &[]);

@@ -16,6 +16,7 @@ pub const RING_SLOTS: usize = 1 << 12;
 /// A card process; it is killed with the value.
 pub struct CardProcess {
     folder: tempfile::TempDir,
+    engine: &'static str,
     sizes: Sizes,
     child: Child,
     output: BufReader<ChildStdout>,
@@ -23,17 +24,22 @@ pub struct CardProcess {
 }
 
 impl CardProcess {
-    /// Starts a card and waits until it can be reached.
+    /// Starts a card with the integer kernel, and waits until it can be reached.
     pub fn start(sizes: Sizes, extra: &[&str]) -> Self {
+        Self::start_with("kernel", sizes, extra)
+    }
+
+    /// Starts a card with any engine, and waits until it can be reached.
+    pub fn start_with(engine: &'static str, sizes: Sizes, extra: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let (child, output, said) = spawn(command(&folder.path().join("card.sock"), sizes).args(extra));
-        Self { folder, sizes, child, output, said }
+        let (child, output, said) = spawn(command(&folder.path().join("card.sock"), engine, sizes).args(extra));
+        Self { folder, engine, sizes, child, output, said }
     }
 
     /// Starts another card in the place of one that was killed, which could not remove its socket.
     pub fn restart(&mut self) {
         std::fs::remove_file(self.path()).expect("a socket");
-        (self.child, self.output, self.said) = spawn(&mut command(&self.path(), self.sizes));
+        (self.child, self.output, self.said) = spawn(&mut command(&self.path(), self.engine, self.sizes));
     }
 
     /// Where it listens.
@@ -43,7 +49,7 @@ impl CardProcess {
 
     /// Another card on the same socket, not started yet.
     pub fn second(&self) -> Command {
-        command(&self.path(), self.sizes)
+        command(&self.path(), self.engine, self.sizes)
     }
 
     /// A connection to it.
@@ -90,9 +96,9 @@ fn spawn(command: &mut Command) -> (Child, BufReader<ChildStdout>, String) {
     (child, output, said)
 }
 
-fn command(path: &std::path::Path, sizes: Sizes) -> Command {
+fn command(path: &std::path::Path, engine: &str, sizes: Sizes) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hedgewire-card"));
-    command.arg("--socket").arg(path).args(["--engine", "kernel"]);
+    command.arg("--socket").arg(path).args(["--engine", engine]);
     for (name, value) in
         [("--rows", sizes.rows), ("--intervals", sizes.intervals), ("--underlyings", sizes.underlyings)]
     {

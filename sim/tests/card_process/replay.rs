@@ -38,10 +38,10 @@ struct Day {
 }
 
 impl Day {
-    fn generated() -> Self {
+    fn generated(packets: usize) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let capture = folder.path().join("day.pcapng");
-        MarketCapture { seed: 7, packets: 3_000, ..MarketCapture::default() }.write(&capture).expect("a disk");
+        MarketCapture { seed: 7, packets, ..MarketCapture::default() }.write(&capture).expect("a disk");
         let plan = Plan::parse(include_str!("generated.toml")).unwrap_or_else(|error| panic!("{error}"));
         Self { folder, capture, plan }
     }
@@ -68,8 +68,12 @@ impl Day {
     /// The journal with a card that is killed when it has been posted `at` commands, what was told, and how many it was
     /// posted.
     fn on_card(&self, name: &str, at: Option<u64>) -> (Vec<u8>, Vec<Change>, u64) {
+        self.on_process(CardProcess::start(self.plan.sizes, &[]), name, at)
+    }
+
+    fn on_process(&self, process: CardProcess, name: &str, at: Option<u64>) -> (Vec<u8>, Vec<Change>, u64) {
         let path = self.journal(name);
-        let process = Rc::new(RefCell::new(CardProcess::start(self.plan.sizes, &[])));
+        let process = Rc::new(RefCell::new(process));
         let (changes, posted) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(0)));
         let connect = {
             let (process, posted) = (Rc::clone(&process), Rc::clone(&posted));
@@ -152,13 +156,34 @@ fn assert_killed_at_any_point_changes_nothing(day: &Day, what: &str, points: u64
 
 #[test]
 fn a_card_killed_at_random_points_leaves_the_journal_of_a_generated_day_as_it_is() {
-    assert_killed_at_any_point_changes_nothing(&Day::generated(), "generated day", POINTS);
+    assert_killed_at_any_point_changes_nothing(&Day::generated(3_000), "generated day", POINTS);
 }
 
 #[test]
 fn a_card_killed_at_random_points_leaves_the_journal_of_a_real_capture_as_it_is() {
     let Some(day) = Day::real() else { return };
     assert_killed_at_any_point_changes_nothing(&day, "real capture", POINTS);
+}
+
+/// The Verilog of the card is compiled once, and then runs a day and the conformance suite.
+#[cfg(feature = "verilog")]
+#[test]
+fn the_verilog_of_the_card_leaves_the_journal_of_a_generated_day_as_it_is() {
+    if std::process::Command::new("verilator").arg("--version").output().is_err() {
+        return println!("SKIPPED: a card with the compiled Verilog: verilator is not installed");
+    }
+    let mut day = Day::generated(150);
+    // A compiled core takes its time over a bank, and shares the machine with other tests.
+    day.plan.card.deadline = Duration::from_secs(120);
+    let start = || CardProcess::start_with("verilator", day.plan.sizes, &["--lanes", "1"]);
+    let (journal, changes, commands) = day.on_process(start(), "verilator", None);
+    assert!(journal == day.on_cpu(), "the Verilog's journal is the CPU's");
+    assert!(matches!(&changes[..], [Change { holder: Holder::Card(_), cause: None, .. }]), "{changes:?}");
+    println!("compiled Verilog: {commands} commands, journal of {} bytes equal", journal.len());
+    let process = start();
+    let report = hedgewire_sim::card::conformance::run(process.connect(), day.plan.sizes, 500, 4);
+    println!("compiled Verilog: {:?}", report.unwrap_or_else(|failure| panic!("{failure}")));
+    assert!(process.end().contains("0 writes blocked"));
 }
 
 /// Commands before, while and after there is no card.

@@ -19,9 +19,9 @@ use hedgewire_abi::command::code;
 use hedgewire_abi::event::{FLAG_EXACT, Hedge};
 use hedgewire_abi::{Command, Reason};
 use hedgewire_kernel::Sizes;
+use hedgewire_model::Parameters;
 use serde::Serialize;
 
-use crate::card::{self, Parameters};
 use crate::output;
 use desk::{Band, Desk, Mood};
 use session::{Answered, Session};
@@ -131,7 +131,7 @@ struct Report {
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let &Arguments { lanes, rows, intervals, underlyings, .. } = arguments;
     let parameters = Parameters { lanes, sizes: Sizes { underlyings, rows, intervals } }.checked()?;
-    let cache = arguments.cache.clone().unwrap_or_else(card::cache);
+    let cache = arguments.cache.clone().unwrap_or_else(hedgewire_model::cache);
     let bar = output::progress(arguments.quiet, "measuring");
     bar.set_length(2);
     let mut bench = Bench { parameters, figures: Vec::new() };

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use hedgewire_kernel::Sizes;
+use hedgewire_model::{Engine, Parameters};
 use hedgewire_rtl::model::{Card, CardError, Setup, Trace};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-use crate::card::{self, Engine, Parameters};
 use crate::output;
 use crate::source::{Generated, Journal, Source, Step};
 use comparison::{Comparison, Difference};
@@ -174,10 +174,7 @@ impl Arguments {
     }
 
     fn setup(&self, parameters: Parameters, trace: Option<Trace>) -> Setup {
-        // The longest that a card may be silent: a swap behind a build, or an exact pass. Several times that.
-        let Sizes { rows, intervals, .. } = parameters.sizes;
-        let patience = 100_000 + 8 * (rows as u64 + 200) * (intervals as u64 + 1);
-        Setup { stalls: self.stalls.then_some(self.seed), patience, trace }
+        Setup { stalls: self.stalls.then_some(self.seed), patience: parameters.patience_cycles(), trace }
     }
 
     /// Runs kernel and card side by side. With `trace`: until the first difference and the end of the waves.
@@ -191,8 +188,15 @@ impl Arguments {
         let end = trace.as_ref().map(|trace| trace.to + 1);
         let setup = self.setup(parameters, trace);
         let patience = setup.patience;
-        let cache = self.cache.clone().unwrap_or_else(card::cache);
-        let card = card::start(parameters, self.engine, self.sabotage.as_ref(), &cache, setup)?;
+        let cache = self.cache.clone().unwrap_or_else(hedgewire_model::cache);
+        let card = match &self.sabotage {
+            None => hedgewire_model::start(parameters, self.engine, &cache, setup)?,
+            Some((old, new)) => {
+                let verilog = hedgewire_model::core_verilog(parameters);
+                anyhow::ensure!(verilog.contains(old), "the Verilog has no {old:?} to replace");
+                hedgewire_model::start_verilog(verilog.replacen(old, new, 1), self.engine, &cache, setup)?
+            }
+        };
         let mut run = Run { card, patience, elapsed: Duration::ZERO };
         let mut comparison = Comparison::new(self.keep_going && end.is_none());
         let block_commands = if self.paced { 1 } else { BLOCK_COMMANDS };

@@ -34,7 +34,7 @@ pub struct Arguments {
     /// Record every command and event; the file must not exist.
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
-    /// Let a card answer, as vfio-user:PATH; the CPU takes over when it fails, by [card] of the configuration.
+    /// Let a card answer, as vfio:SLOT, sysfs:SLOT or vfio-user:PATH; the CPU takes over when it fails, as the table card of the configuration says.
     #[arg(long, value_name = "ADDRESS")]
     card: Option<Address>,
     /// Write a report with pictures.
@@ -70,7 +70,8 @@ fn card_driver(address: &Address, plan: &Plan, options: &Options<'_>) -> Result<
     let slots = 1 << plan.card.card.ring_size_log2;
     let connect = {
         let address = address.clone();
-        Box::new(move || address.connect(slots))
+        // What it is also says what a degraded way gives up.
+        Box::new(move || address.connect(slots).inspect(|card| eprintln!("hedgewire: reached {}", card.name())))
     };
     let said = address.to_string();
     let observer = Box::new(move |change: &Change| eprintln!("hedgewire: {said}: {change}"));

@@ -7,9 +7,8 @@ use anyhow::Context;
 use hedgewire_abi::command::Header;
 use hedgewire_abi::{Command, Event, Reason};
 use hedgewire_kernel::{Form, Kernel};
+use hedgewire_model::{Engine, Parameters};
 use hedgewire_rtl::model::{Card, CardError, Log, Setup};
-
-use crate::card::{self, Engine, Parameters};
 
 /// Time between two commands, ns.
 pub const STEP_NS: u64 = 1_000;
@@ -56,7 +55,7 @@ impl Session {
         let sizes = parameters.sizes;
         let patience = 100_000 + 8 * (sizes.rows as u64 + 200) * (sizes.intervals as u64 + 1);
         let setup = Setup { patience, ..Setup::default() };
-        let mut card = card::start(parameters, Engine::Verilator, None, cache, setup)?;
+        let mut card = hedgewire_model::start(parameters, Engine::Verilator, cache, setup)?;
         card.reset()?;
         let kernel = Kernel::new(sizes, Form::best());
         Ok(Self { card, kernel, patience, elapsed: Duration::ZERO, seq: 0, now_ns: 1 << 60, event_seq: 0 })

@@ -1,0 +1,208 @@
+//! The card driver against a real kernel: Debian's, booted under QEMU with an IOMMU and QEMU's `edu` device.
+//!
+//! ```text
+//!   tests/guest --cargo, static--> /init -+
+//!   kernel modules -----------------------+-> initramfs -> QEMU (TCG): q35, intel-iommu, edu, ivshmem
+//!   target/guest/kernel (scripts/install) ------ kernel ----^       |
+//!                                                    serial output, exit status
+//! ```
+//!
+//! What is checked is in `tests/guest/src/scenes.rs`; each scene is a boot of its own. The machine's exit status
+//! says whether all checks passed. Its output is in `target/guest/SCENE.log`.
+//!
+//! Where QEMU, the kernel or a static C library is missing, `SKIPPED:` is printed. `scripts/install
+//! qemu-system-x86_64 guest-kernel` gets them.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+const QEMU: &str = "qemu-system-x86_64";
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// What QEMU exits with when every check has passed (`tests/guest/src/exit.rs`).
+const PASSED: i32 = 33;
+/// A boot takes seconds; one that takes this long hangs.
+const BOOT_LIMIT: Duration = Duration::from_secs(300);
+const MODULES: [&str; 8] =
+    ["irqbypass", "vfio", "vfio_virqfd", "vfio_iommu_type1", "vfio-pci-core", "vfio-pci", "uio", "uio_pci_generic"];
+
+#[test]
+fn driver_maps_transfers_interrupts_and_is_isolated_under_a_real_kernel() {
+    let iommu = ["-device", "intel-iommu,intremap=on", "-m", "512"];
+    boot("vfio", "intel_iommu=on", &iommu);
+}
+
+#[test]
+fn iommu_without_interrupt_remapping_is_refused_with_the_reason() {
+    let iommu = ["-device", "intel-iommu,intremap=off", "-m", "512"];
+    boot("interrupts-not-remapped", "intel_iommu=on", &iommu);
+}
+
+#[test]
+fn without_an_iommu_a_card_is_reached_through_sysfs() {
+    // All of memory lies where the device's 28 bits reach.
+    boot("no-iommu", "", &["-m", "224"]);
+}
+
+/// Boots a scene, unless something for it is missing.
+fn boot(scene: &str, kernel_arguments: &str, machine: &[&str]) {
+    let images = match images() {
+        Ok(images) => images,
+        Err(missing) => return println!("SKIPPED: the driver meets no real kernel ({scene}): {missing}"),
+    };
+    let since = Instant::now();
+    let log = folder().join(format!("{scene}.log"));
+    let output = File::create(&log).expect("a writable target folder");
+    let mut qemu = Command::new(QEMU);
+    qemu.args(["-machine", "q35", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-nographic", "-nodefaults"])
+        .args(["-no-reboot", "-serial", "stdio", "-monitor", "none", "-net", "none"])
+        .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"])
+        .args(machine)
+        .args(["-device", "edu,addr=05.0"])
+        .args(["-device", "edu,addr=06.0,multifunction=on", "-device", "edu,addr=06.1"])
+        .args(["-object", "memory-backend-ram,id=shared,size=1M,share=on"])
+        .args(["-device", "ivshmem-plain,memdev=shared,addr=07.0"])
+        .arg("-kernel")
+        .arg(&images.kernel)
+        .arg("-initrd")
+        .arg(&images.initramfs)
+        .args(["-append", &format!("console=ttyS0 quiet panic=-1 {kernel_arguments} hedgewire.scene={scene}")])
+        .stdin(Stdio::null())
+        .stdout(output.try_clone().expect("a descriptor"))
+        .stderr(output);
+    let status = wait(qemu.spawn().expect("QEMU starts"), scene);
+    let said = String::from_utf8_lossy(&std::fs::read(&log).expect("the log")).into_owned();
+    let told = |line: &&str| ["ok ", "FAILED ", "checks: "].iter().any(|start| line.starts_with(start));
+    let lines: Vec<&str> = said.lines().filter(told).collect();
+    println!("{scene}: {:.1} s from the start of QEMU to its end", since.elapsed().as_secs_f64());
+    println!("{}", lines.join("\n"));
+    assert_eq!(status.code(), Some(PASSED), "{scene}; all of its output is in {}", log.display());
+    assert!(said.contains(" passed, 0 failed"), "{scene} counted no checks");
+}
+
+/// Waits for QEMU, for so long.
+fn wait(mut qemu: Child, scene: &str) -> ExitStatus {
+    let since = Instant::now();
+    loop {
+        if let Some(status) = qemu.try_wait().expect("a child can be waited for") {
+            return status;
+        }
+        if since.elapsed() > BOOT_LIMIT {
+            qemu.kill().expect("a child can be ended");
+            panic!("{scene} hangs; its output is in {}", folder().display());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// What a boot needs.
+struct Images {
+    kernel: PathBuf,
+    initramfs: PathBuf,
+}
+
+/// The images, made once for all scenes, or what is missing for them.
+fn images() -> &'static Result<Images, String> {
+    static IMAGES: OnceLock<Result<Images, String>> = OnceLock::new();
+    IMAGES.get_or_init(|| {
+        if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
+            return Err("the machine is x86-64 Linux".to_owned());
+        }
+        if !runs(QEMU, &["--version"]) {
+            return Err(format!("{QEMU} is not installed; run scripts/install {QEMU}"));
+        }
+        let root = folder().join("kernel");
+        let boot = std::fs::read_dir(root.join("boot")).into_iter().flatten().flatten().map(|entry| entry.path());
+        let is_kernel = |path: &PathBuf| {
+            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("vmlinuz-"))
+        };
+        let kernel = boot.into_iter().find(is_kernel);
+        let kernel = kernel.ok_or("no kernel is unpacked; run scripts/install guest-kernel")?;
+        if !has_static_libc() {
+            return Err("there is no static C library (libc6-dev) to link the first program with".to_owned());
+        }
+        let initramfs = folder().join("initramfs.cpio");
+        std::fs::write(&initramfs, archive(&root, &first_program())).expect("a writable target folder");
+        Ok(Images { kernel, initramfs })
+    })
+}
+
+/// `target/guest`.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/guest")
+}
+
+fn runs(program: &str, arguments: &[&str]) -> bool {
+    let quiet = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    quiet.is_ok_and(|status| status.success())
+}
+
+/// Whether the linker's driver finds `libc.a`: it answers with the bare name where it does not.
+fn has_static_libc() -> bool {
+    let asked = Command::new("cc").arg("-print-file-name=libc.a").output();
+    asked.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_absolute())
+}
+
+/// Builds the first program, linked statically, and reads it.
+fn first_program() -> Vec<u8> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["build", "--quiet", "--package", "hedgewire-guest", "--profile", "guest", "--target", TARGET])
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .env("CARGO_TARGET_DIR", root.join("target"))
+        .current_dir(root)
+        .status()
+        .expect("cargo runs");
+    assert!(status.success(), "the first program does not build");
+    std::fs::read(root.join("target").join(TARGET).join("guest/hedgewire-guest")).expect("the first program")
+}
+
+/// An initramfs of the first program and the kernel's modules.
+fn archive(kernel: &Path, init: &[u8]) -> Vec<u8> {
+    let mut archive = Vec::new();
+    for folder in ["dev", "proc", "sys", "modules"] {
+        append(&mut archive, folder, 0o040_755, (0, 0), &[]);
+    }
+    append(&mut archive, "dev/console", 0o020_600, (5, 1), &[]);
+    append(&mut archive, "init", 0o100_755, (0, 0), init);
+    for module in MODULES {
+        if let Some(path) = find(&kernel.join("lib/modules"), &format!("{module}.ko")) {
+            let bytes = std::fs::read(path).expect("a module");
+            append(&mut archive, &format!("modules/{module}.ko"), 0o100_644, (0, 0), &bytes);
+        }
+    }
+    append(&mut archive, "TRAILER!!!", 0, (0, 0), &[]);
+    archive
+}
+
+/// One entry in the format that the kernel unpacks (its `Documentation/driver-api/early-userspace/buffer-format.rst`):
+/// thirteen numbers of eight hexadecimal digits behind a magic, then name and data, each padded to four bytes.
+fn append(archive: &mut Vec<u8>, name: &str, mode: u32, (major, minor): (u32, u32), data: &[u8]) {
+    let (name_bytes, data_bytes) = (name.len() as u32 + 1, data.len() as u32);
+    archive.extend_from_slice(b"070701");
+    for number in [0, mode, 0, 0, 1, 0, data_bytes, 0, 0, major, minor, name_bytes, 0] {
+        archive.extend_from_slice(format!("{number:08x}").as_bytes());
+    }
+    archive.extend_from_slice(name.as_bytes());
+    archive.push(0);
+    archive.resize(archive.len().next_multiple_of(4), 0);
+    archive.extend_from_slice(data);
+    archive.resize(archive.len().next_multiple_of(4), 0);
+}
+
+/// The file of this name in a folder or below.
+fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let mut folders = Vec::new();
+    for path in entries {
+        if path.is_dir() {
+            folders.push(path);
+        } else if path.file_name().is_some_and(|found| found == name) {
+            return Some(path);
+        }
+    }
+    folders.iter().find_map(|folder| find(folder, name))
+}
