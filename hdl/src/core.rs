@@ -718,7 +718,8 @@ impl<const N: usize> Core<N> {
             reconcile offset risk pack bells reserved read_quote read_trigger read_price read_size read_rate
             read_status read_scale read_configure read_target read_reconciliation read_control read_build
             read_trade read_update write_at fetch_at retire_at is_fetched fetched is_placed placed placed_place
-            is_based based based_place based_offset based_count based_by based_known based_strays is_shifted shifted shifted_place
+            is_based based based_place based_offset based_count based_by based_known based_strays is_shifted shifted
+            shifted_place
             shifted_quote shifted_reason shifted_known shifted_stray shifted_index shifted_count is_loading
             loading loading_place loading_quote loading_reason loading_known loading_stray loading_next
             loading_timely loading_newer loading_doubt loading_plain loading_same is_head head head_place head_quote
@@ -735,8 +736,12 @@ impl<const N: usize> Core<N> {
             front_price fraction interval_index interval_count owns slot_wide first_wide count_wide end_wide
             is_pushed pushed configure_ok target_ok reconciliation_ok control_ok scale_ok build_ok trade_ok trigger_ok
             price_ok size_ok rate_ok status_ok fits_card fits_ladder other_first other_end keep_end keep_first_wide
-            head_keep head_setup head_ledger head_feed has_stood same_price look_at waited is_wanted has_space engine_go engine_op
-            engine_ladder engine_price offset_go offset_usd offset_bits based_number based_word loading_usable shifted_doubt front_number writes_trigger writes_price writes_size writes_rate writes_status forgets writes_ledger ledger_written writes_order order_written order_slot writes_keep writes_setup keep_written setup_written written_at takes_quote kinds first_end meets count_wide_32 loading_exact
+            head_keep head_setup head_ledger head_feed has_stood same_price look_at waited is_wanted has_space
+            engine_go engine_op
+            engine_ladder engine_price offset_go offset_usd offset_bits based_number based_word loading_usable
+            shifted_doubt front_number writes_trigger writes_price writes_size writes_rate writes_status forgets
+            writes_ledger ledger_written writes_order order_written order_slot writes_keep writes_setup keep_written
+            setup_written written_at takes_quote kinds first_end meets count_wide_32 loading_exact
             new_keep new_setup new_ledger news is_news fits_active fields push zone zone2 coin_sum cash_wide
             coin_wide position_wide quantity_wide quantity span filled_value held_up held_down
         )

@@ -504,7 +504,8 @@ impl<const N: usize> Engine<N> {
         }
             clock reset start op ladder slots scale target other_target price has_place index shift intervals changed0
             changed1 change0 change1 done ok greeks halt halted look_ladder look_params look_scale look_summary
-            front_ladder front_params read_ladder read_index read_interval read_exact settled any_exact finish_ladder finish_next
+            front_ladder front_params read_ladder read_index read_interval read_exact settled any_exact finish_ladder
+            finish_next
             finish_valid fresh_ladder fresh_index fresh_valid wanted wanted_ladder wanted_index bank_address
             constant_inverse constant_linear row_write row_bank row_slot row ratio node interval state job_op
             job_ladder job_index job_price job_high is_second is_finish is_quick scan settled_bits exact_bits finish_at
@@ -512,8 +513,11 @@ impl<const N: usize> Engine<N> {
             ratio_valid ratio_asked ratio_node ratio_ladder pass_at pending0 pending1 pending_first row0 row1
             rest_on rest_bank rest_first rest_count update_row update_last update_read reads_left update_write
             writes_left inject_valid arrived arrival arrival_node v0 v1 v2 v3 window_on window_ladder
-            window_start load_node load_left load_wait load_start values_left here here_scale here_target here_slots scanned is_scanned_settled
-            is_scanned seen_params seen_scale seen_summary is_lacking must_yield lanes_go is_worse window_end has_window follows_window node_steps index_steps has_ratios writes_params params_place params_written waited after drifts  is_changed awaits_ratios
+            window_start load_node load_left load_wait load_start values_left here here_scale here_target here_slots
+            scanned is_scanned_settled
+            is_scanned seen_params seen_scale seen_summary is_lacking must_yield lanes_go is_worse window_end
+            has_window follows_window node_steps index_steps has_ratios writes_params params_place params_written
+            waited after drifts is_changed awaits_ratios
             is_touched ladder_bit ratio_go ratio_price ratio_reference ratio_shift sums_held
             at_held inject_go joining joining_share joining_node load_go left_price centre_step low_step is_low
             high_step low high half_count count_wide next_start high_wide nodes
