@@ -193,6 +193,7 @@ enum State {
     SwapWait,
     Swap,
     SwapKeep,
+    SwapSeen,
     Swapped,
     /// `Trade`.
     TradeRows,
@@ -385,6 +386,8 @@ pub struct Core<const N: usize> {
     shifted_index: DFF<U<32>>,
     /// The feed's place.
     shifted_feed: DFF<Feed>,
+    /// Its whole ladder was settled a cycle before: only a slow command, which ends in reading again, undoes that.
+    shifted_settled: DFF<Bit>,
     /// An issue has moved the feed's place since it was looked up, like the two below.
     shifted_doubt: DFF<Bit>,
     shifted_count: DFF<U<15>>,
@@ -445,7 +448,6 @@ pub struct Core<const N: usize> {
 
     // ---- machine
     state: DFF<State>,
-    after: DFF<State>,
     last_seq: DFF<U<64>>,
     now_ns: DFF<U<64>>,
     is_killed: DFF<Bit>,
@@ -508,6 +510,8 @@ pub struct Core<const N: usize> {
     size_ok: DFF<Bit>,
     rate_ok: DFF<Bit>,
     status_ok: DFF<Bit>,
+    is_current: DFF<Bit>,
+    is_number: DFF<Bit>,
     owns: DFF<Bit>,
     fits_card: DFF<Bit>,
     fits_ladder: DFF<Bit>,
@@ -517,11 +521,13 @@ pub struct Core<const N: usize> {
     kinds: DFF<U<64>>,
     first_end: DFF<U<33>>,
     meets: DFF<Bit>,
+    span_steps: DFF<U<32>>,
     span: DFF<U<32>>,
     coin_sum: DFF<S<64>>,
     is_news: DFF<Bit>,
     reason: DFF<U<8>>,
     moves_now: DFF<Bit>,
+    moves_seq: DFF<Bit>,
     is_sweep: DFF<Bit>,
     is_halting: DFF<Bit>,
     is_exact: DFF<Bit>,
@@ -544,7 +550,6 @@ pub struct Core<const N: usize> {
     version: Signal<Local, U<8>>,
     number: Signal<Local, U<8>>,
     number_wide: Signal<Local, U<9>>,
-    is_number: Signal<Local, Bit>,
     code: Signal<Local, U<8>>,
     slot: Signal<Local, U<32>>,
     first_slot: Signal<Local, U<32>>,
@@ -562,12 +567,9 @@ pub struct Core<const N: usize> {
     active_ladder: Signal<Local, U<9>>,
     shadow_ladder: Signal<Local, U<9>>,
     is_quote: Signal<Local, Bit>,
-    /// It ends in a decision at the last quote.
-    wants_price: Signal<Local, Bit>,
     is_newer: Signal<Local, Bit>,
     feed_step: Signal<Local, U<32>>,
-    is_current: Signal<Local, Bit>,
-    is_usable: Signal<Local, Bit>,
+    is_usable: DFF<Bit>,
     is_exact_interval: Signal<Local, Bit>,
     shifted_usable: Signal<Local, Bit>,
     shifted_inside: Signal<Local, Bit>,
@@ -725,13 +727,13 @@ impl<const N: usize> Core<N> {
             loading_timely loading_newer loading_doubt loading_plain loading_same is_head head head_place head_quote
             head_reason head_known head_stray head_next head_timely head_newer head_doubt head_plain head_interval
             head_usable head_exact goes is_reread ahead_seq ahead_ns
-            state after last_seq now_ns is_killed in_flight events_in events_out events_held active_bits reason
-            moves_now is_sweep is_halting is_exact is_asked engine_pending is_owed bank_pending loop_at
+            state last_seq now_ns is_killed in_flight events_in events_out events_held active_bits reason
+            moves_now moves_seq is_sweep is_halting is_exact is_asked engine_pending is_owed bank_pending loop_at
             order_at dry first_units second_units greeks error head_word kind version number number_wide is_number code
             slot first_slot slot_count first count intervals at keep feed place ledger setup base_ladder
-            active_ladder shadow_ladder is_quote wants_price is_newer feed_step is_current is_usable
+            active_ladder shadow_ladder is_quote is_newer feed_step is_current is_usable
             is_exact_interval shifted_usable shifted_inside shifted_word shifted_kind shifted_version shifted_code
-            shifted_number shifted_feed shifted_step loading_word loading_number feeds_has on_ladder want_risk is_fast
+            shifted_number shifted_feed shifted_settled shifted_step loading_word loading_number feeds_has on_ladder want_risk is_fast
             has_room issue advance is_empty flush flush_to fetched_word fetched_price front_kind front_at front_ladder
             front_price fraction interval_index interval_count owns slot_wide first_wide count_wide end_wide
             is_pushed pushed configure_ok target_ok reconciliation_ok control_ok scale_ok build_ok trade_ok trigger_ok
@@ -743,7 +745,7 @@ impl<const N: usize> Core<N> {
             writes_ledger ledger_written writes_order order_written order_slot writes_keep writes_setup keep_written
             setup_written written_at takes_quote kinds first_end meets count_wide_32 loading_exact
             new_keep new_setup new_ledger news is_news fits_active fields push zone zone2 coin_sum cash_wide
-            coin_wide position_wide quantity_wide quantity span filled_value held_up held_down
+            coin_wide position_wide quantity_wide quantity span span_steps filled_value held_up held_down
         )
     }
 }
@@ -799,6 +801,7 @@ impl<const N: usize> Logic for Core<N> {
             shifted_stray,
             shifted_index,
             shifted_feed,
+            shifted_settled,
             shifted_doubt,
             shifted_count,
             is_loading,
@@ -836,7 +839,6 @@ impl<const N: usize> Logic for Core<N> {
             ahead_seq,
             ahead_ns,
             state,
-            after,
             last_seq,
             now_ns,
             is_killed,
@@ -847,6 +849,7 @@ impl<const N: usize> Logic for Core<N> {
             active_bits,
             reason,
             moves_now,
+            moves_seq,
             is_sweep,
             is_halting,
             is_exact,
@@ -922,7 +925,7 @@ impl<const N: usize> Logic for Core<N> {
             setup_written,
             written_at
         );
-        clock!(self, clock, takes_quote, kinds, first_end, meets, span, coin_sum, is_news);
+        clock!(self, clock, read_scale, is_usable, is_current, is_number, takes_quote, kinds, first_end, meets, span_steps, span, coin_sum, is_news);
         clock!(self, clock, has_space);
         self.desk.reset.next = self.reset.val();
         self.engine.reset.next = self.reset.val();
@@ -1098,15 +1101,16 @@ impl<const N: usize> Logic for Core<N> {
 
         // ---- what the head is
         self.number_wide.next = unsigned_cast_wide(self.number.val());
-        self.is_number.next = self.number_wide.val() < self.underlyings.val();
+        self.is_number.d.next = self.number_wide.val() < self.underlyings.val();
         self.kinds.d.next = self.one_64.val() << self.kind.val();
-        self.is_quote.next = self.kind.val() == bits_lit::<8>(32);
-        self.wants_price.next = (self.kind.val() == bits_lit::<8>(33)) | (self.kind.val() == bits_lit::<8>(35));
+        // A head that goes at once is a quote; of any other the kind is known a cycle later, which is soon enough.
+        self.is_quote.next = self.head_plain.q.val() | self.kinds.q.val().get_bit(32);
         self.feed_step.next = self.head_quote.q.val().feed_seq - self.feed.val().feed_seq;
         self.is_newer.next = !self.feed.val().has_quote
             | ((self.head_quote.q.val().feed_seq != self.feed.val().feed_seq) & !self.feed_step.val().get_bit(31));
-        self.is_current.next = self.version.val() == bits_lit::<8>(1);
-        self.is_usable.next = (self.engine.fresh_valid.val()
+        self.is_current.d.next = self.version.val() == bits_lit::<8>(1);
+        // A cycle late: whoever reads its interval again has been the head for a cycle.
+        self.is_usable.d.next = (self.engine.fresh_valid.val()
             & (self.engine.fresh_ladder.val() == self.place.val().ladder)
             & (self.engine.fresh_index.val() == self.place.val().index))
             | (self.engine.finish_valid.val()
@@ -1119,7 +1123,7 @@ impl<const N: usize> Logic for Core<N> {
             | (self.engine.finish_valid.val()
                 & (self.engine.finish_ladder.val() == self.shifted_place.q.val().ladder)
                 & (self.shifted_place.q.val().index < self.engine.finish_next.val()))
-            | self.engine.settled.val().get_bit(self.shifted_place.q.val().ladder.index());
+            | self.shifted_settled.q.val();
         self.is_exact_interval.next = self.engine.read_exact.val();
         self.on_ladder.next = self.place.val().has_rows & self.place.val().inside & !self.place.val().exact_mode;
         self.engine.has_place.next = self.feed.val().has_quote & self.on_ladder.val();
@@ -1247,6 +1251,7 @@ impl<const N: usize> Logic for Core<N> {
             self.shifted_known.d.next = self.based_known.q.val();
             self.shifted_stray.d.next = self.based_strays.q.val().any();
             self.shifted_feed.d.next = self.feeds_front.q.val();
+            self.shifted_settled.d.next = self.engine.settled.val().get_bit(self.based_place.q.val().ladder.index());
             self.shifted_doubt.d.next = self.issue.val() & (self.based_number.val() == self.number.val());
         }
 
@@ -1316,7 +1321,7 @@ impl<const N: usize> Logic for Core<N> {
         }
         if self.is_reread.q.val() {
             self.head_interval.d.next = self.engine.read_interval.val();
-            self.head_usable.d.next = self.is_usable.val();
+            self.head_usable.d.next = self.is_usable.q.val();
             self.head_exact.d.next = self.is_exact_interval.val();
         }
         if self.advance.val() {
@@ -1374,6 +1379,28 @@ impl<const N: usize> Logic for Core<N> {
         self.keeps.write_address.next = self.written_at.q.val();
         self.keeps.write_data.next = self.keep_written.q.val();
         self.new_keep.next = self.keep.val();
+        if self.kinds.q.val().get_bit(1) {
+            self.new_keep.next.first = self.first.val();
+            self.new_keep.next.count = self.count.val();
+            self.new_keep.next.exact_mode = self.read_configure.record.val().exact_mode;
+            self.new_keep.next.has_rows = false;
+            self.new_keep.next.target = bits_lit::<63>(0);
+            self.new_keep.next.cash = bits_lit::<63>(0);
+        }
+        if self.kinds.q.val().get_bit(6) {
+            self.new_keep.next.target = self.read_target.record.val().target;
+            self.new_keep.next.cash = self.read_target.record.val().cash;
+        }
+        if self.kinds.q.val().get_bit(19) {
+            self.new_keep.next.active = !self.keep.val().active;
+            self.new_keep.next.has_rows = true;
+        }
+        if self.kinds.q.val().get_bit(33) {
+            self.new_keep.next.cash = self.read_trade.record.val().cash;
+        }
+        if self.is_sweep.q.val() {
+            self.new_keep.next = self.no_keep.val();
+        }
         self.takes_quote.d.next = false;
         self.feeds.write.next = self.issue.val() | self.takes_quote.q.val();
         self.feeds.write_address.next = self.at.val();
@@ -1383,7 +1410,35 @@ impl<const N: usize> Logic for Core<N> {
         self.setups.write.next = self.writes_setup.q.val();
         self.setups.write_address.next = self.written_at.q.val();
         self.setups.write_data.next = self.setup_written.q.val();
+        // Each kind of command writes one thing into it, whichever state says when.
         self.new_setup.next = self.setup.val();
+        if self.kinds.q.val().get_bit(9) {
+            if self.read_control.record.val().action == bits_lit::<3>(1) {
+                self.new_setup.next.is_armed = true;
+            } else if self.read_control.record.val().action == bits_lit::<3>(2) {
+                self.new_setup.next.mode = bits_lit::<2>(0);
+            } else if self.read_control.record.val().action == bits_lit::<3>(3) {
+                self.new_setup.next.mode = bits_lit::<2>(1);
+            } else if self.read_control.record.val().action == bits_lit::<3>(4) {
+                self.new_setup.next.mode = bits_lit::<2>(2);
+            } else if self.read_control.record.val().action != bits_lit::<3>(5) {
+                self.new_setup.next.is_armed = false;
+            }
+        } else {
+            self.new_setup.next.bank_id = self.engine.look_scale.val().bank_id;
+            self.new_setup.next.contract_scale = self.engine.look_scale.val().contract_scale;
+            self.new_setup.next.contract_shift = self.engine.look_scale.val().contract_shift;
+            self.new_setup.next.linear_hedge = self.engine.look_scale.val().linear_hedge;
+            self.new_setup.next.counts_contracts =
+                self.engine.look_scale.val().linear_hedge | !self.engine.look_scale.val().usd;
+            self.new_setup.next.valid_until_ns = self.engine.look_scale.val().valid_until_ns;
+            self.new_setup.next.offset = self.offset.offset.val();
+            self.new_setup.next.coin_out_of_range = self.offset.coin_out_of_range.val();
+            self.new_setup.next.weights_out_of_range = self.bank.state.val().out_of_range;
+        }
+        if self.kinds.q.val().get_bit(1) | self.is_sweep.q.val() {
+            self.new_setup.next = self.no_setup.val();
+        }
         self.desk.set_address.next = self.written_at.q.val();
         self.desk.set_trigger.next = self.writes_trigger.q.val();
         self.desk.set_price.next = self.writes_price.q.val();
@@ -1411,7 +1466,6 @@ impl<const N: usize> Logic for Core<N> {
         }
         self.desk.write_ledger.next = self.writes_ledger.q.val();
         self.writes_ledger.d.next = false;
-        self.new_ledger.next = self.ledger.val();
         self.desk.new_ledger.next = self.ledger_written.q.val();
         self.desk.write_order.next = self.writes_order.q.val();
         self.desk.new_order.next = self.order_written.q.val();
@@ -1435,7 +1489,7 @@ impl<const N: usize> Logic for Core<N> {
         self.fits_card.d.next = (self.first_slot.val().get_bits::<6>(0) == bits_lit::<6>(0))
             & (self.slot_count.val().get_bits::<6>(0) == bits_lit::<6>(0))
             & self.slot_count.val().any()
-            & (self.end_wide.val() <= self.rows.val());
+            & (self.first_end.q.val() <= self.rows.val());
         self.fits_ladder.d.next = self.intervals.val() <= self.most_intervals.val();
         self.configure_ok.d.next = self.read_configure.ok.val();
         self.target_ok.d.next = self.read_target.ok.val();
@@ -1466,11 +1520,23 @@ impl<const N: usize> Logic for Core<N> {
         self.quantity.next = signed_cast_same(self.read_trade.record.val().quantity);
         self.quantity_wide.next = signed_cast_wide(self.quantity.val());
         self.count_wide_32.next = unsigned_cast_wide(self.engine.look_params.val().count);
-        self.span.d.next =
-            self.engine.look_params.val().low + (self.count_wide_32.val() << self.engine.look_params.val().shift);
+        self.span_steps.d.next = self.count_wide_32.val() << self.engine.look_params.val().shift;
+        self.span.d.next = self.engine.look_params.val().low + self.span_steps.q.val();
         self.filled_value.next = self.read_update.record.val().filled;
         if self.filled_value.val().get_bit(63) {
             self.filled_value.next = self.most_value.val();
+        }
+
+        self.new_ledger.next = self.ledger.val();
+        self.new_ledger.next.ledger_seq = self.ledger.val().ledger_seq + self.news.val();
+        if self.kinds.q.val().get_bit(7) {
+            self.new_ledger.next = self.reconcile.new_ledger.val();
+        }
+        if self.kinds.q.val().get_bit(34) {
+            self.new_ledger.next = self.book.new_ledger.val();
+        }
+        if self.kinds.q.val().get_bit(1) | self.is_sweep.q.val() {
+            self.new_ledger.next = self.no_ledger.val();
         }
 
         // ---- an event, unless nothing is said
@@ -1533,18 +1599,19 @@ impl<const N: usize> Logic for Core<N> {
             }
             State::Check => {
                 self.moves_now.d.next = false;
+                self.moves_seq.d.next = false;
                 self.is_exact.d.next = false;
                 self.is_halting.d.next = false;
                 self.state.d.next = State::Refuse;
-                if !self.is_current.val() {
+                if !self.is_current.q.val() {
                     self.reason.d.next = bits_lit::<8>(128);
                 } else if !self.head_next.q.val() {
                     self.reason.d.next = bits_lit::<8>(131);
                 } else {
-                    self.last_seq.d.next = self.head.q.val().w7;
+                    self.moves_seq.d.next = true;
                     if !self.head_timely.q.val() {
                         self.reason.d.next = bits_lit::<8>(133);
-                    } else if self.is_quote.val() & self.place.val().is_known {
+                    } else if self.kinds.q.val().get_bit(32) & self.place.val().is_known {
                         if self.head_stray.q.val() {
                             self.reason.d.next = bits_lit::<8>(130);
                         } else if self.head_reason.q.val() != bits_lit::<8>(0) {
@@ -1556,19 +1623,18 @@ impl<const N: usize> Logic for Core<N> {
                             self.moves_now.d.next = true;
                             self.state.d.next = State::Evaluate;
                         }
-                    } else if !self.is_number.val()
+                    } else if !self.is_number.q.val()
                         | (!self.place.val().is_known
-                            & (self.kind.val() != bits_lit::<8>(1))
-                            & (self.kind.val() != bits_lit::<8>(9)))
+                            & !self.kinds.q.val().get_bit(1)
+                            & !self.kinds.q.val().get_bit(9))
                     {
                         self.reason.d.next = bits_lit::<8>(132);
                     } else if !self.head_known.q.val() {
                         self.reason.d.next = bits_lit::<8>(129);
                     } else if self.head_stray.q.val() {
                         self.reason.d.next = bits_lit::<8>(130);
-                    } else if self.wants_price.val() & !self.same_price.q.val() {
+                    } else if (self.kinds.q.val().get_bit(33) | self.kinds.q.val().get_bit(35)) & !self.same_price.q.val() {
                         // Placed before a quote ahead of it had moved the price: once more.
-                        self.last_seq.d.next = self.last_seq.q.val();
                         self.state.d.next = State::Again;
                     } else {
                         self.reason.d.next = bits_lit::<8>(134);
@@ -1585,7 +1651,6 @@ impl<const N: usize> Logic for Core<N> {
                 self.state.d.next = State::Refuse;
                 self.loop_at.d.next = bits_lit::<8>(0);
                 self.order_at.d.next = bits_lit::<4>(0);
-                self.after.d.next = State::Accept;
                 if self.kinds.q.val().get_bit(1) {
                     if self.configure_ok.q.val() & self.fits_card.q.val() {
                         self.state.d.next = State::Meets;
@@ -1593,8 +1658,6 @@ impl<const N: usize> Logic for Core<N> {
                 } else if self.kinds.q.val().get_bit(6) {
                     if self.target_ok.q.val() {
                         self.writes_keep.d.next = true;
-                        self.new_keep.next.target = self.read_target.record.val().target;
-                        self.new_keep.next.cash = self.read_target.record.val().cash;
                         self.state.d.next = State::Offset;
                         if self.read_target.record.val().target != self.keep.val().target {
                             self.state.d.next = State::UnitsFirst;
@@ -1602,9 +1665,7 @@ impl<const N: usize> Logic for Core<N> {
                     }
                 } else if self.kinds.q.val().get_bit(7) {
                     if self.reconciliation_ok.q.val() {
-                        self.new_ledger.next = self.reconcile.new_ledger.val();
                         self.writes_ledger.d.next = true;
-                        self.after.d.next = State::SayLedger;
                         self.state.d.next = State::ClearOrders;
                     }
                 } else if self.kinds.q.val().get_bit(9) {
@@ -1684,6 +1745,9 @@ impl<const N: usize> Logic for Core<N> {
                 self.state.d.next = State::Retire;
             }
             State::Retire => {
+                if self.moves_seq.q.val() {
+                    self.last_seq.d.next = self.head.q.val().w7;
+                }
                 if self.moves_now.q.val() {
                     self.now_ns.d.next = self.head.q.val().w1;
                 }
@@ -1740,19 +1804,10 @@ impl<const N: usize> Logic for Core<N> {
             State::Control => {
                 self.state.d.next = State::Accept;
                 self.writes_setup.d.next = true;
-                if self.read_control.record.val().action == bits_lit::<3>(0) {
-                    self.new_setup.next.is_armed = false;
-                } else if self.read_control.record.val().action == bits_lit::<3>(1) {
-                    self.new_setup.next.is_armed = true;
-                } else if self.read_control.record.val().action == bits_lit::<3>(2) {
-                    self.new_setup.next.mode = bits_lit::<2>(0);
-                } else if self.read_control.record.val().action == bits_lit::<3>(3) {
-                    self.new_setup.next.mode = bits_lit::<2>(1);
-                } else if self.read_control.record.val().action == bits_lit::<3>(4) {
-                    self.new_setup.next.mode = bits_lit::<2>(2);
-                } else if self.read_control.record.val().action == bits_lit::<3>(5) {
+                if self.read_control.record.val().action == bits_lit::<3>(5) {
                     self.is_killed.d.next = true;
-                } else {
+                }
+                if self.read_control.record.val().action == bits_lit::<3>(6) {
                     self.is_killed.d.next = false;
                     self.state.d.next = State::DisarmAll;
                 }
@@ -1760,7 +1815,6 @@ impl<const N: usize> Logic for Core<N> {
             State::DisarmAll => {
                 // Looked up, then written.
                 self.is_asked.d.next = !self.is_asked.q.val();
-                self.new_setup.next.is_armed = false;
                 if self.is_asked.q.val() {
                     self.writes_setup.d.next = true;
                     self.loop_at.d.next = self.loop_at.q.val() + self.one_8.val();
@@ -1799,19 +1853,9 @@ impl<const N: usize> Logic for Core<N> {
             }
             State::Forgetting => {
                 self.writes_keep.d.next = true;
-                self.new_keep.next.first = self.first.val();
-                self.new_keep.next.count = self.count.val();
-                self.new_keep.next.exact_mode = self.read_configure.record.val().exact_mode;
-                self.new_keep.next.has_rows = false;
-                self.new_keep.next.target = bits_lit::<63>(0);
-                self.new_keep.next.cash = bits_lit::<63>(0);
-                if self.is_sweep.q.val() {
-                    self.new_keep.next = self.no_keep.val();
-                }
                 self.feeds.write.next = true;
                 self.feeds_has.next = false;
                 self.writes_setup.d.next = true;
-                self.new_setup.next = self.no_setup.val();
                 self.writes_trigger.d.next = true;
                 self.writes_price.d.next = true;
                 self.writes_size.d.next = true;
@@ -1819,7 +1863,6 @@ impl<const N: usize> Logic for Core<N> {
                 self.writes_status.d.next = true;
                 self.forgets.d.next = true;
                 self.writes_ledger.d.next = true;
-                self.new_ledger.next = self.no_ledger.val();
                 self.order_at.d.next = bits_lit::<4>(0);
                 self.state.d.next = State::ClearOrders;
             }
@@ -1959,12 +2002,13 @@ impl<const N: usize> Logic for Core<N> {
                 self.engine_op.d.next = EngineOp::Clear;
                 if !self.engine_pending.q.val() & !self.bank_pending.q.val() {
                     self.writes_keep.d.next = true;
-                    self.new_keep.next.active = !self.keep.val().active;
                     self.active_bits.d.next = self.active_bits.q.val() ^ (self.one_32.val() << self.at.val());
-                    self.new_keep.next.has_rows = true;
-                    self.after.d.next = State::Swapped;
                     self.state.d.next = State::Offset;
                 }
+            }
+            // Its bank's identification is looked up again.
+            State::SwapSeen => {
+                self.state.d.next = State::Swapped;
             }
             State::Swapped => {
                 self.push.next = true;
@@ -1998,13 +2042,10 @@ impl<const N: usize> Logic for Core<N> {
                 self.bank.op.next = bits_lit::<3>(3);
                 if self.bank.done.val() {
                     self.writes_keep.d.next = true;
-                    self.new_keep.next.cash = self.read_trade.record.val().cash;
                     self.writes_ledger.d.next = true;
-                    self.new_ledger.next.ledger_seq = self.ledger.val().ledger_seq + self.news.val();
                     // The nodes take the trade while the offset is worked out. What that looks at has been seen.
                     self.is_owed.d.next = true;
-                    self.waited.d.next = bits_lit::<2>(2);
-                    self.after.d.next = State::TradeFault;
+                    self.waited.d.next = bits_lit::<2>(3);
                     self.state.d.next = State::Offset;
                 }
             }
@@ -2029,10 +2070,8 @@ impl<const N: usize> Logic for Core<N> {
                         self.state.d.next = State::Refuse;
                     } else {
                         self.writes_ledger.d.next = true;
-                        self.new_ledger.next = self.book.new_ledger.val();
                         self.writes_order.d.next = self.book.write_order.val();
                         self.order_written.d.next = self.book.new_order.val();
-                        self.after.d.next = State::OrderFault;
                         self.state.d.next = State::Offset;
                     }
                 }
@@ -2063,7 +2102,7 @@ impl<const N: usize> Logic for Core<N> {
                 self.state.d.next = State::Retire;
             }
             State::Offset => {
-                if self.waited.q.val() != bits_lit::<2>(2) {
+                if self.waited.q.val() != bits_lit::<2>(3) {
                     self.waited.d.next = self.waited.q.val() + self.one_2.val();
                 } else {
                     self.offset_go.d.next = true;
@@ -2073,17 +2112,16 @@ impl<const N: usize> Logic for Core<N> {
             State::OffsetWait => {
                 if self.offset.done.val() {
                     self.writes_setup.d.next = true;
-                    self.new_setup.next.bank_id = self.engine.look_scale.val().bank_id;
-                    self.new_setup.next.contract_scale = self.engine.look_scale.val().contract_scale;
-                    self.new_setup.next.contract_shift = self.engine.look_scale.val().contract_shift;
-                    self.new_setup.next.linear_hedge = self.engine.look_scale.val().linear_hedge;
-                    self.new_setup.next.counts_contracts =
-                        self.engine.look_scale.val().linear_hedge | !self.engine.look_scale.val().usd;
-                    self.new_setup.next.valid_until_ns = self.engine.look_scale.val().valid_until_ns;
-                    self.new_setup.next.offset = self.offset.offset.val();
-                    self.new_setup.next.coin_out_of_range = self.offset.coin_out_of_range.val();
-                    self.new_setup.next.weights_out_of_range = self.bank.state.val().out_of_range;
-                    self.state.d.next = self.after.q.val();
+                    self.state.d.next = State::Accept;
+                    if self.kinds.q.val().get_bit(7) {
+                        self.state.d.next = State::SayLedger;
+                    } else if self.kinds.q.val().get_bit(19) {
+                        self.state.d.next = State::SwapSeen;
+                    } else if self.kinds.q.val().get_bit(33) {
+                        self.state.d.next = State::TradeFault;
+                    } else if self.kinds.q.val().get_bit(34) {
+                        self.state.d.next = State::OrderFault;
+                    }
                 }
             }
             State::Evaluate => {
@@ -2167,12 +2205,6 @@ impl<const N: usize> Logic for Core<N> {
         }
         if self.writes_setup.q.val() & (self.written_at.q.val() == self.at.val()) {
             self.head_setup.d.next = self.setup_written.q.val();
-        }
-        if self.writes_keep.d.val() {
-            self.head_keep.d.next = self.new_keep.val();
-        }
-        if self.writes_setup.d.val() {
-            self.head_setup.d.next = self.new_setup.val();
         }
         self.feeds_front.write.next = self.feeds.write.val();
         self.feeds_front.write_address.next = self.at.val();

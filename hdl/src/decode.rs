@@ -7,7 +7,7 @@
 //!                  +--> ReadScale, ReadRow, ReadQuote: what a field's range depends on another for
 //! ```
 //!
-//! Combinational. Where a field is comes from the tables of `hedgewire_abi`, looked up by name when
+//! Combinational, but for the scale's verdict. Where a field is comes from the tables of `hedgewire_abi`, looked up by name when
 //! the Verilog is made; what it may be stands once, in the table below, for simulation and Verilog
 //! alike.
 
@@ -387,9 +387,11 @@ fn declare_field(text: &mut String, tests: &mut Vec<String>, layout: &RecordLayo
 /// `hedgewire_kernel::bank::Scale::read`.
 #[derive(LogicBlock)]
 pub struct ReadScale {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
     /// The `OpenBank` command.
     pub words: Signal<In, record::Words>,
-    /// Every field is in its range.
+    /// Every field was in its range in the cycle before.
     pub ok: Signal<Out, Bit>,
     /// The scale.
     pub scale: Signal<Out, record::Scale>,
@@ -397,7 +399,8 @@ pub struct ReadScale {
     scale_read: Signal<Local, record::Scale>,
     delta_bits: Signal<Local, S<8>>,
     gamma_bits: Signal<Local, S<8>>,
-    cut: Signal<Local, S<10>>,
+    cut: DFF<S<10>>,
+    fields_ok: DFF<Bit>,
     cut_offset: Constant<S<10>>,
     cut_min: Constant<S<10>>,
     cut_max: Constant<S<10>>,
@@ -406,6 +409,7 @@ pub struct ReadScale {
 impl Default for ReadScale {
     fn default() -> Self {
         Self {
+            clock: Signal::default(),
             words: Signal::default(),
             ok: Signal::default(),
             scale: Signal::default(),
@@ -413,7 +417,8 @@ impl Default for ReadScale {
             scale_read: Signal::default(),
             delta_bits: Signal::default(),
             gamma_bits: Signal::default(),
-            cut: Signal::default(),
+            cut: DFF::default(),
+            fields_ok: DFF::default(),
             cut_offset: Constant::new(S::new(DENSITY_BITS as i128 - GUARD_BITS as i128)),
             cut_min: Constant::new(S::new(*GAMMA_CUT.start() as i128)),
             cut_max: Constant::new(S::new(*GAMMA_CUT.end() as i128)),
@@ -424,16 +429,19 @@ impl Default for ReadScale {
 impl Logic for ReadScale {
     #[hdl_gen]
     fn update(&mut self) {
+        clock!(self, clock, cut, fields_ok);
         self.read.words.next = self.words.val();
         self.scale_read.next = self.read.record.val();
         self.scale.next = self.read.record.val();
         // The cut from gamma sums to ladder units: kg + 23 - kd.
         self.delta_bits.next = signed_cast_same(self.scale_read.val().delta_bits);
         self.gamma_bits.next = signed_cast_same(self.scale_read.val().gamma_bits);
-        self.cut.next = signed_cast_wide::<10, 8>(self.gamma_bits.val()) + self.cut_offset.val()
+        self.cut.d.next = signed_cast_wide::<10, 8>(self.gamma_bits.val()) + self.cut_offset.val()
             - signed_cast_wide::<10, 8>(self.delta_bits.val());
-        self.ok.next =
-            self.read.ok.val() & (self.cut.val() >= self.cut_min.val()) & (self.cut.val() <= self.cut_max.val());
+        self.fields_ok.d.next = self.read.ok.val();
+        self.ok.next = self.fields_ok.q.val()
+            & (self.cut.q.val() >= self.cut_min.val())
+            & (self.cut.q.val() <= self.cut_max.val());
     }
 }
 

@@ -190,6 +190,16 @@ enum State {
     ExactBand,
 }
 
+/// Where `LookUp` leads: a value of its own, so that a tool sees every step of `State`.
+#[derive(LogicState, Clone, Copy, Debug, PartialEq)]
+enum After {
+    Each,
+    Aim,
+    Window,
+    NodeRatio,
+    ExactRatio,
+}
+
 /// The ladder engine with `N` lanes.
 #[derive(LogicBlock)]
 pub struct Engine<const N: usize> {
@@ -289,27 +299,44 @@ pub struct Engine<const N: usize> {
     here_scale: DFF<Scale>,
     here_target: DFF<U<62>>,
     here_slots: DFF<Slots>,
+    here_regions: DFF<Regions>,
     gamma_shift: DFF<U<8>>,
     /// First node of the window around the interval at hand.
     want: DFF<U<15>>,
+    index_less_one: DFF<U<15>>,
+    index_less_two: DFF<U<15>>,
+    is_first_index: DFF<Bit>,
+    next_index: DFF<U<15>>,
+    is_last: DFF<Bit>,
     scanned: DFF<LadderParams>,
     is_scanned_settled: DFF<Bit>,
+    is_scanned_finishing: DFF<Bit>,
     /// `scanned` is of the ladder at the scan pointer.
     is_scanned: DFF<Bit>,
     nodes: DFF<U<15>>,
     is_two: DFF<Bit>,
     window_end: DFF<U<15>>,
-    is_last: DFF<Bit>,
     /// The window at hand has the values around the interval at hand, or all but the last of them.
     has_window: DFF<Bit>,
     follows_window: DFF<Bit>,
+    /// A shift in two cycles: by up to 3, then by the rest.
+    node_part: DFF<U<32>>,
     node_steps: DFF<U<32>>,
+    index_part: DFF<U<32>>,
+    /// One step of the ladder at hand, and where the ladder of the next ratios begins.
+    step: DFF<U<32>>,
+    low_ahead: DFF<U<32>>,
     index_steps: DFF<U<32>>,
     /// The ratios are of the node at hand.
     has_ratios: DFF<Bit>,
     writes_params: DFF<Bit>,
     params_place: DFF<U<9>>,
     params_written: DFF<LadderParams>,
+    writes_scale: DFF<Bit>,
+    writes_target: DFF<Bit>,
+    writes_slots: DFF<Bit>,
+    /// The target written is that of the second bank.
+    is_other: DFF<Bit>,
     /// Cycles spent in `LookUp`.
     waited: DFF<U<2>>,
     seen_params: DFF<LadderParams>,
@@ -325,7 +352,7 @@ pub struct Engine<const N: usize> {
 
     // ---- state
     state: DFF<State>,
-    after: DFF<State>,
+    after: DFF<After>,
     job_op: DFF<EngineOp>,
     job_ladder: DFF<U<9>>,
     job_index: DFF<U<15>>,
@@ -430,8 +457,9 @@ pub struct Engine<const N: usize> {
     high_wide: Signal<Local, U<48>>,
     want_index: Signal<Local, U<15>>,
     window_nodes: Signal<Local, U<15>>,
-    ahead: Signal<Local, U<15>>,
     node_offset: Signal<Local, U<32>>,
+    shift_low: Signal<Local, U<5>>,
+    shift_high: Signal<Local, U<5>>,
     interval_offset: Signal<Local, U<32>>,
     made: Signal<Local, Interval>,
     group: Signal<Local, Sums>,
@@ -449,6 +477,9 @@ pub struct Engine<const N: usize> {
     last_ladder: Constant<U<9>>,
     one_3: Constant<U<3>>,
     one_4: Constant<U<4>>,
+    low_bits: Constant<U<5>>,
+    high_bits: Constant<U<5>>,
+    one_32: Constant<U<32>>,
     one_64: Constant<U<64>>,
     low_margin: Constant<U<32>>,
     last_price: Constant<U<48>>,
@@ -474,10 +505,10 @@ impl<const N: usize> Engine<N> {
             slots_of: LookUp::wrapping(sizes.underlyings),
             regions: LookUp::wrapping(ladders),
             summaries: LookUp::wrapping(ladders),
-            sums: Ram::new(ladders * nodes),
-            ats: Ram::new(ladders * nodes),
-            intervals_of: Ram::new(ladders * sizes.intervals),
-            exacts: Ram::new(ladders * sizes.intervals),
+            sums: Ram::wrapping(ladders * nodes),
+            ats: Ram::wrapping(ladders * nodes),
+            intervals_of: Ram::wrapping(ladders * sizes.intervals),
+            exacts: Ram::wrapping(ladders * sizes.intervals),
             sums_read: Strided::new(ladders),
             sums_write: Strided::new(ladders),
             ats_read: Strided::new(ladders),
@@ -493,6 +524,9 @@ impl<const N: usize> Engine<N> {
             last_ladder: Constant::new(U::new(ladders as u128 - 1)),
             one_3: Constant::new(U::new(1)),
             one_4: Constant::new(U::new(1)),
+            low_bits: Constant::new(U::new(0b00011)),
+            high_bits: Constant::new(U::new(0b11100)),
+            one_32: Constant::new(U::new(1)),
             one_64: Constant::new(U::new(1)),
             // The first step of a ladder is above 64: step / price then fits its format.
             low_margin: Constant::new(U::new(65)),
@@ -516,13 +550,15 @@ impl<const N: usize> Engine<N> {
             window_start load_node load_left load_wait load_start values_left here here_scale here_target here_slots
             scanned is_scanned_settled
             is_scanned seen_params seen_scale seen_summary is_lacking must_yield lanes_go is_worse window_end
-            has_window follows_window node_steps index_steps has_ratios writes_params params_place params_written
+            has_window follows_window node_part node_steps index_part shift_low shift_high index_steps has_ratios writes_params params_place params_written
+            writes_scale writes_target writes_slots is_other here_regions is_first_index next_index is_last index_less_one
+            index_less_two low_ahead step is_scanned_finishing
             waited after drifts is_changed awaits_ratios
             is_touched ladder_bit ratio_go ratio_price ratio_reference ratio_shift sums_held
             at_held inject_go joining joining_share joining_node load_go left_price centre_step low_step is_low
             high_step low high half_count count_wide next_start high_wide nodes
-            is_two want_index want window_nodes ahead node_offset interval_offset gamma_shift made group
-            is_usable is_last has_edge region
+            is_two want_index want window_nodes node_offset interval_offset gamma_shift made group
+            is_usable has_edge region
         )
     }
 }
@@ -571,15 +607,29 @@ impl<const N: usize> Logic for Engine<N> {
             nodes,
             is_two,
             window_end,
-            is_last,
             has_window,
             follows_window,
+            node_part,
             node_steps,
+            index_part,
             index_steps,
             has_ratios,
             writes_params,
             params_place,
             params_written,
+            writes_scale,
+            writes_target,
+            writes_slots,
+            is_other,
+            here_regions,
+            is_first_index,
+            next_index,
+            is_last,
+            index_less_one,
+            index_less_two,
+            low_ahead,
+            step,
+            is_scanned_finishing,
             waited
         );
         clock!(
@@ -699,6 +749,7 @@ impl<const N: usize> Logic for Engine<N> {
         self.slots_of.read_address.next = self.job_ladder.q.val().get_bits::<8>(1);
         self.here_slots.d.next = self.slots_of.q.val();
         self.regions.read_address.next = self.job_ladder.q.val();
+        self.here_regions.d.next = self.regions.q.val();
         self.bank_address.next = self.job_ladder.q.val();
         self.drifts.next = !self.here_scale.q.val().usd & !self.here_scale.q.val().linear_hedge;
         self.ladder_bit.next = self.one_64.val() << self.job_ladder.q.val();
@@ -719,6 +770,7 @@ impl<const N: usize> Logic for Engine<N> {
         self.params_scan.read_address.next = self.scan.q.val();
         self.scanned.d.next = self.params_scan.q.val();
         self.is_scanned_settled.d.next = self.settled_bits.q.val().get_bit(self.scan.q.val().index());
+        self.is_scanned_finishing.d.next = self.finish_on.q.val() & (self.finish_at.q.val() == self.scan.q.val());
         self.is_scanned.d.next = true;
         self.params_front.read_address.next = self.front_ladder.val();
         self.front_params.next = self.params_front.q.val();
@@ -747,16 +799,27 @@ impl<const N: usize> Logic for Engine<N> {
         self.writes_params.d.next = false;
         self.params_place.d.next = self.job_ladder.q.val();
         self.params_written.d.next = self.here.q.val();
-        self.scales.write.next = false;
-        self.scales.write_address.next = self.job_ladder.q.val();
+        self.writes_scale.d.next = false;
+        self.scales.write.next = self.writes_scale.q.val();
+        self.scales.write_address.next = self.params_place.q.val();
         self.scales.write_data.next = self.scale.val();
-        self.targets.write.next = false;
-        self.targets.write_address.next = self.job_ladder.q.val();
+        self.writes_target.d.next = false;
+        self.is_other.d.next = (self.job_op.q.val() == EngineOp::Retarget) & self.is_second.q.val();
+        self.targets.write.next = self.writes_target.q.val();
+        self.targets.write_address.next = self.params_place.q.val();
         self.targets.write_data.next = self.target.val();
-        self.slots_of.write.next = false;
-        self.slots_of.write_address.next = self.job_ladder.q.val().get_bits::<8>(1);
+        if self.is_other.q.val() {
+            self.targets.write_data.next = self.other_target.val();
+        }
+        self.writes_slots.d.next = false;
+        self.slots_of.write.next = self.writes_slots.q.val();
+        self.slots_of.write_address.next = self.params_place.q.val().get_bits::<8>(1);
         self.slots_of.write_data.next = self.slots.val();
-        self.region.next = self.regions.q.val();
+        if self.job_op.q.val() == EngineOp::Configure {
+            self.scales.write_data.next = self.no_scale.val();
+            self.targets.write_data.next = bits_lit::<62>(0);
+        }
+        self.region.next = self.here_regions.q.val();
         self.region.next.inverse = self.lanes.regions_inverse.val();
         self.region.next.linear = self.lanes.regions_linear.val();
         self.regions.write.next = false;
@@ -803,18 +866,20 @@ impl<const N: usize> Logic for Engine<N> {
         }
         self.sums_write.ladder.next = self.job_ladder.q.val();
         self.sums.write.next = self.joining.q.val();
-        self.sums.write_data.next = self.group.val();
+        // Either a trade's share joins a node, or a pass has summed one.
         if self.joining.q.val() {
+            self.sums.write_data.next = self.group.val();
             self.sums_write.index.next = self.joining_node.q.val();
         } else {
+            self.sums.write_data.next = self.lanes.sums.val();
             self.sums_write.index.next = self.here.q.val().node;
         }
         self.sums.write_address.next = self.sums_write.address.val();
         self.ats.write.next = false;
         self.ats.write_address.next = self.sums_write.address.val();
         self.has_edge.next = (self.here.q.val().node != bits_lit::<15>(0))
-            & ((self.regions.q.val().inverse != self.lanes.regions_inverse.val())
-                | (self.regions.q.val().linear != self.lanes.regions_linear.val()));
+            & ((self.here_regions.q.val().inverse != self.lanes.regions_inverse.val())
+                | (self.here_regions.q.val().linear != self.lanes.regions_linear.val()));
         self.ats.write_data.next = self.pass_at.q.val();
         self.ats.write_data.next.edge_before = self.has_edge.val();
 
@@ -844,7 +909,10 @@ impl<const N: usize> Logic for Engine<N> {
         self.interval.left.next = self.want_index.val().get_bits::<2>(0);
         self.interval.two.next = self.is_two.q.val();
         self.interval_offset.next = unsigned_cast_wide(self.job_index.q.val());
-        self.index_steps.d.next = self.interval_offset.val() << self.here.q.val().shift;
+        self.shift_high.next = self.here.q.val().shift & self.high_bits.val();
+        self.shift_low.next = self.here.q.val().shift & self.low_bits.val();
+        self.index_part.d.next = self.interval_offset.val() << self.shift_low.val();
+        self.index_steps.d.next = self.index_part.q.val() << self.shift_high.val();
         self.left_price.d.next = self.here.q.val().low + self.index_steps.q.val();
         self.interval.left_price.next = self.left_price.q.val();
         self.interval.shift.next = self.here.q.val().shift;
@@ -858,18 +926,21 @@ impl<const N: usize> Logic for Engine<N> {
         self.greeks.next.band = self.band.q.val();
 
         // ---- ratios
-        self.ahead.next = self.here.q.val().node;
+        // While a node's rows pass, of the node after it.
+        self.step.d.next = self.one_32.val() << self.here.q.val().shift;
+        self.low_ahead.d.next = self.here.q.val().low;
         if self.state.q.val() == State::NodePass {
-            self.ahead.next = self.here.q.val().node + self.one.val();
+            self.low_ahead.d.next = self.here.q.val().low + self.step.q.val();
         }
-        self.node_offset.next = unsigned_cast_wide(self.ahead.val());
+        self.node_offset.next = unsigned_cast_wide(self.here.q.val().node);
         self.ratio.start.next = self.ratio_go.q.val();
         self.ratio.price.next = self.ratio_price.q.val();
         self.ratio.price_ref.next = self.ratio_reference.q.val();
         self.ratio.step_shift.next = self.ratio_shift.q.val();
         self.ratio_go.d.next = false;
-        self.node_steps.d.next = self.node_offset.val() << self.here.q.val().shift;
-        self.ratio_price.d.next = self.here.q.val().low + self.node_steps.q.val();
+        self.node_part.d.next = self.node_offset.val() << self.shift_low.val();
+        self.node_steps.d.next = self.node_part.q.val() << self.shift_high.val();
+        self.ratio_price.d.next = self.low_ahead.q.val() + self.node_steps.q.val();
         self.ratio_reference.d.next = self.here_scale.q.val().price_ref;
         self.ratio_shift.d.next = self.here.q.val().shift;
         self.has_ratios.d.next = self.ratio_valid.q.val()
@@ -882,11 +953,16 @@ impl<const N: usize> Logic for Engine<N> {
         }
 
         // ---- the window around an interval: one node before it, four in all
-        self.want.d.next = self.job_index.q.val() - self.one.val();
-        if self.job_index.q.val() + self.one.val() == self.here.q.val().count {
-            self.want.d.next = self.job_index.q.val() - self.two.val();
+        self.index_less_one.d.next = self.job_index.q.val() - self.one.val();
+        self.index_less_two.d.next = self.job_index.q.val() - self.two.val();
+        self.is_first_index.d.next = self.job_index.q.val() == bits_lit::<15>(0);
+        self.next_index.d.next = self.job_index.q.val() + self.one.val();
+        self.is_last.d.next = self.next_index.q.val() == self.here.q.val().count;
+        self.want.d.next = self.index_less_one.q.val();
+        if self.next_index.q.val() == self.here.q.val().count {
+            self.want.d.next = self.index_less_two.q.val();
         }
-        if (self.job_index.q.val() == bits_lit::<15>(0)) | (self.here.q.val().count == bits_lit::<15>(2)) {
+        if self.is_first_index.q.val() | (self.here.q.val().count == bits_lit::<15>(2)) {
             self.want.d.next = self.zero_15.val();
         }
         self.window_nodes.next = self.four.val();
@@ -918,7 +994,6 @@ impl<const N: usize> Logic for Engine<N> {
         self.is_worse.d.next = self.error.q.val() > self.bound.q.val();
         self.summaries.write_data.next.error_bound = self.bound.q.val();
         self.summaries.write_data.next.exact_intervals = self.exact_count.q.val();
-        self.is_last.d.next = self.job_index.q.val() + self.one.val() == self.here.q.val().count;
 
         // ---- what EACH does to the ladder at hand
         self.is_changed.next = self.pending0.q.val();
@@ -973,7 +1048,7 @@ impl<const N: usize> Logic for Engine<N> {
                     self.is_ok.d.next = true;
                     if self.op.val() == EngineOp::Exact {
                         self.ratio_valid.d.next = false;
-                        self.after.d.next = State::ExactRatio;
+                        self.after.d.next = After::ExactRatio;
                         self.state.d.next = State::LookUp;
                     } else if self.op.val() == EngineOp::Build {
                         self.ratio_valid.d.next = false;
@@ -987,37 +1062,38 @@ impl<const N: usize> Logic for Engine<N> {
                         self.pending_first.d.next = self.ladder.val() - (self.ladder.val() & self.one_9.val());
                         // The active one last, so that what is known of it is here next.
                         self.job_ladder.d.next = self.ladder.val() ^ self.one_9.val();
+                        self.job_index.d.next = self.index.val();
                         self.state.d.next = State::Each;
                     } else {
                         // One ladder, unless the operation is for both of an underlying.
                         self.is_second.d.next = (self.op.val() == EngineOp::Open) | (self.op.val() == EngineOp::Clear);
-                        self.after.d.next = State::Each;
+                        self.after.d.next = After::Each;
                         self.state.d.next = State::LookUp;
                     }
                 } else if self.pending0.q.val() {
                     self.job_ladder.d.next = self.pending_first.q.val();
                     self.update_row.d.next = self.row0.q.val();
-                    self.after.d.next = State::Aim;
+                    self.after.d.next = After::Aim;
                     self.state.d.next = State::LookUp;
                 } else if self.pending1.q.val() {
                     self.job_ladder.d.next = self.pending_first.q.val() + self.one_9.val();
                     self.update_row.d.next = self.row1.q.val();
-                    self.after.d.next = State::Aim;
+                    self.after.d.next = After::Aim;
                     self.state.d.next = State::LookUp;
                 } else if !self.halt.val() {
                     if self.is_lacking.q.val() {
                         self.job_ladder.d.next = self.wanted_ladder.val();
                         self.job_index.d.next = self.wanted_index.val();
-                        self.after.d.next = State::Window;
+                        self.after.d.next = After::Window;
                         self.state.d.next = State::LookUp;
                     } else if self.is_scanned.q.val() {
                         self.job_ladder.d.next = self.scan.q.val();
                         if self.scanned.q.val().stage == bits_lit::<2>(1) {
-                            self.after.d.next = State::NodeRatio;
+                            self.after.d.next = After::NodeRatio;
                             self.state.d.next = State::LookUp;
                         } else if (self.scanned.q.val().stage == bits_lit::<2>(2)) & !self.is_scanned_settled.q.val() {
                             self.is_finish.d.next = true;
-                            if self.finish_on.q.val() & (self.finish_at.q.val() == self.scan.q.val()) {
+                            if self.is_scanned_finishing.q.val() {
                                 self.job_index.d.next = self.finish_to.q.val();
                             } else {
                                 self.finish_on.d.next = true;
@@ -1027,7 +1103,7 @@ impl<const N: usize> Logic for Engine<N> {
                                 self.bound.d.next = bits_lit::<32>(0);
                                 self.exact_count.d.next = self.zero_15.val();
                             }
-                            self.after.d.next = State::Window;
+                            self.after.d.next = After::Window;
                             self.state.d.next = State::LookUp;
                         } else {
                             self.is_scanned.d.next = false;
@@ -1043,11 +1119,19 @@ impl<const N: usize> Logic for Engine<N> {
             State::LookUp => {
                 self.waited.d.next = self.waited.q.val() + self.one_2.val();
                 if self.waited.q.val() == bits_lit::<2>(3) {
-                    self.state.d.next = self.after.q.val();
+                    match self.after.q.val() {
+                        After::Each => self.state.d.next = State::Each,
+                        After::Aim => self.state.d.next = State::Aim,
+                        After::Window => self.state.d.next = State::Window,
+                        After::NodeRatio => self.state.d.next = State::NodeRatio,
+                        After::ExactRatio => self.state.d.next = State::ExactRatio,
+                        _ => self.state.d.next = State::Idle,
+                    }
                 }
             }
             State::Each => {
                 if self.is_touched.val() {
+                    self.is_scanned.d.next = false;
                     self.settled_bits.d.next = self.settled_bits.q.val() & !self.ladder_bit.val();
                     self.exact_bits.d.next = self.exact_bits.q.val() & !self.ladder_bit.val();
                     self.window_on.d.next = false;
@@ -1066,19 +1150,14 @@ impl<const N: usize> Logic for Engine<N> {
                     self.params_written.d.next.stage = bits_lit::<2>(0);
                 }
                 if (self.job_op.q.val() == EngineOp::Configure) | (self.job_op.q.val() == EngineOp::Open) {
-                    self.scales.write.next = true;
-                    self.targets.write.next = true;
+                    self.writes_scale.d.next = true;
+                    self.writes_target.d.next = true;
                 }
                 if self.job_op.q.val() == EngineOp::Configure {
-                    self.scales.write_data.next = self.no_scale.val();
-                    self.targets.write_data.next = bits_lit::<62>(0);
-                    self.slots_of.write.next = true;
+                    self.writes_slots.d.next = true;
                 }
                 if self.job_op.q.val() == EngineOp::Retarget {
-                    self.targets.write.next = true;
-                    if self.is_second.q.val() {
-                        self.targets.write_data.next = self.other_target.val();
-                    }
+                    self.writes_target.d.next = true;
                 }
                 if !self.is_second.q.val() {
                     self.is_second.d.next = true;
@@ -1087,7 +1166,6 @@ impl<const N: usize> Logic for Engine<N> {
                         self.state.d.next = State::LookUp;
                     }
                 } else if self.job_op.q.val() == EngineOp::Trade {
-                    self.job_index.d.next = self.index.val();
                     self.state.d.next = State::Quick;
                 } else {
                     self.is_done.d.next = true;
@@ -1351,11 +1429,10 @@ impl<const N: usize> Logic for Engine<N> {
                     self.ratio_go.d.next = true;
                     self.ratio_busy.d.next = true;
                     self.ratio_valid.d.next = false;
-                    self.ratio_node.d.next = self.ahead.val();
+                    self.ratio_node.d.next = self.here.q.val().node + self.one.val();
                 }
                 if self.lanes.done.val() {
                     self.sums.write.next = true;
-                    self.sums.write_data.next = self.lanes.sums.val();
                     self.ats.write.next = true;
                     self.regions.write.next = true;
                     self.writes_params.d.next = true;

@@ -111,7 +111,7 @@ fn scales_are_read_as_the_kernel_reads_them() {
         }
         let command = Command::from_words(words);
         poke!(bench, words, words_of(words));
-        cycle!(bench, settle);
+        cycle!(bench);
         let expected = Scale::read(&command::OpenBank::decode(&command));
         let (ok, scale) = (peek!(bench, ok), peek!(bench, scale));
         assert_eq!(ok, expected.is_ok(), "{i}: {command:?}");

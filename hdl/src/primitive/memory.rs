@@ -7,8 +7,8 @@
 //! ```
 //!
 //! All start as zeros. A `Ram` that reads a word in the cycle in which it is written returns the old
-//! word. An address past the depth reads zero and writes nothing, in simulation and in Verilog; a `LookUp` may be
-//! told to look at no more bits of an address than its depth needs, which takes the test off the way.
+//! word. An address past the depth reads zero and writes nothing, in simulation and in Verilog; a `Ram` or a `LookUp`
+//! may be told to look at no more bits of an address than its depth needs, which takes the test off the way.
 
 use rust_hdl::prelude::*;
 
@@ -30,6 +30,7 @@ pub struct Ram<T: Synth, const A: usize> {
     /// The word at the read address of the cycle before.
     pub q: Signal<Out, T>,
     _store: Vec<T>,
+    _address_bits: Box<usize>,
 }
 
 impl<T: Synth, const A: usize> Ram<T, A> {
@@ -38,6 +39,15 @@ impl<T: Synth, const A: usize> Ram<T, A> {
 
     /// A memory of `depth` words.
     pub fn new(depth: usize) -> Self {
+        Self::addressed_by(depth, A)
+    }
+
+    /// A memory of `depth` words for those who never mean a word past it; see [`LookUp::wrapping`].
+    pub fn wrapping(depth: usize) -> Self {
+        Self::addressed_by(depth, bits_for(depth))
+    }
+
+    fn addressed_by(depth: usize, address_bits: usize) -> Self {
         assert!(depth >= 1 && depth <= 1 << A, "a memory of {depth} words with an address of {A} bits");
         Self {
             clock: Signal::default(),
@@ -47,6 +57,7 @@ impl<T: Synth, const A: usize> Ram<T, A> {
             read_address: Signal::default(),
             q: Signal::default(),
             _store: vec![T::default(); depth],
+            _address_bits: Box::new(address_bits),
         }
     }
 }
@@ -54,9 +65,12 @@ impl<T: Synth, const A: usize> Ram<T, A> {
 impl<T: Synth, const A: usize> Logic for Ram<T, A> {
     fn update(&mut self) {
         if self.clock.pos_edge() {
-            self.q.next = self._store.get(self.read_address.val().index()).copied().unwrap_or_default();
+            let (read, written) = [self.read_address.val(), self.write_address.val()]
+                .map(|address| wrapped(address, *self._address_bits))
+                .into();
+            self.q.next = self._store.get(read).copied().unwrap_or_default();
             if self.write.val()
-                && let Some(word) = self._store.get_mut(self.write_address.val().index())
+                && let Some(word) = self._store.get_mut(written)
             {
                 *word = self.write_data.val();
             }
@@ -70,8 +84,8 @@ impl<T: Synth, const A: usize> Logic for Ram<T, A> {
         Verilog::Custom(format!(
             "{}\nalways @(posedge clock) begin\n{}q <= {};\nend",
             declare::<T>(depth),
-            write(depth, A),
-            guard(depth, "read_address", A, T::BITS)
+            write(depth, *self._address_bits),
+            guard(depth, "read_address", *self._address_bits, T::BITS)
         ))
     }
 }
@@ -105,7 +119,7 @@ impl<T: Synth, const A: usize> LookUp<T, A> {
     /// A memory of `depth` words for those who never mean a word past it: the upper bits of an address that
     /// the depth does not need are not looked at.
     pub fn wrapping(depth: usize) -> Self {
-        Self::addressed_by(depth, depth.next_power_of_two().trailing_zeros() as usize)
+        Self::addressed_by(depth, bits_for(depth))
     }
 
     fn addressed_by(depth: usize, address_bits: usize) -> Self {
@@ -121,15 +135,13 @@ impl<T: Synth, const A: usize> LookUp<T, A> {
             _address_bits: Box::new(address_bits),
         }
     }
-
-    fn place(&self, address: U<A>) -> usize {
-        address.index() & ((1 << *self._address_bits) - 1)
-    }
 }
 
 impl<T: Synth, const A: usize> Logic for LookUp<T, A> {
     fn update(&mut self) {
-        let (read, written) = (self.place(self.read_address.val()), self.place(self.write_address.val()));
+        let (read, written) = [self.read_address.val(), self.write_address.val()]
+            .map(|address| wrapped(address, *self._address_bits))
+            .into();
         if self.clock.pos_edge()
             && self.write.val()
             && let Some(word) = self._store.get_mut(written)
@@ -199,6 +211,16 @@ impl<const N: usize, const A: usize> Logic for Rom<N, A> {
     }
 }
 
+/// Bits that an address of so many words needs.
+fn bits_for(depth: usize) -> usize {
+    depth.next_power_of_two().trailing_zeros() as usize
+}
+
+/// The lowest bits of an address.
+fn wrapped<const A: usize>(address: U<A>, bits: usize) -> usize {
+    address.index() & ((1 << bits) - 1)
+}
+
 /// The store, and its zeros at the start.
 fn declare<T: Synth>(depth: usize) -> String {
     format!(
@@ -227,7 +249,7 @@ fn guard(depth: usize, address: &str, address_bits: usize, bits: usize) -> Strin
     }
 }
 
-/// The lowest bits of an address.
+/// The lowest bits of an address, in Verilog.
 fn place(address: &str, bits: usize) -> String {
     match bits {
         0 => "0".into(),
