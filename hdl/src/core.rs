@@ -160,7 +160,7 @@ enum State {
     /// Fast quotes pass; a slow head waits for the desk to empty.
     Run,
     Check,
-    /// The command is fetched and placed again.
+    /// Whatever was fetched is fetched and placed again.
     Again,
     Dispatch,
     /// The ends of a slow command.
@@ -714,7 +714,7 @@ impl<const N: usize> Core<N> {
             feeds_front: LookUp::wrapping(sizes.underlyings),
             quotes: LookUp::wrapping(sizes.underlyings),
             prices: LookUp::wrapping(sizes.underlyings),
-            setups: LookUp::new(sizes.underlyings),
+            setups: LookUp::wrapping(sizes.underlyings),
         }
             clock reset command_valid command_ready command event_valid event_ready event_data idle built book
             reconcile offset risk pack bells reserved read_quote read_trigger read_price read_size read_rate
@@ -1550,6 +1550,9 @@ impl<const N: usize> Logic for Core<N> {
         self.fields.next.is_last = true;
         self.fields.next.no_flags = bits_lit::<13>(0);
         self.fields.next.bank_id = self.setup.val().bank_id;
+        if !self.is_number.q.val() {
+            self.fields.next.bank_id = bits_lit::<16>(0);
+        }
         self.fields.next.now_ns = self.head.q.val().w1;
         self.fields.next.w2 = bits_lit::<64>(0);
         self.fields.next.w3 = bits_lit::<64>(0);
@@ -1651,51 +1654,55 @@ impl<const N: usize> Logic for Core<N> {
                 self.state.d.next = State::Refuse;
                 self.loop_at.d.next = bits_lit::<8>(0);
                 self.order_at.d.next = bits_lit::<4>(0);
-                if self.kinds.q.val().get_bit(1) {
-                    if self.configure_ok.q.val() & self.fits_card.q.val() {
-                        self.state.d.next = State::Meets;
+                if self.kinds.q.val().get_bit(1) & self.configure_ok.q.val() & self.fits_card.q.val() {
+                    self.state.d.next = State::Meets;
+                }
+                if self.kinds.q.val().get_bit(6) & self.target_ok.q.val() {
+                    self.writes_keep.d.next = true;
+                    self.state.d.next = State::Offset;
+                    if self.read_target.record.val().target != self.keep.val().target {
+                        self.state.d.next = State::UnitsFirst;
                     }
-                } else if self.kinds.q.val().get_bit(6) {
-                    if self.target_ok.q.val() {
-                        self.writes_keep.d.next = true;
-                        self.state.d.next = State::Offset;
-                        if self.read_target.record.val().target != self.keep.val().target {
-                            self.state.d.next = State::UnitsFirst;
-                        }
-                    }
-                } else if self.kinds.q.val().get_bit(7) {
-                    if self.reconciliation_ok.q.val() {
-                        self.writes_ledger.d.next = true;
-                        self.state.d.next = State::ClearOrders;
-                    }
-                } else if self.kinds.q.val().get_bit(9) {
-                    if self.control_ok.q.val() {
-                        self.state.d.next = State::Control;
-                    }
-                } else if self.kinds.q.val().get_bit(16) {
-                    if self.scale_ok.q.val() {
-                        self.offset_go.d.next = true;
-                        self.is_halting.d.next = true;
-                        self.state.d.next = State::Open;
-                    }
-                } else if (self.kinds.q.val().get_bit(17))
-                    | (self.kinds.q.val().get_bit(18))
-                    | (self.kinds.q.val().get_bit(19))
+                }
+                if self.kinds.q.val().get_bit(7) & self.reconciliation_ok.q.val() {
+                    self.writes_ledger.d.next = true;
+                    self.state.d.next = State::ClearOrders;
+                }
+                if self.kinds.q.val().get_bit(9) & self.control_ok.q.val() {
+                    self.state.d.next = State::Control;
+                }
+                if self.kinds.q.val().get_bit(16) & self.scale_ok.q.val() {
+                    self.offset_go.d.next = true;
+                    self.is_halting.d.next = true;
+                    self.state.d.next = State::Open;
+                }
+                if self.kinds.q.val().get_bit(17)
+                    | self.kinds.q.val().get_bit(18)
+                    | self.kinds.q.val().get_bit(19)
                 {
                     self.state.d.next = State::Shadow;
-                } else if self.kinds.q.val().get_bit(33) {
+                }
+                if self.kinds.q.val().get_bit(33) {
                     self.is_halting.d.next = true;
                     self.state.d.next = State::TradeRows;
-                } else if self.kinds.q.val().get_bit(34) {
+                }
+                if self.kinds.q.val().get_bit(34) {
                     self.book.start.next = true;
                     self.state.d.next = State::Booking;
-                } else if self.kinds.q.val().get_bit(35) {
+                }
+                if self.kinds.q.val().get_bit(35) {
                     if (self.code.val() & self.not_risk.val()) != bits_lit::<8>(0) {
                         self.reason.d.next = bits_lit::<8>(130);
                     } else {
                         self.state.d.next = State::Ask;
                     }
-                } else {
+                }
+                if self.kinds.q.val().get_bit(2)
+                    | self.kinds.q.val().get_bit(3)
+                    | self.kinds.q.val().get_bit(4)
+                    | self.kinds.q.val().get_bit(5)
+                    | self.kinds.q.val().get_bit(8)
+                {
                     self.state.d.next = State::Set;
                 }
             }
@@ -1774,31 +1781,18 @@ impl<const N: usize> Logic for Core<N> {
             }
             State::Set => {
                 self.state.d.next = State::Refuse;
-                if self.kinds.q.val().get_bit(2) {
-                    self.writes_trigger.d.next = self.trigger_ok.q.val();
-                    if self.trigger_ok.q.val() {
-                        self.state.d.next = State::Accept;
-                    }
-                } else if self.kinds.q.val().get_bit(3) {
-                    self.writes_price.d.next = self.price_ok.q.val();
-                    if self.price_ok.q.val() {
-                        self.state.d.next = State::Accept;
-                    }
-                } else if self.kinds.q.val().get_bit(4) {
-                    self.writes_size.d.next = self.size_ok.q.val();
-                    if self.size_ok.q.val() {
-                        self.state.d.next = State::Accept;
-                    }
-                } else if self.kinds.q.val().get_bit(5) {
-                    self.writes_rate.d.next = self.rate_ok.q.val();
-                    if self.rate_ok.q.val() {
-                        self.state.d.next = State::Accept;
-                    }
-                } else {
-                    self.writes_status.d.next = self.status_ok.q.val();
-                    if self.status_ok.q.val() {
-                        self.state.d.next = State::Accept;
-                    }
+                self.writes_trigger.d.next = self.kinds.q.val().get_bit(2) & self.trigger_ok.q.val();
+                self.writes_price.d.next = self.kinds.q.val().get_bit(3) & self.price_ok.q.val();
+                self.writes_size.d.next = self.kinds.q.val().get_bit(4) & self.size_ok.q.val();
+                self.writes_rate.d.next = self.kinds.q.val().get_bit(5) & self.rate_ok.q.val();
+                self.writes_status.d.next = self.kinds.q.val().get_bit(8) & self.status_ok.q.val();
+                if (self.kinds.q.val().get_bit(2) & self.trigger_ok.q.val())
+                    | (self.kinds.q.val().get_bit(3) & self.price_ok.q.val())
+                    | (self.kinds.q.val().get_bit(4) & self.size_ok.q.val())
+                    | (self.kinds.q.val().get_bit(5) & self.rate_ok.q.val())
+                    | (self.kinds.q.val().get_bit(8) & self.status_ok.q.val())
+                {
+                    self.state.d.next = State::Accept;
                 }
             }
             State::Control => {
@@ -1884,8 +1878,7 @@ impl<const N: usize> Logic for Core<N> {
                     } else if self.loop_at.q.val() == self.last_underlying.val() {
                         self.is_sweep.d.next = false;
                         self.is_halting.d.next = false;
-                        self.flush.next = true;
-                        self.state.d.next = State::Run;
+                        self.state.d.next = State::Again;
                     } else {
                         self.loop_at.d.next = self.loop_at.q.val() + self.one_8.val();
                         self.state.d.next = State::Forget;

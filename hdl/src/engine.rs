@@ -166,6 +166,7 @@ enum State {
     Ends,
     ReachLow,
     ReachHigh,
+    Begin,
     /// TRADE: the nodes around the price first.
     Quick,
     /// A changed row goes through the nodes of a ladder.
@@ -327,8 +328,8 @@ pub struct Engine<const N: usize> {
     step: DFF<U<32>>,
     low_ahead: DFF<U<32>>,
     index_steps: DFF<U<32>>,
-    /// The ratios are of the node at hand.
-    has_ratios: DFF<Bit>,
+    /// The ratios, there or asked for, are of the node at hand.
+    is_ratio_here: DFF<Bit>,
     writes_params: DFF<Bit>,
     params_place: DFF<U<9>>,
     params_written: DFF<LadderParams>,
@@ -342,8 +343,15 @@ pub struct Engine<const N: usize> {
     seen_params: DFF<LadderParams>,
     seen_scale: DFF<Scale>,
     seen_summary: DFF<Summary>,
-    /// The front waits for an interval that is not there.
+    /// What the front waited for a cycle ago, and whether it was there.
+    is_awaited: DFF<Bit>,
+    awaited_ladder: DFF<U<9>>,
+    awaited_index: DFF<U<15>>,
+    is_usable: DFF<Bit>,
+    /// The front waits for an interval that is not there, this one.
     is_lacking: DFF<Bit>,
+    lacking_ladder: DFF<U<9>>,
+    lacking_index: DFF<U<15>>,
     /// A pass over rows makes way.
     must_yield: DFF<Bit>,
     lanes_go: DFF<Bit>,
@@ -372,6 +380,8 @@ pub struct Engine<const N: usize> {
     fresh_at: DFF<U<9>>,
     fresh_to: DFF<U<15>>,
     fresh_on: DFF<Bit>,
+    /// The interval at hand is there already. It may be read at any time, so it is not written again.
+    is_there: DFF<Bit>,
     bound: DFF<U<32>>,
     exact_count: DFF<U<15>>,
     /// Of the interval just made.
@@ -449,7 +459,6 @@ pub struct Engine<const N: usize> {
     drifts: Signal<Local, Bit>,
     is_changed: Signal<Local, Bit>,
     ladder_bit: Signal<Local, U<64>>,
-    awaits_ratios: Signal<Local, Bit>,
     is_touched: Signal<Local, Bit>,
     half_count: Signal<Local, U<32>>,
     count_wide: Signal<Local, U<32>>,
@@ -463,7 +472,6 @@ pub struct Engine<const N: usize> {
     interval_offset: Signal<Local, U<32>>,
     made: Signal<Local, Interval>,
     group: Signal<Local, Sums>,
-    is_usable: Signal<Local, Bit>,
     has_edge: Signal<Local, Bit>,
     region: Signal<Local, Regions>,
 
@@ -505,10 +513,10 @@ impl<const N: usize> Engine<N> {
             slots_of: LookUp::wrapping(sizes.underlyings),
             regions: LookUp::wrapping(ladders),
             summaries: LookUp::wrapping(ladders),
-            sums: Ram::wrapping(ladders * nodes),
-            ats: Ram::wrapping(ladders * nodes),
-            intervals_of: Ram::wrapping(ladders * sizes.intervals),
-            exacts: Ram::wrapping(ladders * sizes.intervals),
+            sums: Ram::new(ladders * nodes),
+            ats: Ram::new(ladders * nodes),
+            intervals_of: Ram::new(ladders * sizes.intervals),
+            exacts: Ram::new(ladders * sizes.intervals),
             sums_read: Strided::new(ladders),
             sums_write: Strided::new(ladders),
             ats_read: Strided::new(ladders),
@@ -550,10 +558,11 @@ impl<const N: usize> Engine<N> {
             window_start load_node load_left load_wait load_start values_left here here_scale here_target here_slots
             scanned is_scanned_settled
             is_scanned seen_params seen_scale seen_summary is_lacking must_yield lanes_go is_worse window_end
-            has_window follows_window node_part node_steps index_part shift_low shift_high index_steps has_ratios writes_params params_place params_written
+            has_window follows_window node_part node_steps index_part shift_low shift_high index_steps is_ratio_here writes_params params_place params_written
             writes_scale writes_target writes_slots is_other here_regions is_first_index next_index is_last index_less_one
-            index_less_two low_ahead step is_scanned_finishing
-            waited after drifts is_changed awaits_ratios
+            index_less_two low_ahead step is_scanned_finishing is_there is_awaited awaited_ladder
+            awaited_index lacking_ladder lacking_index
+            waited after drifts is_changed
             is_touched ladder_bit ratio_go ratio_price ratio_reference ratio_shift sums_held
             at_held inject_go joining joining_share joining_node load_go left_price centre_step low_step is_low
             high_step low high half_count count_wide next_start high_wide nodes
@@ -600,7 +609,14 @@ impl<const N: usize> Logic for Engine<N> {
             seen_params,
             seen_scale,
             seen_summary,
+            is_usable,
+            is_there,
+            is_awaited,
+            awaited_ladder,
+            awaited_index,
             is_lacking,
+            lacking_ladder,
+            lacking_index,
             must_yield,
             lanes_go,
             is_worse,
@@ -613,7 +629,7 @@ impl<const N: usize> Logic for Engine<N> {
             node_steps,
             index_part,
             index_steps,
-            has_ratios,
+            is_ratio_here,
             writes_params,
             params_place,
             params_written,
@@ -943,9 +959,7 @@ impl<const N: usize> Logic for Engine<N> {
         self.ratio_price.d.next = self.low_ahead.q.val() + self.node_steps.q.val();
         self.ratio_reference.d.next = self.here_scale.q.val().price_ref;
         self.ratio_shift.d.next = self.here.q.val().shift;
-        self.has_ratios.d.next = self.ratio_valid.q.val()
-            & !self.ratio_go.q.val()
-            & (self.ratio_ladder.q.val() == self.job_ladder.q.val())
+        self.is_ratio_here.d.next = (self.ratio_ladder.q.val() == self.job_ladder.q.val())
             & (self.ratio_node.q.val() == self.here.q.val().node);
         if self.ratio.done.val() {
             self.ratio_busy.d.next = false;
@@ -1007,7 +1021,7 @@ impl<const N: usize> Logic for Engine<N> {
             | ((self.job_op.q.val() == EngineOp::Trade) & self.is_changed.val());
 
         // ---- is the interval that the front waits for there already?
-        self.is_usable.next = (self.fresh_on.q.val()
+        self.is_usable.d.next = (self.fresh_on.q.val()
             & (self.fresh_at.q.val() == self.wanted_ladder.val())
             & (self.fresh_to.q.val() == self.wanted_index.val()))
             | (self.finish_on.q.val()
@@ -1015,14 +1029,22 @@ impl<const N: usize> Logic for Engine<N> {
                 & (self.wanted_index.val() < self.finish_to.q.val()))
             | self.settled_bits.q.val().get_bit(self.wanted_ladder.val().index());
 
-        self.is_lacking.d.next = self.wanted.val() & !self.is_usable.val();
+        self.is_there.d.next = (self.fresh_on.q.val()
+            & (self.fresh_at.q.val() == self.job_ladder.q.val())
+            & (self.fresh_to.q.val() == self.job_index.q.val()))
+            | (self.finish_on.q.val()
+                & (self.finish_at.q.val() == self.job_ladder.q.val())
+                & (self.job_index.q.val() < self.finish_to.q.val()))
+            | self.settled_bits.q.val().get_bit(self.job_ladder.q.val().index());
+        self.is_awaited.d.next = self.wanted.val();
+        self.awaited_ladder.d.next = self.wanted_ladder.val();
+        self.awaited_index.d.next = self.wanted_index.val();
+        self.is_lacking.d.next = self.is_awaited.q.val() & !self.is_usable.q.val();
+        self.lacking_ladder.d.next = self.awaited_ladder.q.val();
+        self.lacking_index.d.next = self.awaited_index.q.val();
         self.must_yield.d.next = self.halt.val() | self.is_lacking.q.val();
         self.lanes_go.d.next = false;
         self.waited.d.next = bits_lit::<2>(0);
-        // Valid ratios of another node are started anew; those of this one are about to be seen.
-        self.awaits_ratios.next = self.ratio_valid.q.val()
-            & (self.ratio_ladder.q.val() == self.job_ladder.q.val())
-            & (self.ratio_node.q.val() == self.here.q.val().node);
 
         // ---- contributions arrive in the order of the nodes
         if self.lanes.injected.val() {
@@ -1082,8 +1104,8 @@ impl<const N: usize> Logic for Engine<N> {
                     self.state.d.next = State::LookUp;
                 } else if !self.halt.val() {
                     if self.is_lacking.q.val() {
-                        self.job_ladder.d.next = self.wanted_ladder.val();
-                        self.job_index.d.next = self.wanted_index.val();
+                        self.job_ladder.d.next = self.lacking_ladder.q.val();
+                        self.job_index.d.next = self.lacking_index.q.val();
                         self.after.d.next = After::Window;
                         self.state.d.next = State::LookUp;
                     } else if self.is_scanned.q.val() {
@@ -1100,8 +1122,6 @@ impl<const N: usize> Logic for Engine<N> {
                                 self.finish_at.d.next = self.scan.q.val();
                                 self.finish_to.d.next = self.zero_15.val();
                                 self.job_index.d.next = self.zero_15.val();
-                                self.bound.d.next = bits_lit::<32>(0);
-                                self.exact_count.d.next = self.zero_15.val();
                             }
                             self.after.d.next = After::Window;
                             self.state.d.next = State::LookUp;
@@ -1246,6 +1266,10 @@ impl<const N: usize> Logic for Engine<N> {
                 }
             }
             State::Window => {
+                if self.is_finish.q.val() & self.is_first_index.q.val() {
+                    self.bound.d.next = bits_lit::<32>(0);
+                    self.exact_count.d.next = self.zero_15.val();
+                }
                 self.load_wait.d.next = bits_lit::<4>(0);
                 self.window_on.d.next = true;
                 self.window_ladder.d.next = self.job_ladder.q.val();
@@ -1298,8 +1322,8 @@ impl<const N: usize> Logic for Engine<N> {
             }
             State::IntervalDone => {
                 if self.interval.done.val() {
-                    self.intervals_of.write.next = true;
-                    self.exacts.write.next = true;
+                    self.intervals_of.write.next = !self.is_there.q.val();
+                    self.exacts.write.next = !self.is_there.q.val();
                     if self.made.val().error == bits_lit::<32>(0xffff_ffff_u64) {
                         self.exact_bits.d.next = self.exact_bits.q.val() | self.ladder_bit.val();
                     }
@@ -1308,12 +1332,14 @@ impl<const N: usize> Logic for Engine<N> {
                 }
             }
             State::IntervalSaid => {
-                self.is_lacking.d.next = false;
                 self.state.d.next = State::Idle;
                 if self.is_finish.q.val() {
                     self.finish_to.d.next = self.job_index.q.val() + self.one.val();
                     self.state.d.next = State::Summed;
                 } else {
+                    // What has just been made is seen two cycles from now.
+                    self.is_usable.d.next = true;
+                    self.is_lacking.d.next = false;
                     self.fresh_on.d.next = true;
                     self.fresh_at.d.next = self.job_ladder.q.val();
                     self.fresh_to.d.next = self.job_index.q.val();
@@ -1329,16 +1355,18 @@ impl<const N: usize> Logic for Engine<N> {
                         self.bound.d.next = self.error.q.val();
                     }
                 }
-                self.state.d.next = State::Idle;
+                self.state.d.next = State::Settle;
                 if self.is_last.q.val() {
                     self.finish_on.d.next = false;
-                    self.state.d.next = State::Settle;
                 }
             }
+            // Meanwhile it is seen whether the front still lacks an interval.
             State::Settle => {
-                self.summaries.write.next = true;
-                self.settled_bits.d.next = self.settled_bits.q.val() | self.ladder_bit.val();
-                self.is_scanned.d.next = false;
+                if self.is_last.q.val() {
+                    self.summaries.write.next = true;
+                    self.settled_bits.d.next = self.settled_bits.q.val() | self.ladder_bit.val();
+                    self.is_scanned.d.next = false;
+                }
                 self.state.d.next = State::Idle;
             }
             State::Ends => {
@@ -1382,36 +1410,39 @@ impl<const N: usize> Logic for Engine<N> {
                 }
                 if self.ratio_asked.q.val() & self.ratio.done.val() {
                     self.is_ok.d.next = self.ratio.in_reach.val();
-                    self.is_done.d.next = true;
-                    self.state.d.next = State::Idle;
-                    if self.ratio.in_reach.val() {
-                        self.writes_params.d.next = true;
-                        self.params_written.d.next.low = self.job_price.q.val();
-                        self.params_written.d.next.shift = self.shift.val();
-                        self.params_written.d.next.count = self.intervals.val();
-                        self.params_written.d.next.stage = bits_lit::<2>(1);
-                        self.params_written.d.next.node = bits_lit::<15>(0);
-                        self.settled_bits.d.next = self.settled_bits.q.val() & !self.ladder_bit.val();
-                        self.exact_bits.d.next = self.exact_bits.q.val() & !self.ladder_bit.val();
-                        self.window_on.d.next = false;
-                        if self.finish_at.q.val() == self.job_ladder.q.val() {
-                            self.finish_on.d.next = false;
-                        }
-                        if self.fresh_at.q.val() == self.job_ladder.q.val() {
-                            self.fresh_on.d.next = false;
-                        }
+                    self.state.d.next = State::Begin;
+                }
+            }
+            State::Begin => {
+                self.is_done.d.next = true;
+                self.state.d.next = State::Idle;
+                if self.is_ok.q.val() {
+                    self.writes_params.d.next = true;
+                    self.params_written.d.next.low = self.job_price.q.val();
+                    self.params_written.d.next.shift = self.shift.val();
+                    self.params_written.d.next.count = self.intervals.val();
+                    self.params_written.d.next.stage = bits_lit::<2>(1);
+                    self.params_written.d.next.node = bits_lit::<15>(0);
+                    self.settled_bits.d.next = self.settled_bits.q.val() & !self.ladder_bit.val();
+                    self.exact_bits.d.next = self.exact_bits.q.val() & !self.ladder_bit.val();
+                    self.window_on.d.next = false;
+                    if self.finish_at.q.val() == self.job_ladder.q.val() {
+                        self.finish_on.d.next = false;
+                    }
+                    if self.fresh_at.q.val() == self.job_ladder.q.val() {
+                        self.fresh_on.d.next = false;
                     }
                 }
             }
             State::NodeRatio => {
                 if self.must_yield.q.val() {
                     self.state.d.next = State::Idle;
-                } else if self.has_ratios.q.val() {
+                } else if self.ratio_valid.q.val() & self.is_ratio_here.q.val() {
                     self.pass_at.d.next.at = self.ratio.ratios.val();
                     self.pass_at.d.next.step_ratio = self.ratio.step_ratio.val();
                     self.lanes_go.d.next = true;
                     self.state.d.next = State::NodePass;
-                } else if !self.ratio_busy.q.val() & !self.awaits_ratios.val() {
+                } else if !self.ratio_busy.q.val() {
                     self.ratio_go.d.next = true;
                     self.ratio_busy.d.next = true;
                     self.ratio_valid.d.next = false;
@@ -1423,7 +1454,7 @@ impl<const N: usize> Logic for Engine<N> {
                 // The next node's ratios while this one's rows pass.
                 if !self.lanes_go.q.val()
                     & !self.ratio_busy.q.val()
-                    & (self.ratio_node.q.val() == self.here.q.val().node)
+                    & self.is_ratio_here.q.val()
                     & (self.here.q.val().node != self.here.q.val().count)
                 {
                     self.ratio_go.d.next = true;

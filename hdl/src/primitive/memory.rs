@@ -6,9 +6,14 @@
 //!   Rom      contents fixed; read address at the edge, q after it         block RAM, LATENCY 1
 //! ```
 //!
-//! All start as zeros. A `Ram` that reads a word in the cycle in which it is written returns the old
-//! word. An address past the depth reads zero and writes nothing, in simulation and in Verilog; a `Ram` or a `LookUp`
-//! may be told to look at no more bits of an address than its depth needs, which takes the test off the way.
+//! All start as zeros.
+//!
+//! Whoever reads a word of a `Ram` in the cycle in which it is written must not look at it: block RAMs differ in
+//! what they give, and what would make them agree costs more than the memory. Its depth is rounded up to a power of
+//! two, and the upper bits of an address are not looked at.
+//!
+//! A `LookUp` reads zero past its depth and writes nothing there, in simulation and in Verilog; one that is told to
+//! wrap looks at no more bits of an address than its depth needs, which takes the test off the way.
 
 use rust_hdl::prelude::*;
 
@@ -30,24 +35,14 @@ pub struct Ram<T: Synth, const A: usize> {
     /// The word at the read address of the cycle before.
     pub q: Signal<Out, T>,
     _store: Vec<T>,
-    _address_bits: Box<usize>,
 }
 
 impl<T: Synth, const A: usize> Ram<T, A> {
     /// Cycles from address to word.
     pub const LATENCY: usize = 1;
 
-    /// A memory of `depth` words.
+    /// A memory of at least `depth` words.
     pub fn new(depth: usize) -> Self {
-        Self::addressed_by(depth, A)
-    }
-
-    /// A memory of `depth` words for those who never mean a word past it; see [`LookUp::wrapping`].
-    pub fn wrapping(depth: usize) -> Self {
-        Self::addressed_by(depth, bits_for(depth))
-    }
-
-    fn addressed_by(depth: usize, address_bits: usize) -> Self {
         assert!(depth >= 1 && depth <= 1 << A, "a memory of {depth} words with an address of {A} bits");
         Self {
             clock: Signal::default(),
@@ -56,8 +51,7 @@ impl<T: Synth, const A: usize> Ram<T, A> {
             write_data: Signal::default(),
             read_address: Signal::default(),
             q: Signal::default(),
-            _store: vec![T::default(); depth],
-            _address_bits: Box::new(address_bits),
+            _store: vec![T::default(); depth.next_power_of_two()],
         }
     }
 }
@@ -65,14 +59,12 @@ impl<T: Synth, const A: usize> Ram<T, A> {
 impl<T: Synth, const A: usize> Logic for Ram<T, A> {
     fn update(&mut self) {
         if self.clock.pos_edge() {
-            let (read, written) = [self.read_address.val(), self.write_address.val()]
-                .map(|address| wrapped(address, *self._address_bits))
-                .into();
-            self.q.next = self._store.get(read).copied().unwrap_or_default();
-            if self.write.val()
-                && let Some(word) = self._store.get_mut(written)
-            {
-                *word = self.write_data.val();
+            let bits = bits_for(self._store.len());
+            let (read, written) = (wrapped(self.read_address.val(), bits), wrapped(self.write_address.val(), bits));
+            let collides = self.write.val() && read == written;
+            self.q.next = if collides { T::default() } else { self._store[read] };
+            if self.write.val() {
+                self._store[written] = self.write_data.val();
             }
         }
     }
@@ -81,11 +73,13 @@ impl<T: Synth, const A: usize> Logic for Ram<T, A> {
     }
     fn hdl(&self) -> Verilog {
         let depth = self._store.len();
+        let [read, written] = ["read_address", "write_address"].map(|address| place(address, bits_for(depth)));
+        let collides = if depth == 1 { "write".into() } else { format!("write && {read} == {written}") };
         Verilog::Custom(format!(
-            "{}\nalways @(posedge clock) begin\n{}q <= {};\nend",
+            "{}\nalways @(posedge clock) begin\nif (write) mem[{written}] <= write_data;\n\
+             q <= ({collides}) ? {{{}{{1'bx}}}} : mem[{read}];\nend",
             declare::<T>(depth),
-            write(depth, *self._address_bits),
-            guard(depth, "read_address", *self._address_bits, T::BITS)
+            T::BITS
         ))
     }
 }
@@ -139,9 +133,8 @@ impl<T: Synth, const A: usize> LookUp<T, A> {
 
 impl<T: Synth, const A: usize> Logic for LookUp<T, A> {
     fn update(&mut self) {
-        let (read, written) = [self.read_address.val(), self.write_address.val()]
-            .map(|address| wrapped(address, *self._address_bits))
-            .into();
+        let [read, written] = [self.read_address.val(), self.write_address.val()]
+            .map(|address| wrapped(address, *self._address_bits));
         if self.clock.pos_edge()
             && self.write.val()
             && let Some(word) = self._store.get_mut(written)

