@@ -9,7 +9,7 @@
 //!      |    ...                                                      |
 //!                  inject --> lane 0 --> contribution, injected
 //!
-//!   Idle --start--> Run (count / N addresses) --> Drain --> Reduce (N - 1) --done--> Idle
+//!   Idle --start--> Run (count / N addresses) --> Drain --> Reduce (N) --done--> Idle
 //!                    \________________ abort ________________/---------------------^
 //! ```
 //!
@@ -48,8 +48,6 @@ use row_memory::{ADDRESS_BITS, RowMemory};
 
 /// Cycles in which a row of a pass is on its way from the address to the accumulator.
 const FLIGHT: usize = RowMemory::LATENCY + Lane::LATENCY;
-/// All of them but the last.
-const BEHIND: usize = FLIGHT - 1;
 /// Cycles from `inject` to `injected`.
 pub const INJECT_LATENCY: usize = Lane::LATENCY;
 
@@ -124,12 +122,11 @@ pub struct Lanes<const N: usize> {
     address: DFF<U<ADDRESS_BITS>>,
     left: DFF<U<21>>,
     one: Constant<U<21>>,
-    /// N - 1.
+    /// N: a cycle for the total of each further lane, and one to add the last.
     hops: Constant<U<21>>,
     base: Signal<Local, U<ADDRESS_BITS>>,
     first_place: Signal<Local, U<20>>,
     is_starting: Signal<Local, Bit>,
-    is_reducing: Signal<Local, Bit>,
     is_last: Signal<Local, Bit>,
 
     place: Constant<U<1>>,
@@ -140,17 +137,19 @@ pub struct Lanes<const N: usize> {
     injected_now: Constant<U<INJECT_LATENCY>>,
 
     done_here: DFF<Bit>,
-    /// The accumulators begin anew.
+    /// What the accumulators do, in registers: they are many, and far.
     clears: DFF<Bit>,
+    gathers: DFF<Bit>,
+    passes: DFF<Bit>,
     no_total: Constant<Total>,
     inverse_total: Signal<Local, Total>,
     linear_total: Signal<Local, Total>,
 }
 
 impl<const N: usize> Lanes<N> {
-    /// Cycles from `start` to `done` beyond `count / N`: one to start, the way of a row, and one for each
-    /// further lane's total.
-    pub const LATENCY: usize = 1 + FLIGHT + (N - 1);
+    /// Cycles from `start` to `done` beyond `count / N`: one to start, the way of a row, one to add it, and one
+    /// for the total of each lane.
+    pub const LATENCY: usize = 1 + FLIGHT + 1 + N;
 
     /// Lanes with two banks of `rows` slots, a multiple of 64.
     pub fn new(rows: usize) -> Self {
@@ -199,11 +198,10 @@ impl<const N: usize> Lanes<N> {
             address: DFF::default(),
             left: DFF::default(),
             one: Constant::new(U::new(1)),
-            hops: Constant::new(U::new(number(N - 1))),
+            hops: Constant::new(U::new(number(N))),
             base: Signal::default(),
             first_place: Signal::default(),
             is_starting: Signal::default(),
-            is_reducing: Signal::default(),
             is_last: Signal::default(),
             place: Constant::new(U::new(1)),
             in_flight: DFF::default(),
@@ -212,6 +210,8 @@ impl<const N: usize> Lanes<N> {
             injected_now: Constant::new(U::new(1 << (INJECT_LATENCY - 1))),
             done_here: DFF::default(),
             clears: DFF::default(),
+            gathers: DFF::default(),
+            passes: DFF::default(),
             no_total: Constant::new(Total::default()),
             inverse_total: Signal::default(),
             linear_total: Signal::default(),
@@ -233,7 +233,9 @@ impl<const N: usize> Logic for Lanes<N> {
             in_flight,
             injecting,
             done_here,
-            clears
+            clears,
+            gathers,
+            passes
         );
 
         // Writes
@@ -255,7 +257,8 @@ impl<const N: usize> Logic for Lanes<N> {
         self.first_place.next = self.first.val() >> self.lane_bits.val();
         self.in_flight.d.next = self.in_flight.q.val() >> self.place.val();
         self.is_starting.next = false;
-        self.is_reducing.next = false;
+        self.gathers.d.next = false;
+        self.passes.d.next = false;
         self.is_last.next = self.left.q.val() == bits_lit::<21>(1);
         self.done_here.d.next = false;
         match self.state.q.val() {
@@ -277,21 +280,18 @@ impl<const N: usize> Logic for Lanes<N> {
                 }
             }
             State::Drain => {
-                // Nothing is behind what is added now.
-                if !self.in_flight.q.val().get_bits::<BEHIND>(1).any() {
-                    self.left.d.next = self.hops.val();
-                    if self.hops.val().any() {
-                        self.state.d.next = State::Reduce;
-                    } else {
-                        self.done_here.d.next = true;
-                        self.state.d.next = State::Idle;
-                    }
+                // The last row is in what is added now.
+                self.left.d.next = self.hops.val();
+                if !self.in_flight.q.val().any() {
+                    self.gathers.d.next = true;
+                    self.state.d.next = State::Reduce;
                 }
             }
             State::Reduce => {
-                self.is_reducing.next = true;
+                self.passes.d.next = true;
                 self.left.d.next = self.left.q.val() - self.one.val();
                 if self.is_last.val() {
+                    self.passes.d.next = false;
                     self.done_here.d.next = true;
                     self.state.d.next = State::Idle;
                 }
@@ -328,33 +328,35 @@ impl<const N: usize> Logic for Lanes<N> {
             self.lanes[i].at.next = self.at.q.val();
             self.inverse[i].clock.next = self.clock.val();
             self.inverse[i].linear.next = false;
-            self.inverse[i].is_first.next = false;
             self.inverse[i].clear.next = self.clears.q.val();
             self.inverse[i].add.next = self.in_flight.q.val().get_bit(0);
             self.inverse[i].contribution.next = self.lanes[i].contribution.val();
             self.inverse[i].region.next = self.lanes[i].region.val();
-            self.inverse[i].pass_on.next = self.is_reducing.val();
-            self.inverse[i].next_lane.next = self.no_total.val();
+            self.inverse[i].gather.next = self.gathers.q.val();
+            self.inverse[i].next_total.next = self.no_total.val();
+            self.inverse[i].pass.next = self.passes.q.val();
+            self.inverse[i].next_added.next = self.no_total.val();
             self.linear[i].clock.next = self.clock.val();
             self.linear[i].linear.next = true;
-            self.linear[i].is_first.next = false;
             self.linear[i].clear.next = self.clears.q.val();
             self.linear[i].add.next = self.in_flight.q.val().get_bit(0);
             self.linear[i].contribution.next = self.lanes[i].contribution.val();
             self.linear[i].region.next = self.lanes[i].region.val();
-            self.linear[i].pass_on.next = self.is_reducing.val();
-            self.linear[i].next_lane.next = self.no_total.val();
+            self.linear[i].gather.next = self.gathers.q.val();
+            self.linear[i].next_total.next = self.no_total.val();
+            self.linear[i].pass.next = self.passes.q.val();
+            self.linear[i].next_added.next = self.no_total.val();
         }
         for i in 1..N {
-            self.inverse[i - 1].next_lane.next = self.inverse[i].total.val();
-            self.linear[i - 1].next_lane.next = self.linear[i].total.val();
+            self.inverse[i - 1].next_total.next = self.inverse[i].total.val();
+            self.inverse[i - 1].next_added.next = self.inverse[i].added.val();
+            self.linear[i - 1].next_total.next = self.linear[i].total.val();
+            self.linear[i - 1].next_added.next = self.linear[i].added.val();
         }
         if self.inject.val() {
             self.lanes[0].row.next = self.inject_row.val();
             self.lanes[0].at.next = self.inject_ratios.val();
         }
-        self.inverse[0].is_first.next = true;
-        self.linear[0].is_first.next = true;
 
         self.busy.next = self.state.q.val() != State::Idle;
         self.done.next = self.done_here.q.val();
@@ -611,7 +613,7 @@ mod tests {
 
     #[test]
     fn a_row_from_outside_takes_no_longer_than_the_engine_plans() {
-        assert_eq!(INJECT_LATENCY, 24);
-        assert_eq!(Lanes::<2>::LATENCY, 28);
+        assert_eq!(INJECT_LATENCY, 25);
+        assert_eq!(Lanes::<2>::LATENCY, 31);
     }
 }

@@ -15,22 +15,23 @@
 //! Two multipliers, 65 x 33 for `r` (eight blocks) and 66 x 18 for `f` in halves of 17 bits (four):
 //!
 //! ```text
-//!   cycle   1..4   operands: inverse gamma, I, I, inverse vega   (times r)
+//!   cycle   0      I and L, of what the start has brought
+//!           1..4   operands: inverse gamma, I, I, inverse vega   (times r)
 //!           5..8   products                6..9   totals with the linear part: wide, delta, delta, vega
 //!           7..10  operands: wide, drift   (times the lower and the upper half of f)
 //!          10..13  products               12, 14  sums of the halves
 //!           9, 12  shifts by cut, by eights: wide, wide f        10, 13  by the rest
-//!          11, 14  differences            12, 15  saturation: gamma, slope
+//!          11, 14  differences            12, 15  limits: gamma, slope
 //!          16      done
 //! ```
 //!
-//! A start may follow another after `II` cycles or any more; what a node needs later than `II` cycles
+//! Cycle 0 is that after the start: what comes in has come a long way already. A start may follow another after `II` cycles or any more; what a node needs later than `II` cycles
 //! after its start is handed from stage to stage every `II` cycles. Delta is multiplied twice, so that its
 //! total comes late enough to stand for as long as that of vega.
 
 use rust_hdl::prelude::*;
 
-use crate::primitive::{Delay, Multiply, Saturate, ShiftRight};
+use crate::primitive::{Delay, Limit, Multiply, Saturate, ShiftRight};
 use crate::record;
 use crate::signal::*;
 
@@ -46,7 +47,7 @@ pub struct NodeUnit {
     pub clock: Signal<In, Clock>,
     pub start: Signal<In, Bit>,
     pub node: Signal<In, record::Node>,
-    /// Signed 64, like the next: `Bank::constant`.
+    /// Signed 64, like the next: `Bank::constant`. These and the shift are looked at in the cycle after the start.
     pub constant_inverse: Signal<In, U<64>>,
     pub constant_linear: Signal<In, U<64>>,
     /// `Scale::gamma_shift`, at most 62.
@@ -54,10 +55,14 @@ pub struct NodeUnit {
     pub done: Signal<Out, Bit>,
     pub value: Signal<Out, record::NodeValue>,
 
-    /// Bit `k`: a node was started `k` cycles ago.
+    /// Bit `k`: cycle `k` of a node.
     at: DFF<U<17>>,
-    // From the start, for II cycles.
+    // From cycle 0, for II cycles.
     held: DFF<record::Node>,
+    // From cycle 1.
+    held_ratio: DFF<U<32>>,
+    held_step: DFF<U<34>>,
+    held_edge: DFF<Bit>,
     held_inverse: DFF<S<65>>,
     held_linear: DFF<S<65>>,
     held_cut: DFF<U<6>>,
@@ -96,8 +101,9 @@ pub struct NodeUnit {
     gamma_difference: DFF<S<67>>,
     slope_difference: DFF<S<62>>,
     delta_limit: Saturate<45, 44>,
-    gamma_limit: Saturate<67, 48>,
-    slope_limit: Saturate<62, 44>,
+    // The wide tests have a cycle of their own.
+    gamma_limit: Limit<67, 48>,
+    slope_limit: Limit<62, 44>,
 
     // Results: the numbers are the first cycle in which they stand.
     delta_9: DFF<U<44>>,
@@ -106,16 +112,18 @@ pub struct NodeUnit {
     delta_13: DFF<U<44>>,
     clipped_13: DFF<Bit>,
     vega_13: DFF<U<44>>,
-    gamma_13: DFF<U<48>>,
-    gamma_clipped_13: DFF<Bit>,
+    gamma_14: DFF<U<48>>,
+    gamma_clipped_14: DFF<Bit>,
     slope_16: DFF<U<44>>,
-    slope_clipped_16: DFF<Bit>,
 
     one: Signal<Local, U<1>>,
     first: Signal<Local, U<17>>,
     now: Signal<Local, U<17>>,
     eights: Signal<Local, U<6>>,
-    sums: Signal<Local, record::Sums>,
+    most_gamma: Signal<Local, U<48>>,
+    least_gamma: Signal<Local, U<48>>,
+    most_value: Signal<Local, U<44>>,
+    least_value: Signal<Local, U<44>>,
     held_sums: Signal<Local, record::Sums>,
     ratios: Signal<Local, record::Ratios>,
     inverse_delta: Signal<Local, S<64>>,
@@ -148,7 +156,7 @@ pub struct NodeUnit {
 
 impl NodeUnit {
     /// Cycles from start to done.
-    pub const LATENCY: usize = 16;
+    pub const LATENCY: usize = 17;
     /// Least number of cycles from start to start.
     pub const II: usize = 4;
 }
@@ -156,10 +164,10 @@ impl NodeUnit {
 impl Logic for NodeUnit {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, at, held, held_inverse, held_linear, held_cut);
+        dff_setup!(self, clock, at, held, held_ratio, held_step, held_edge, held_inverse, held_linear, held_cut);
         dff_setup!(self, clock, step_5, cut_5, edge_5, step_high_9, cut_9, edge_9, edge_13);
         dff_setup!(self, clock, wide, drift, gamma_difference);
-        dff_setup!(self, clock, delta_9, clipped_9, vega_10, delta_13, clipped_13, vega_13, gamma_13, gamma_clipped_13);
+        dff_setup!(self, clock, delta_9, clipped_9, vega_10, delta_13, clipped_13, vega_13, gamma_14, gamma_clipped_14);
         clock!(
             self,
             clock,
@@ -174,35 +182,52 @@ impl Logic for NodeUnit {
             lower_half,
             per_step
         );
-        clock!(self, clock, drift_then, cut_now, fine_now, part, shifted, slope_difference, slope_16, slope_clipped_16);
+        clock!(
+            self,
+            clock,
+            drift_then,
+            cut_now,
+            fine_now,
+            part,
+            shifted,
+            slope_difference,
+            slope_16,
+            gamma_limit,
+            slope_limit
+        );
 
-        // 0: operands. The constants are added here: below 2^64 in size.
         self.one.next = bits_lit::<1>(1);
-        self.first.next = bits_lit::<17>(2);
+        self.first.next = bits_lit::<17>(1);
         self.now.next = self.at.q.val();
         self.at.d.next = self.now.val() << self.one.val();
-        self.sums.next = self.node.val().sums;
-        self.inverse_delta.next = signed_cast_same(self.sums.val().inverse_delta);
-        self.inverse_constant.next = signed_cast_same(self.constant_inverse.val());
-        self.inverse_left.next = signed_cast_wide(self.inverse_delta.val());
-        self.inverse_right.next = signed_cast_wide(self.inverse_constant.val());
-        self.linear_delta.next = signed_cast_same(self.sums.val().linear_delta);
-        self.linear_constant.next = signed_cast_same(self.constant_linear.val());
-        self.linear_left.next = signed_cast_wide(self.linear_delta.val());
-        self.linear_right.next = signed_cast_wide(self.linear_constant.val());
         if self.start.val() {
             self.at.d.next = (self.now.val() << self.one.val()) | self.first.val();
             self.held.d.next = self.node.val();
+        }
+
+        // 0: operands. The constants are added here: below 2^64 in size.
+        self.held_sums.next = self.held.q.val().sums;
+        self.ratios.next = self.held.q.val().at;
+        self.inverse_delta.next = signed_cast_same(self.held_sums.val().inverse_delta);
+        self.inverse_constant.next = signed_cast_same(self.constant_inverse.val());
+        self.inverse_left.next = signed_cast_wide(self.inverse_delta.val());
+        self.inverse_right.next = signed_cast_wide(self.inverse_constant.val());
+        self.linear_delta.next = signed_cast_same(self.held_sums.val().linear_delta);
+        self.linear_constant.next = signed_cast_same(self.constant_linear.val());
+        self.linear_left.next = signed_cast_wide(self.linear_delta.val());
+        self.linear_right.next = signed_cast_wide(self.linear_constant.val());
+        if self.now.val().get_bit(0) {
+            self.held_ratio.d.next = self.ratios.val().inverse;
+            self.held_step.d.next = self.held.q.val().step_ratio;
+            self.held_edge.d.next = self.held.q.val().edge_before;
             self.held_cut.d.next = self.gamma_shift.val();
             self.held_inverse.d.next = self.inverse_left.val() + self.inverse_right.val();
             self.held_linear.d.next = self.linear_left.val() + self.linear_right.val();
         }
 
-        // 1..4: times r. In the cycle of a start none of these bits can be set.
-        self.held_sums.next = self.held.q.val().sums;
-        self.ratios.next = self.held.q.val().at;
-        self.inverse_gamma.next = signed_cast_same(self.sums.val().inverse_gamma);
-        self.linear_gamma.next = signed_cast_same(self.sums.val().linear_gamma);
+        // 1..4: times r. In cycle 0 of a node none of these bits can be set.
+        self.inverse_gamma.next = signed_cast_same(self.held_sums.val().inverse_gamma);
+        self.linear_gamma.next = signed_cast_same(self.held_sums.val().linear_gamma);
         self.inverse_vega.next = signed_cast_same(self.held_sums.val().inverse_vega);
         self.linear_vega.next = signed_cast_same(self.held_sums.val().linear_vega);
         self.factor.d.next = signed_cast_wide(self.inverse_gamma.val());
@@ -214,14 +239,14 @@ impl Logic for NodeUnit {
             self.factor.d.next = signed_cast_wide(self.inverse_vega.val());
             self.linear_now.d.next = signed_cast_wide(self.linear_vega.val());
         }
-        self.ratio.next = unsigned_cast_pos(self.ratios.val().inverse);
+        self.ratio.next = unsigned_cast_pos(self.held_ratio.q.val());
         self.by_ratio.b.next = self.ratio.val();
         self.by_ratio.a.next = self.factor.q.val();
         self.linear_part.d.next = self.linear_now.q.val();
         if self.now.val().get_bit(4) {
-            self.step_5.d.next = self.held.q.val().step_ratio;
+            self.step_5.d.next = self.held_step.q.val();
             self.cut_5.d.next = self.held_cut.q.val();
-            self.edge_5.d.next = self.held.q.val().edge_before;
+            self.edge_5.d.next = self.held_edge.q.val();
         }
 
         // 5..8: totals. Sizes: scaled at most 2^64 2^32 / 2^31 = 2^65, so a total is below 2^67 / 2 and
@@ -297,12 +322,22 @@ impl Logic for NodeUnit {
         }
         self.gamma_limit.x.next = self.gamma_difference.q.val();
         if self.now.val().get_bit(12) {
-            self.gamma_13.d.next = unsigned_cast_same(self.gamma_limit.y.val());
-            self.gamma_clipped_13.d.next = self.gamma_limit.clipped.val();
             self.delta_13.d.next = self.delta_9.q.val();
             self.clipped_13.d.next = self.clipped_9.q.val();
             self.vega_13.d.next = self.vega_10.q.val();
             self.edge_13.d.next = self.edge_9.q.val();
+        }
+
+        self.most_gamma.next = bits_lit::<48>(0x7fff_ffff_ffff_u64);
+        self.least_gamma.next = bits_lit::<48>(0x8000_0000_0001_u64);
+        if self.now.val().get_bit(13) {
+            self.gamma_14.d.next = self.gamma_difference.q.val().get_bits::<48>(0);
+            self.gamma_clipped_14.d.next = self.gamma_limit.is_above.val() | self.gamma_limit.is_below.val();
+            if self.gamma_limit.is_above.val() {
+                self.gamma_14.d.next = self.most_gamma.val();
+            } else if self.gamma_limit.is_below.val() {
+                self.gamma_14.d.next = self.least_gamma.val();
+            }
         }
 
         // 14, 15: slope. Below 2^65 2^34 / 2^40 and 2^65 2^34 / 2^62.
@@ -311,17 +346,25 @@ impl Logic for NodeUnit {
         self.shifted_part.next = signed_cast_same(self.shifted.q.val().get_bits::<62>(0));
         self.slope_difference.d.next = self.shifted_part.val() - self.drift_per_step_wide.val();
         self.slope_limit.x.next = self.slope_difference.q.val();
-        self.slope_16.d.next = unsigned_cast_same(self.slope_limit.y.val());
-        self.slope_clipped_16.d.next = self.slope_limit.clipped.val();
+        self.slope_16.d.next = self.slope_difference.q.val().get_bits::<44>(0);
 
         // 16.
+        self.most_value.next = bits_lit::<44>(0x7ff_ffff_ffff_u64);
+        self.least_value.next = bits_lit::<44>(0x800_0000_0001_u64);
         self.done.next = self.now.val().get_bit(16);
         self.value.next.delta = self.delta_13.q.val();
         self.value.next.slope = self.slope_16.q.val();
-        self.value.next.gamma = self.gamma_13.q.val();
+        if self.slope_limit.is_above.val() {
+            self.value.next.slope = self.most_value.val();
+        } else if self.slope_limit.is_below.val() {
+            self.value.next.slope = self.least_value.val();
+        }
+        self.value.next.gamma = self.gamma_14.q.val();
         self.value.next.vega = self.vega_13.q.val();
-        self.value.next.saturated =
-            self.clipped_13.q.val() | self.gamma_clipped_13.q.val() | self.slope_clipped_16.q.val();
+        self.value.next.saturated = self.clipped_13.q.val()
+            | self.gamma_clipped_14.q.val()
+            | self.slope_limit.is_above.val()
+            | self.slope_limit.is_below.val();
         self.value.next.edge_before = self.edge_13.q.val();
     }
 }
@@ -383,16 +426,18 @@ mod tests {
         let mut bench = TestBench::new("node_unit", NodeUnit::default());
         let mut vectors = Vectors::new(0x9e37_79b9_7f4a_7c15);
         let mut expected = VecDeque::new();
+        let mut bank_before = Bank::default();
         let (mut wait, mut clean, mut clipped) = (0, 0, [0; 3]);
         for at in 0..4000 {
             let start = wait == 0;
-            // Operands are there in the cycle of the start alone.
+            // Operands are there in the cycle of the start alone, and the bank's in the one after.
             let (node, bank, value) = draw(&mut vectors);
             poke!(bench, start, start);
             poke!(bench, node, node);
-            poke!(bench, constant_inverse, U::new(bank.constant[0] as u128));
-            poke!(bench, constant_linear, U::new(bank.constant[1] as u128));
-            poke!(bench, gamma_shift, U::new(bank.scale.gamma_shift().into()));
+            poke!(bench, constant_inverse, U::new(bank_before.constant[0] as u128));
+            poke!(bench, constant_linear, U::new(bank_before.constant[1] as u128));
+            poke!(bench, gamma_shift, U::new(bank_before.scale.gamma_shift().into()));
+            bank_before = bank;
             if start {
                 expected.push_back((at + NodeUnit::LATENCY, value));
                 wait = if vectors.flag() { NodeUnit::II } else { NodeUnit::II + vectors.below(14) as usize };

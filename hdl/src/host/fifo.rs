@@ -5,7 +5,8 @@
 //! ```
 //!
 //! `LATENCY` 2 from push to pop when the queue is empty, `II` 1. Whether and where a word is stored is a matter of
-//! the level alone, not of `pop_ready`, so no path runs through the queue against its direction.
+//! the level alone, not of `pop_ready`, so no path runs through the queue against its direction. The place behind the
+//! last command is written in every cycle: a command is pushed by making it the last.
 
 use rust_hdl::prelude::*;
 
@@ -32,6 +33,7 @@ pub struct Fifo<const A: usize> {
     tail: DFF<U<A>>,
     /// Entries in the memory.
     stored: DFF<U<8>>,
+    has_stored: DFF<Bit>,
     is_full: DFF<Bit>,
     valid: DFF<Bit>,
     data: DFF<Words>,
@@ -67,6 +69,7 @@ impl<const A: usize> Fifo<A> {
             head: DFF::default(),
             tail: DFF::default(),
             stored: DFF::default(),
+            has_stored: DFF::default(),
             is_full: DFF::default(),
             valid: DFF::default(),
             data: DFF::default(),
@@ -85,7 +88,7 @@ impl<const A: usize> Logic for Fifo<A> {
     #[hdl_gen]
     fn update(&mut self) {
         clock!(self, clock, memory);
-        dff_setup!(self, clock, head, tail, stored, entries, is_full, valid, data);
+        dff_setup!(self, clock, head, tail, stored, has_stored, entries, is_full, valid, data);
         self.push_ready.next = !self.is_full.q.val();
         self.pop_valid.next = self.valid.q.val();
         self.pop_data.next = self.data.q.val();
@@ -93,9 +96,9 @@ impl<const A: usize> Logic for Fifo<A> {
 
         self.pushes.next = self.push_valid.val() & !self.is_full.q.val();
         self.pops.next = self.valid.q.val() & self.pop_ready.val();
-        self.loads.next = (!self.valid.q.val() | self.pop_ready.val()) & self.stored.q.val().any();
+        self.loads.next = (!self.valid.q.val() | self.pop_ready.val()) & self.has_stored.q.val();
 
-        self.memory.write.next = self.pushes.val();
+        self.memory.write.next = !self.is_full.q.val();
         self.memory.write_address.next = self.tail.q.val();
         self.memory.write_data.next = self.push_data.val();
         self.memory.read_address.next = self.head.q.val();
@@ -109,6 +112,11 @@ impl<const A: usize> Logic for Fifo<A> {
             self.valid.d.next = true;
             self.head.d.next = self.head.q.val() + self.step.val();
             self.data.d.next = self.memory.q.val();
+        }
+        if self.pushes.val() {
+            self.has_stored.d.next = true;
+        } else if self.loads.val() {
+            self.has_stored.d.next = self.stored.q.val() != self.one.val();
         }
         if self.pushes.val() & !self.loads.val() {
             self.stored.d.next = self.stored.q.val() + self.one.val();
@@ -129,6 +137,7 @@ impl<const A: usize> Logic for Fifo<A> {
             self.head.d.next = bits_lit::<A>(0);
             self.tail.d.next = bits_lit::<A>(0);
             self.stored.d.next = bits_lit::<8>(0);
+            self.has_stored.d.next = false;
             self.entries.d.next = bits_lit::<8>(0);
             self.is_full.d.next = false;
             self.valid.d.next = false;

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! A command in the window goes before one on the stream, because the window cannot be held back; the
-//! stream is taken only while `COMMAND_CREDIT` places are left for the window. Intake is open while the
-//! card is enabled and the watchdog has not tripped. When it trips, `command_valid` is withdrawn even if it was
+//! stream is taken only while `COMMAND_CREDIT` places are left for the window, and not in a cycle in which
+//! the window is written. Intake is open from the cycle after the card is enabled to that in which the watchdog trips. When it trips, `command_valid` is withdrawn even if it was
 //! shown: a command is taken where valid and ready meet, and nowhere else.
 //!
 //! A reset, by pin or by register, holds `core_reset` for `RESET_CYCLES`, so that delay lines without a
@@ -92,7 +92,11 @@ pub struct Shell {
     /// Cycles that a reset still lasts.
     hold: DFF<U<8>>,
     clears: DFF<Bit>,
-    is_open: Signal<Local, Bit>,
+    /// In a register, like what was lost: what follows from either is on the way of a command otherwise.
+    is_open: DFF<Bit>,
+    has_lost: DFF<Bit>,
+    is_incomplete: DFF<Bit>,
+    is_written: Signal<Local, Bit>,
     has_room: Signal<Local, Bit>,
     stream_limit: Constant<U<8>>,
     reset_cycles: Constant<U<8>>,
@@ -159,7 +163,10 @@ impl Shell {
             watchdog: Watchdog::default(),
             hold: DFF::default(),
             clears: DFF::default(),
-            is_open: Signal::default(),
+            is_open: DFF::default(),
+            has_lost: DFF::default(),
+            is_incomplete: DFF::default(),
+            is_written: Signal::default(),
             has_room: Signal::default(),
             stream_limit: Constant::new(U::new(DEPTH as u128 - u128::from(COMMAND_CREDIT))),
             // The register behind the counter adds the last one.
@@ -174,6 +181,7 @@ impl Logic for Shell {
     fn update(&mut self) {
         clock!(self, clock, registers, window, queue, ring, watchdog);
         dff_setup!(self, clock, hold, clears);
+        clock!(self, clock, is_open, has_lost, is_incomplete);
 
         // Reset.
         self.clears.d.next = self.reset.val() | self.registers.reset_request.val() | self.hold.q.val().any();
@@ -191,9 +199,10 @@ impl Logic for Shell {
         self.ring.reset.next = self.reset.val();
 
         // Window and stream into the queue.
-        self.is_open.next = self.registers.enable.val() & !self.watchdog.tripped.val() & !self.clears.q.val();
+        self.is_open.d.next = self.registers.enable.val() & !self.watchdog.tripped.val() & !self.clears.q.val();
+        self.is_written.next = self.window_write.val() | self.window_all.val();
         self.has_room.next =
-            self.is_open.val() & (self.queue.level.val() < self.stream_limit.val()) & !self.window.valid.val();
+            self.is_open.q.val() & (self.queue.level.val() < self.stream_limit.val()) & !self.is_written.val();
         self.window.window_write.next = self.window_write.val();
         self.window.window_word.next = self.window_word.val();
         self.window.window_data.next = self.window_data.val();
@@ -201,10 +210,10 @@ impl Logic for Shell {
         self.window.window_words.next = self.window_words.val();
         self.s_axis_ready.next = self.has_room.val();
         self.queue.push_valid.next =
-            (self.is_open.val() & self.window.valid.val()) | (self.has_room.val() & self.s_axis_valid.val());
+            (self.is_open.q.val() & self.window.valid.val()) | (self.has_room.val() & self.s_axis_valid.val());
         // Assigned once: a default overridden here would wake the queue, whose level wakes this block again,
         // without end in an event-driven simulator.
-        if self.window.valid.val() {
+        if self.is_written.val() {
             self.queue.push_data.next = self.window.command.val();
         } else {
             self.queue.push_data.next = self.s_axis_data.val();
@@ -246,9 +255,10 @@ impl Logic for Shell {
         self.registers.consumer_refused.next = self.ring.is_refused.val();
         self.registers.command_taken.next =
             self.queue.pop_valid.val() & !self.watchdog.tripped.val() & self.command_ready.val();
-        self.registers.command_incomplete.next = self.window.is_incomplete.val();
-        self.registers.command_lost.next =
-            self.window.valid.val() & !(self.is_open.val() & self.queue.push_ready.val());
+        self.is_incomplete.d.next = self.window.is_incomplete.val();
+        self.registers.command_incomplete.next = self.is_incomplete.q.val();
+        self.has_lost.d.next = self.window.valid.val() & !(self.is_open.q.val() & self.queue.push_ready.val());
+        self.registers.command_lost.next = self.has_lost.q.val();
         self.registers.s_axil_awvalid.next = self.s_axil_awvalid.val();
         self.s_axil_awready.next = self.registers.s_axil_awready.val();
         self.registers.s_axil_awaddr.next = self.s_axil_awaddr.val();

@@ -37,6 +37,7 @@ pub struct Window {
     words: DFF<Words>,
     /// Bit `i`: word `i` was written since the last command.
     seen: DFF<U<7>>,
+    has_all: DFF<Bit>,
     last: Signal<Local, Bit>,
 }
 
@@ -51,6 +52,7 @@ impl Logic for Window {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, words, seen);
+        clock!(self, clock, has_all);
         self.last.next = self.window_write.val() & !self.window_all.val() & self.window_word.val().all();
         if self.window_write.val() {
             match self.window_word.val().index() {
@@ -88,14 +90,15 @@ impl Logic for Window {
         if self.last.val() | self.window_all.val() | self.reset.val() {
             self.seen.d.next = bits_lit::<7>(0);
         }
+        self.has_all.d.next = self.seen.d.val().all();
 
-        self.valid.next = self.window_all.val() | (self.last.val() & self.seen.q.val().all());
+        self.valid.next = self.window_all.val() | (self.last.val() & self.has_all.q.val());
         self.command.next = self.words.q.val();
         self.command.next.w7 = self.window_data.val();
         if self.window_all.val() {
             self.command.next = self.window_words.val();
         }
-        self.is_incomplete.next = self.last.val() & !self.seen.q.val().all();
+        self.is_incomplete.next = self.last.val() & !self.has_all.q.val();
     }
 }
 

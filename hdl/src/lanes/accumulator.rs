@@ -1,10 +1,18 @@
 //! The sums of one group of rows in one lane, and their way to lane 0 at the end of a pass.
 //!
 //! ```text
-//!   clear    0
-//!   add      total + contribution, if it is of this group
-//!   pass on  lane 0: total + that of lane 1;  every other lane i: that of lane i + 1
+//!   contribution --+
+//!   next lane -----+--> [added] --> + --> [total]
+//!                                   ^--------'
+//!
+//!   add      added = contribution, if it is of this group
+//!   gather   added = total of the next lane
+//!   pass     added = what the next lane has just added: lane 0 sees the totals one after the other
+//!   clear    total = 0
 //! ```
+//!
+//! What is added waits in a register, so that the wide sum is a cycle of its own; the totals of all lanes but
+//! the first mean nothing after a `gather`.
 //!
 //! Sums are exact: the gross limit keeps them below 2^63.
 
@@ -31,24 +39,24 @@ pub struct Accumulator {
     pub clock: Signal<In, Clock>,
     /// Whether it is the linear group's; fixed.
     pub linear: Signal<In, Bit>,
-    /// Whether it is lane 0; fixed.
-    pub is_first: Signal<In, Bit>,
-    /// Makes the total 0; comes before the others.
+    /// Makes the total 0.
     pub clear: Signal<In, Bit>,
     /// Whether the contribution counts.
     pub add: Signal<In, Bit>,
     pub contribution: Signal<In, Contribution>,
     pub region: Signal<In, U<2>>,
     /// Whether the next lane's total is taken; never together with `add`.
-    pub pass_on: Signal<In, Bit>,
-    /// Total of the next lane.
-    pub next_lane: Signal<In, Total>,
+    pub gather: Signal<In, Bit>,
+    pub next_total: Signal<In, Total>,
+    /// Whether what the next lane has added is taken; never together with the others.
+    pub pass: Signal<In, Bit>,
+    pub next_added: Signal<In, Total>,
     pub total: Signal<Out, Total>,
+    pub added: Signal<Out, Total>,
 
-    zero: Constant<Total>,
-    register: DFF<Total>,
-    kept: Signal<Local, Total>,
-    added: Signal<Local, Total>,
+    none: Constant<Total>,
+    share: DFF<Total>,
+    sum: DFF<Total>,
 }
 
 impl Default for Accumulator {
@@ -56,18 +64,19 @@ impl Default for Accumulator {
         Self {
             clock: Signal::default(),
             linear: Signal::default(),
-            is_first: Signal::default(),
             clear: Signal::default(),
             add: Signal::default(),
             contribution: Signal::default(),
             region: Signal::default(),
-            pass_on: Signal::default(),
-            next_lane: Signal::default(),
+            gather: Signal::default(),
+            next_total: Signal::default(),
+            pass: Signal::default(),
+            next_added: Signal::default(),
             total: Signal::default(),
-            zero: Constant::new(Total::default()),
-            register: DFF::default(),
-            kept: Signal::default(),
             added: Signal::default(),
+            none: Constant::new(Total::default()),
+            share: DFF::default(),
+            sum: DFF::default(),
         }
     }
 }
@@ -75,25 +84,29 @@ impl Default for Accumulator {
 impl Logic for Accumulator {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, register);
-        self.kept.next = self.register.q.val();
-        if self.clear.val() | (self.pass_on.val() & !self.is_first.val()) {
-            self.kept.next = self.zero.val();
-        }
-        self.added.next = self.zero.val();
-        if self.pass_on.val() {
-            self.added.next = self.next_lane.val();
-        }
+        clock!(self, clock, share, sum);
+        self.share.d.next = self.none.val();
         if self.add.val() & (self.contribution.val().linear == self.linear.val()) {
-            self.added.next.delta = self.contribution.val().delta;
-            self.added.next.gamma = self.contribution.val().gamma;
-            self.added.next.vega = self.contribution.val().vega;
-            self.added.next.regions = unsigned_cast_wide(self.region.val());
+            self.share.d.next.delta = self.contribution.val().delta;
+            self.share.d.next.gamma = self.contribution.val().gamma;
+            self.share.d.next.vega = self.contribution.val().vega;
+            self.share.d.next.regions = unsigned_cast_wide(self.region.val());
         }
-        self.register.d.next.delta = self.kept.val().delta + self.added.val().delta;
-        self.register.d.next.gamma = self.kept.val().gamma + self.added.val().gamma;
-        self.register.d.next.vega = self.kept.val().vega + self.added.val().vega;
-        self.register.d.next.regions = self.kept.val().regions + self.added.val().regions;
-        self.total.next = self.register.q.val();
+        if self.gather.val() {
+            self.share.d.next = self.next_total.val();
+        }
+        if self.pass.val() {
+            self.share.d.next = self.next_added.val();
+        }
+
+        self.sum.d.next.delta = self.sum.q.val().delta + self.share.q.val().delta;
+        self.sum.d.next.gamma = self.sum.q.val().gamma + self.share.q.val().gamma;
+        self.sum.d.next.vega = self.sum.q.val().vega + self.share.q.val().vega;
+        self.sum.d.next.regions = self.sum.q.val().regions + self.share.q.val().regions;
+        if self.clear.val() {
+            self.sum.d.next = self.none.val();
+        }
+        self.total.next = self.sum.q.val();
+        self.added.next = self.share.q.val();
     }
 }

@@ -1,7 +1,7 @@
 //! The Phi/phi unit: `hedgewire_kernel::row::normal`, one price a cycle.
 //!
 //! ```text
-//!   m  = |s| >> 22                                    2^-28   MAGNITUDE
+//!   m  = |s| >> 22                                    2^-28   SIGN, MAGNITUDE
 //!   i  = nearest node, t = m - node                           INDEX     table: H0, phi0 -> WORD
 //!   s1 = t (m - t/2) >> 25                            2^-31   S1
 //!   e  = s1 - (s1^2 >> 32)                            2^-31   SQUARE, E
@@ -17,7 +17,7 @@
 //! equal, by two cases:
 //! * the table's density is 0: from node 821 (u = 6.4) on. phi0 e and (phi0 + phi) t are then 0 whatever
 //!   `t`, `s1` and `e` are, so phi = 0 and h = H0. H0 is 2^28 at every such node, so any node there is
-//!   as good as the right one: the index is capped at the last of 1,024 words.
+//!   as good as the right one: from 1,022 on the index is that of the last of 1,024 words.
 //! * the node is below that. Then m < 2^30.8, so `m` fits 31 bits and `m - t/2` fits 32 signed;
 //!   |t| <= 2^20, so |s1| < 2^20 2^30.8 / 2^25 < 2^26 and s1^2 >> 32 < 2^20: `s1` and `e` fit 27 bits
 //!   signed. phi0 < 2^29 and |phi0 e| >> 31 < 2^24, so phi < 2^30, phi0 + phi < 2^31, and the area is
@@ -56,7 +56,8 @@ type Correction = Multiply<31, 27, 58>;
 /// Cycles from `s` to each value.
 mod stage {
     use super::{ByStep, Correction, Square, Table};
-    pub const MAGNITUDE: usize = 1;
+    pub const SIGN: usize = 1;
+    pub const MAGNITUDE: usize = SIGN + 1;
     pub const INDEX: usize = MAGNITUDE + 1;
     pub const TABLE: usize = INDEX + Table::LATENCY;
     pub const WORD: usize = TABLE + 1;
@@ -84,15 +85,16 @@ pub struct Normal {
     /// 2^-30, `PHI_LATENCY` cycles later. 0 to 2^29 unless given.
     pub phi: Signal<Out, S<31>>,
 
-    high: Signal<Local, U<42>>,
     low: Signal<Local, U<22>>,
-    carry: Signal<Local, U<42>>,
     is_negative: Signal<Local, Bit>,
-    magnitude: DFF<U<42>>,
+    high: DFF<U<42>>,
+    /// 1 where nothing is cut of a negative price.
+    carry: DFF<U<1>>,
+    carry_wide: Signal<Local, U<31>>,
+    magnitude: DFF<U<31>>,
+    is_far: DFF<Bit>,
 
-    node: Signal<Local, U<11>>,
-    nearer: Signal<Local, U<11>>,
-    rounded: Signal<Local, U<11>>,
+    nearer: Signal<Local, U<INDEX_BITS>>,
     near: Signal<Local, U<31>>,
     whole: Signal<Local, S<32>>,
     half_bits: Signal<Local, S<20>>,
@@ -160,14 +162,14 @@ impl Default for Normal {
             given: Signal::default(),
             h: Signal::default(),
             phi: Signal::default(),
-            high: Signal::default(),
             low: Signal::default(),
-            carry: Signal::default(),
             is_negative: Signal::default(),
+            high: DFF::default(),
+            carry: DFF::default(),
+            carry_wide: Signal::default(),
             magnitude: DFF::default(),
-            node: Signal::default(),
+            is_far: DFF::default(),
             nearer: Signal::default(),
-            rounded: Signal::default(),
             near: Signal::default(),
             whole: Signal::default(),
             half_bits: Signal::default(),
@@ -216,35 +218,39 @@ impl Default for Normal {
 impl Logic for Normal {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, magnitude, index, distance, middle, nodes, given_at_table, half_phi, density, sign_at_word);
+        clock!(self, clock, high, carry, magnitude, is_far, index, distance, middle, nodes, given_at_table);
+        clock!(self, clock, half_phi, density, sign_at_word);
         clock!(self, clock, base, s1_product, square, s1_at_square, e, density_at_e, correction, density_at_correction);
         clock!(self, clock, phi_here, both, distance_at_phi, area, base_at_area, sign_at_area, h_here);
 
-        // MAGNITUDE. -(s >> 22) rounded towards zero: the complement, and one more where nothing is cut.
+        // SIGN. -(s >> 22) rounded towards zero: the complement, and one more where nothing is cut.
         self.is_negative.next = self.s.val().get_bit(63) & !self.given.val().is_given;
         self.low.next = self.s.val().get_bits::<22>(0);
-        self.high.next = self.s.val().get_bits::<42>(22);
-        self.carry.next = bits_lit::<42>(0);
+        self.high.d.next = self.s.val().get_bits::<42>(22);
+        self.carry.d.next = bits_lit::<1>(0);
         if self.s.val().get_bit(63) {
-            self.high.next = !self.s.val().get_bits::<42>(22);
+            self.high.d.next = !self.s.val().get_bits::<42>(22);
             if !self.low.val().any() {
-                self.carry.next = bits_lit::<42>(1);
+                self.carry.d.next = bits_lit::<1>(1);
             }
         }
-        self.magnitude.d.next = self.high.val() + self.carry.val();
         if self.given.val().is_given {
-            self.magnitude.d.next = bits_lit::<42>(0);
+            self.high.d.next = bits_lit::<42>(0);
+            self.carry.d.next = bits_lit::<1>(0);
         }
 
+        // MAGNITUDE. Far is from node 1,022 on, so that neither the carry nor the rounding can leave the table.
+        self.carry_wide.next = unsigned_cast_wide(self.carry.q.val());
+        self.magnitude.d.next = self.high.q.val().get_bits::<31>(0) + self.carry_wide.val();
+        self.is_far.d.next = self.high.q.val().get_bits::<11>(31).any() | self.high.q.val().get_bits::<9>(22).all();
+
         // INDEX. The low 21 bits of m, read as signed, are its distance from the nearest node.
-        self.node.next = unsigned_cast_wide(self.magnitude.q.val().get_bits::<10>(21));
-        self.nearer.next = bits_lit::<11>(0);
+        self.nearer.next = bits_lit::<10>(0);
         if self.magnitude.q.val().get_bit(20) {
-            self.nearer.next = bits_lit::<11>(1);
+            self.nearer.next = bits_lit::<10>(1);
         }
-        self.rounded.next = self.node.val() + self.nearer.val();
-        self.index.d.next = self.rounded.val().get_bits::<10>(0);
-        if self.magnitude.q.val().get_bits::<11>(31).any() | self.rounded.val().get_bit(10) {
+        self.index.d.next = self.magnitude.q.val().get_bits::<10>(21) + self.nearer.val();
+        if self.is_far.q.val() {
             self.index.d.next = bits_lit::<10>(1023);
         }
         self.distance.d.next = signed_cast_same(self.magnitude.q.val().get_bits::<21>(0));
