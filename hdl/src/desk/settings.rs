@@ -297,7 +297,7 @@ impl<T: Synth> Read<T> {
             word: Signal::default(),
             index: Signal::default(),
             q: Signal::default(),
-            memory: LookUp::new(underlyings),
+            memory: LookUp::wrapping(underlyings),
             register: DFF::default(),
         }
     }
