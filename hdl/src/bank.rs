@@ -12,13 +12,13 @@
 //! does not fit. They differ in the row that is put in: the command's, or the old one again.
 //!
 //! ```text
-//!   cycle    1  2  3    4  5  6 | 7  8  9    11 12 13 | 14 15 16
-//!   start -> read       d  g  v | d  g  v     d  g  v |  d  g  v        operands | weights
-//!            rows       first     other bank         commit    commit
+//!   cycle    1  2  3    4  5  6 | 7  8  9    11 12 13    14    | 15 16    17
+//!   start -> read       d  g  v | d  g  v     d  g  v  commit   | g  v  commit    operands | weights
+//!            rows       first     other bank
 //! ```
 //!
-//! The active bank comes first, and the other only if it holds the slot: `LATENCY` 14 cycles from
-//! `start` to `done`, or 17. A refused WRITE is done after 4, SWAP after 4, OPEN after a cycle per 64
+//! The active bank comes first, and the other only if it holds the slot: `LATENCY` 15 cycles from
+//! `start` to `done`, or 18. A refused WRITE is done after 4, SWAP after 4, OPEN after a cycle per 64
 //! slots and 1, CLEAR after a cycle per slot and 1. One operation at a time.
 //!
 //! A slot is written if its bit is set in a word of 64 that OPEN and CLEAR zero: the kernel's epochs.
@@ -40,8 +40,8 @@ mod constants;
 mod tests;
 pub mod weigh;
 
-use constants::Constants;
-use weigh::Weigh;
+use constants::{BITS, Share, UNIT};
+use weigh::{AddCarry, Weigh};
 
 /// `Bank::op`: back to the beginning, for `Configure`.
 pub const CLEAR: u8 = 0;
@@ -62,7 +62,7 @@ pub const STAGE_OPEN: u8 = 1;
 pub const STAGE_ACTIVE: u8 = 2;
 
 /// Cycles from `start` to `done` of WRITE, and of TRADE where one bank at most holds the slot.
-pub const LATENCY: usize = READ + 3 + weigh::LATENCY + 1;
+pub const LATENCY: usize = READ + 3 + weigh::LATENCY + 2;
 /// The same of TRADE where both do.
 pub const LATENCY_BOTH: usize = LATENCY + 3;
 
@@ -70,7 +70,7 @@ pub const LATENCY_BOTH: usize = LATENCY + 3;
 const READ: usize = 3;
 /// Step in which SWAP closes the other bank.
 const SWAP_OTHER: usize = 3;
-/// Steps in which the last weight of a bank is out.
+/// Steps in which the weights of a bank are in registers, and whether they fit.
 const COMMIT_FIRST: usize = LATENCY - 1;
 const COMMIT_OTHER: usize = LATENCY_BOTH - 1;
 
@@ -183,11 +183,15 @@ pub struct Bank {
     row_weights: DFF<Weights>,
     word0_held: DFF<U<64>>,
     word1_held: DFF<U<64>>,
+    /// The eight slots of which the slot is one.
+    byte0: DFF<U<8>>,
+    byte1: DFF<U<8>>,
     state0_held: DFF<BankState>,
     state1_held: DFF<BankState>,
     held0: DFF<Bit>,
     held1: DFF<Bit>,
     left: DFF<U<21>>,
+    stride: DFF<U<21>>,
 
     // Operands of the weights.
     lots: DFF<U<31>>,
@@ -202,18 +206,44 @@ pub struct Bank {
     // What is committed.
     kept_bank: DFF<Bit>,
     kept_spec: DFF<Spec>,
-    kept_old_kind: DFF<U<3>>,
-    kept_old_linear: DFF<Bit>,
     kept_old_saturated: DFF<Bit>,
+    kept_new_saturated: DFF<Bit>,
     kept_weights: DFF<Weights>,
-    remove: Constants,
-    without_inverse: DFF<U<64>>,
-    without_linear: DFF<U<64>>,
-    insert: Constants,
-    with_inverse: DFF<U<64>>,
-    with_linear: DFF<U<64>>,
+    result_vega: DFF<Weighed>,
     result_gamma: DFF<Weighed>,
     result_delta: DFF<Weighed>,
+    all_fit: DFF<Bit>,
+    // The constants of the row's bank; without its old share; with its new one.
+    old_share: Share,
+    old_word: DFF<S<BITS>>,
+    old_carry: DFF<Bit>,
+    old_counts: DFF<Bit>,
+    old_is_linear: DFF<Bit>,
+    old_bank: DFF<Bit>,
+    old_group: DFF<U<BITS>>,
+    old_inverse: DFF<U<BITS>>,
+    old_linear: DFF<U<BITS>>,
+    take_out: AddCarry,
+    without_inverse: DFF<U<BITS>>,
+    without_linear: DFF<U<BITS>>,
+    new_share: Share,
+    new_word: DFF<S<BITS>>,
+    new_carry: DFF<Bit>,
+    new_counts: DFF<Bit>,
+    new_group: DFF<U<BITS>>,
+    put_in: AddCarry,
+    with_inverse: DFF<U<BITS>>,
+    with_linear: DFF<U<BITS>>,
+    // Commit, decided a cycle ahead: of a bank's row, its description and a trade's answer.
+    commits: DFF<Bit>,
+    ends: DFF<Bit>,
+    puts: DFF<Bit>,
+    puts0: DFF<Bit>,
+    puts1: DFF<Bit>,
+    writes0: DFF<Bit>,
+    writes1: DFF<Bit>,
+    answers0: DFF<Bit>,
+    answers1: DFF<Bit>,
     /// The bank whose state is written.
     state_bank: DFF<Bit>,
     saturated_less: DFF<U<21>>,
@@ -221,8 +251,8 @@ pub struct Bank {
     written_more: DFF<U<21>>,
     position_bit: DFF<U<64>>,
     delta_same: DFF<Bit>,
-    delta_same_then: DFF<Bit>,
     gamma_same: DFF<Bit>,
+    vega_same: DFF<Bit>,
     kept_nothing: DFF<Bit>,
 
     // Results.
@@ -240,7 +270,8 @@ pub struct Bank {
     out_slot: DFF<U<20>>,
     out_row: DFF<record::Row>,
     write_state: DFF<Bit>,
-    write_bank: DFF<Bit>,
+    write_state0: DFF<Bit>,
+    write_state1: DFF<Bit>,
     write_place: DFF<U<9>>,
     written_state: DFF<BankState>,
     seen: DFF<BankState>,
@@ -253,7 +284,14 @@ pub struct Bank {
     step_first: Signal<Local, Bit>,
     step_feed: Signal<Local, Bit>,
     step_commit: Signal<Local, Bit>,
-    step_other: Signal<Local, Bit>,
+    step_old: Signal<Local, Bit>,
+    step_last: Signal<Local, Bit>,
+    load_old: Signal<Local, Bit>,
+    old_linear_source: Signal<Local, U<64>>,
+    old_inverse_source: Signal<Local, U<64>>,
+    old_held: Signal<Local, Bit>,
+    inverse: Signal<Local, U<64>>,
+    linear: Signal<Local, U<64>>,
     fetch_state: Signal<Local, BankState>,
     fetch_new: Signal<Local, Spec>,
     load_feed: Signal<Local, Bit>,
@@ -262,19 +300,20 @@ pub struct Bank {
     word0: Signal<Local, U<64>>,
     word1: Signal<Local, U<64>>,
     word: Signal<Local, U<64>>,
-    holds0: Signal<Local, Bit>,
-    holds1: Signal<Local, Bit>,
+    bytes: Signal<Local, U<6>>,
+    shifted0: Signal<Local, U<64>>,
+    shifted1: Signal<Local, U<64>>,
+    in_byte: Signal<Local, U<3>>,
     other_held: Signal<Local, Bit>,
     feed_held: Signal<Local, Bit>,
     kept_held: Signal<Local, Bit>,
     target_stage: Signal<Local, U<2>>,
     lots_source: Signal<Local, U<32>>,
     refused: Signal<Local, Bit>,
-    ends: Signal<Local, Bit>,
     commit: Signal<Local, Bit>,
     put: Signal<Local, Bit>,
+    answer: Signal<Local, Bit>,
     result: Signal<Local, Weighed>,
-    all_fit: Signal<Local, Bit>,
     new_delta: Signal<Local, U<32>>,
     new_gamma: Signal<Local, U<32>>,
     new_vega: Signal<Local, U<32>>,
@@ -297,14 +336,12 @@ pub struct Bank {
     kept_kind: Signal<Local, U<3>>,
     kept_linear: Signal<Local, Bit>,
     kept_a: Signal<Local, U<32>>,
-    new_saturated: Signal<Local, Bit>,
     kept_state: Signal<Local, BankState>,
     state_old: Signal<Local, BankState>,
     state_new: Signal<Local, BankState>,
     state_write: Signal<Local, Bit>,
     underlying_wide: Signal<Local, U<9>>,
     state_place: Signal<Local, U<9>>,
-    stride: Signal<Local, U<21>>,
     slot_stride: Signal<Local, U<20>>,
 
     op_clear: Constant<U<3>>,
@@ -318,7 +355,8 @@ pub struct Bank {
     at_feed: Constant<U<5>>,
     at_first: Constant<U<5>>,
     at_commit: Constant<U<5>>,
-    at_other: Constant<U<5>>,
+    before_commit: Constant<U<5>>,
+    before_other: Constant<U<5>>,
     at_open: Constant<U<5>>,
     at_close: Constant<U<5>>,
     at_state: Constant<U<5>>,
@@ -328,7 +366,9 @@ pub struct Bank {
     block: Constant<U<21>>,
     one_word: Constant<U<64>>,
     one_place: Constant<U<9>>,
-    no_words: Constant<U<64>>,
+    slot_mask: Constant<U<20>>,
+    whole_bytes: Constant<U<6>>,
+    unit: Constant<U<5>>,
     no_lots: Constant<U<32>>,
     no_weights: Constant<Weights>,
     nothing: Constant<BankState>,
@@ -351,10 +391,10 @@ impl Bank {
             quantities: Ram::new(rows),
             written0: Ram::new(blocks),
             written1: Ram::new(blocks),
-            state0: LookUp::new(underlyings),
-            state1: LookUp::new(underlyings),
-            view: LookUp::new(2 * underlyings),
-            other_view: LookUp::new(2 * underlyings),
+            state0: LookUp::wrapping(underlyings),
+            state1: LookUp::wrapping(underlyings),
+            view: LookUp::wrapping(2 * underlyings),
+            other_view: LookUp::wrapping(2 * underlyings),
             op_clear: Constant::new(U::new(CLEAR.into())),
             op_open: Constant::new(U::new(OPEN.into())),
             op_write: Constant::new(U::new(WRITE.into())),
@@ -366,7 +406,8 @@ impl Bank {
             at_feed: Constant::new(U::new((READ + 3) as u128)),
             at_first: Constant::new(U::new(READ as u128)),
             at_commit: Constant::new(U::new(COMMIT_FIRST as u128)),
-            at_other: Constant::new(U::new(COMMIT_OTHER as u128)),
+            before_commit: Constant::new(U::new(COMMIT_FIRST as u128 - 1)),
+            before_other: Constant::new(U::new(COMMIT_OTHER as u128 - 1)),
             at_open: Constant::new(U::new((SWAP_OTHER - 1) as u128)),
             at_close: Constant::new(U::new(SWAP_OTHER as u128)),
             at_state: Constant::new(U::new(1)),
@@ -376,7 +417,9 @@ impl Bank {
             block: Constant::new(U::new(SLOT_BLOCK.into())),
             one_word: Constant::new(U::new(1)),
             one_place: Constant::new(U::new(1)),
-            no_words: Constant::new(U::new(0)),
+            slot_mask: Constant::new(U::new(rows.next_power_of_two() as u128 - 1)),
+            whole_bytes: Constant::new(U::new(0b11_1000)),
+            unit: Constant::new(U::new(UNIT as u128)),
             no_lots: Constant::new(U::new(0)),
             no_weights: Constant::new(Weights::default()),
             nothing: Constant::new(BankState::default()),
@@ -429,11 +472,14 @@ impl Bank {
             row_weights: DFF::default(),
             word0_held: DFF::default(),
             word1_held: DFF::default(),
+            byte0: DFF::default(),
+            byte1: DFF::default(),
             state0_held: DFF::default(),
             state1_held: DFF::default(),
             held0: DFF::default(),
             held1: DFF::default(),
             left: DFF::default(),
+            stride: DFF::default(),
             lots: DFF::default(),
             feed_delta: DFF::default(),
             feed_gamma: DFF::default(),
@@ -444,26 +490,50 @@ impl Bank {
             weigh: Weigh::default(),
             kept_bank: DFF::default(),
             kept_spec: DFF::default(),
-            kept_old_kind: DFF::default(),
-            kept_old_linear: DFF::default(),
             kept_old_saturated: DFF::default(),
+            kept_new_saturated: DFF::default(),
             kept_weights: DFF::default(),
-            remove: Constants::default(),
-            without_inverse: DFF::default(),
-            without_linear: DFF::default(),
-            insert: Constants::default(),
-            with_inverse: DFF::default(),
-            with_linear: DFF::default(),
+            result_vega: DFF::default(),
             result_gamma: DFF::default(),
             result_delta: DFF::default(),
+            all_fit: DFF::default(),
+            old_share: Share::default(),
+            old_word: DFF::default(),
+            old_carry: DFF::default(),
+            old_counts: DFF::default(),
+            old_is_linear: DFF::default(),
+            old_bank: DFF::default(),
+            old_group: DFF::default(),
+            old_inverse: DFF::default(),
+            old_linear: DFF::default(),
+            take_out: AddCarry::default(),
+            without_inverse: DFF::default(),
+            without_linear: DFF::default(),
+            new_share: Share::default(),
+            new_word: DFF::default(),
+            new_carry: DFF::default(),
+            new_counts: DFF::default(),
+            new_group: DFF::default(),
+            put_in: AddCarry::default(),
+            with_inverse: DFF::default(),
+            with_linear: DFF::default(),
+            commits: DFF::default(),
+            ends: DFF::default(),
+            puts: DFF::default(),
+            puts0: DFF::default(),
+            puts1: DFF::default(),
+            writes0: DFF::default(),
+            writes1: DFF::default(),
+            answers0: DFF::default(),
+            answers1: DFF::default(),
             state_bank: DFF::default(),
             saturated_less: DFF::default(),
             saturated: DFF::default(),
             written_more: DFF::default(),
             position_bit: DFF::default(),
             delta_same: DFF::default(),
-            delta_same_then: DFF::default(),
             gamma_same: DFF::default(),
+            vega_same: DFF::default(),
             kept_nothing: DFF::default(),
             done_now: DFF::default(),
             reason_now: DFF::default(),
@@ -479,7 +549,8 @@ impl Bank {
             out_slot: DFF::default(),
             out_row: DFF::default(),
             write_state: DFF::default(),
-            write_bank: DFF::default(),
+            write_state0: DFF::default(),
+            write_state1: DFF::default(),
             write_place: DFF::default(),
             written_state: DFF::default(),
             seen: DFF::default(),
@@ -491,7 +562,14 @@ impl Bank {
             step_first: Signal::default(),
             step_feed: Signal::default(),
             step_commit: Signal::default(),
-            step_other: Signal::default(),
+            step_old: Signal::default(),
+            step_last: Signal::default(),
+            load_old: Signal::default(),
+            old_linear_source: Signal::default(),
+            old_inverse_source: Signal::default(),
+            old_held: Signal::default(),
+            inverse: Signal::default(),
+            linear: Signal::default(),
             fetch_state: Signal::default(),
             fetch_new: Signal::default(),
             load_feed: Signal::default(),
@@ -500,19 +578,20 @@ impl Bank {
             word0: Signal::default(),
             word1: Signal::default(),
             word: Signal::default(),
-            holds0: Signal::default(),
-            holds1: Signal::default(),
+            bytes: Signal::default(),
+            shifted0: Signal::default(),
+            shifted1: Signal::default(),
+            in_byte: Signal::default(),
             other_held: Signal::default(),
             feed_held: Signal::default(),
             kept_held: Signal::default(),
             target_stage: Signal::default(),
             lots_source: Signal::default(),
             refused: Signal::default(),
-            ends: Signal::default(),
             commit: Signal::default(),
             put: Signal::default(),
+            answer: Signal::default(),
             result: Signal::default(),
-            all_fit: Signal::default(),
             new_delta: Signal::default(),
             new_gamma: Signal::default(),
             new_vega: Signal::default(),
@@ -535,14 +614,12 @@ impl Bank {
             kept_kind: Signal::default(),
             kept_linear: Signal::default(),
             kept_a: Signal::default(),
-            new_saturated: Signal::default(),
             kept_state: Signal::default(),
             state_old: Signal::default(),
             state_new: Signal::default(),
             state_write: Signal::default(),
             underlying_wide: Signal::default(),
             state_place: Signal::default(),
-            stride: Signal::default(),
             slot_stride: Signal::default(),
         }
     }
@@ -554,27 +631,21 @@ impl Logic for Bank {
         clock!(self, clock, spec0, spec1, weights0, weights1, quantities, written0, written1);
         clock!(self, clock, state0, state1, view, other_view, weigh);
         dff_setup!(self, clock, at, op_now, underlying_now, bank_now, slot_now, quantity_now, spec_now, spec_ok);
-        dff_setup!(self, clock, lead, held0, held1, left, lots, feed_bank, feed_kind, feed_old_kind);
-        dff_setup!(self, clock, kept_bank, kept_spec, kept_old_kind, kept_old_linear, kept_old_saturated, kept_weights);
+        dff_setup!(self, clock, lead, held0, held1, left, stride, lots, feed_bank, feed_kind, feed_old_kind);
+        dff_setup!(self, clock, kept_bank, kept_spec, kept_old_saturated, kept_weights);
+        dff_setup!(self, clock, old_word, old_carry, old_counts, old_is_linear, old_bank);
+        dff_setup!(self, clock, old_group, old_inverse, old_linear);
         dff_setup!(self, clock, reason_now, quantity_before, out_changed0, out_changed1, out_fits0, out_fits1);
         dff_setup!(self, clock, out_change0, out_change1, out_bank, out_slot, out_row);
-        clock!(self, clock, feed_delta, feed_gamma, feed_vega, result_gamma, result_delta, done_now, out_write);
+        clock!(self, clock, feed_delta, feed_gamma, feed_vega, result_vega, result_gamma, result_delta, all_fit);
         clock!(self, clock, without_inverse, without_linear, with_inverse, with_linear);
-        clock!(
-            self,
-            clock,
-            steps,
-            row_bank_now,
-            row_spec,
-            row_weights,
-            word0_held,
-            word1_held,
-            state0_held,
-            state1_held
-        );
+        clock!(self, clock, new_word, new_carry, new_counts, new_group, kept_new_saturated);
+        clock!(self, clock, commits, ends, puts, puts0, puts1, writes0, writes1, answers0, answers1);
+        clock!(self, clock, steps, row_bank_now, row_spec, row_weights, byte0, byte1, done_now, out_write);
+        clock!(self, clock, word0_held, word1_held, state0_held, state1_held);
         clock!(self, clock, state_bank, saturated_less, saturated, written_more, position_bit);
-        clock!(self, clock, delta_same, delta_same_then, gamma_same, kept_nothing);
-        clock!(self, clock, write_state, write_bank, write_place, written_state, seen, other_seen);
+        clock!(self, clock, delta_same, gamma_same, vega_same, kept_nothing);
+        clock!(self, clock, write_state, write_state0, write_state1, write_place, written_state, seen, other_seen);
 
         // Where the memories are read.
         self.slot_value.next = self.slot_now.q.val();
@@ -606,7 +677,8 @@ impl Logic for Bank {
         self.step_first.next = self.steps.q.val().get_bit(self.at_first.val().index());
         self.step_feed.next = self.steps.q.val().get_bit(self.at_feed.val().index());
         self.step_commit.next = self.steps.q.val().get_bit(self.at_commit.val().index());
-        self.step_other.next = self.steps.q.val().get_bit(self.at_other.val().index());
+        self.step_old.next = self.steps.q.val().get_bit(self.before_commit.val().index());
+        self.step_last.next = self.steps.q.val().get_bit(self.before_other.val().index());
 
         // The row of the first bank before the first step, then that of the other.
         self.load_feed.next = self.step_first.val() | self.step_feed.val();
@@ -666,7 +738,8 @@ impl Logic for Bank {
         self.result.next.rest = self.weigh.rest.val();
         self.result.next.sum = self.weigh.sum.val();
         self.result.next.fits = self.weigh.fits.val();
-        self.result_gamma.d.next = self.result.val();
+        self.result_vega.d.next = self.result.val();
+        self.result_gamma.d.next = self.result_vega.q.val();
         self.result_delta.d.next = self.result_gamma.q.val();
 
         // What is written: the row's old share out of the state, its new one in.
@@ -702,46 +775,86 @@ impl Logic for Bank {
             self.kept_state.next = self.state1_held.q.val();
         }
 
-        self.remove.kind.next = self.kept_old_kind.q.val();
-        self.remove.is_linear.next = self.kept_old_linear.q.val();
-        self.remove.weight.next = self.kept_weights.q.val().delta;
-        self.remove.take_out.next = true;
-        self.remove.on.next = self.kept_held.val();
-        self.remove.inverse.next = self.kept_state.val().constant_inverse;
-        self.remove.linear.next = self.kept_state.val().constant_linear;
-        self.without_inverse.d.next = self.remove.new_inverse.val();
-        self.without_linear.d.next = self.remove.new_linear.val();
-        self.insert.kind.next = self.kept_kind.val();
-        self.insert.is_linear.next = self.kept_linear.val();
-        self.insert.weight.next = self.result_gamma.q.val().weight;
-        self.insert.take_out.next = false;
-        self.insert.on.next = true;
-        self.insert.inverse.next = self.without_inverse.q.val();
-        self.insert.linear.next = self.without_linear.q.val();
-        self.with_inverse.d.next = self.insert.new_inverse.val();
-        self.with_linear.d.next = self.insert.new_linear.val();
+        // The constants without the old share, from when the row is read; the other bank's just before its turn.
+        self.load_old.next = self.step_first.val() | self.step_old.val();
+        self.old_share.kind.next = self.row_spec.q.val().kind;
+        self.old_share.weight.next = self.row_weights.q.val().delta;
+        self.old_share.take_out.next = true;
+        self.old_inverse_source.next = self.fetch_state.val().constant_inverse;
+        self.old_linear_source.next = self.fetch_state.val().constant_linear;
+        if self.load_old.val() {
+            self.old_word.d.next = self.old_share.word.val();
+            self.old_carry.d.next = self.old_share.carry.val();
+            self.old_counts.d.next = self.old_share.counts.val();
+            self.old_is_linear.d.next = self.row_spec.q.val().linear;
+            self.old_bank.d.next = self.row_bank_now.q.val();
+            self.old_inverse.d.next = self.old_inverse_source.val().get_bits::<BITS>(28);
+            self.old_linear.d.next = self.old_linear_source.val().get_bits::<BITS>(28);
+            self.old_group.d.next = self.old_inverse_source.val().get_bits::<BITS>(28);
+            if self.row_spec.q.val().linear {
+                self.old_group.d.next = self.old_linear_source.val().get_bits::<BITS>(28);
+            }
+        }
+        self.old_held.next = self.held0.q.val();
+        if self.old_bank.q.val() {
+            self.old_held.next = self.held1.q.val();
+        }
+        self.take_out.a.next = signed_cast_same(self.old_group.q.val());
+        self.take_out.b.next = self.old_word.q.val();
+        self.take_out.carry.next = self.old_carry.q.val();
+        self.without_inverse.d.next = self.old_inverse.q.val();
+        self.without_linear.d.next = self.old_linear.q.val();
+        if self.old_held.val() & self.old_counts.q.val() {
+            if self.old_is_linear.q.val() {
+                self.without_linear.d.next = unsigned_cast_same(self.take_out.y.val());
+            } else {
+                self.without_inverse.d.next = unsigned_cast_same(self.take_out.y.val());
+            }
+        }
 
-        self.all_fit.next = self.result.val().fits & self.result_gamma.q.val().fits & self.result_delta.q.val().fits;
+        // The same with the new share, which is the first of the three weights.
+        self.new_share.kind.next = self.kept_kind.val();
+        self.new_share.weight.next = self.result_vega.q.val().weight;
+        self.new_share.take_out.next = false;
+        self.new_word.d.next = self.new_share.word.val();
+        self.new_carry.d.next = self.new_share.carry.val();
+        self.new_counts.d.next = self.new_share.counts.val();
+        self.new_group.d.next = self.without_inverse.q.val();
+        if self.kept_linear.val() {
+            self.new_group.d.next = self.without_linear.q.val();
+        }
+        self.put_in.a.next = signed_cast_same(self.new_group.q.val());
+        self.put_in.b.next = self.new_word.q.val();
+        self.put_in.carry.next = self.new_carry.q.val();
+        self.with_inverse.d.next = self.without_inverse.q.val();
+        self.with_linear.d.next = self.without_linear.q.val();
+        if self.new_counts.q.val() {
+            if self.kept_linear.val() {
+                self.with_linear.d.next = unsigned_cast_same(self.put_in.y.val());
+            } else {
+                self.with_inverse.d.next = unsigned_cast_same(self.put_in.y.val());
+            }
+        }
+
+        self.all_fit.d.next = self.result.val().fits & self.result_vega.q.val().fits & self.result_gamma.q.val().fits;
         self.new_delta.next = bits_lit::<32>(0);
         self.new_gamma.next = bits_lit::<32>(0);
         self.new_vega.next = bits_lit::<32>(0);
-        if self.all_fit.val() {
+        if self.all_fit.q.val() {
             self.new_delta.next = self.result_delta.q.val().weight;
             self.new_gamma.next = self.result_gamma.q.val().weight;
-            self.new_vega.next = self.result.val().weight;
+            self.new_vega.next = self.result_vega.q.val().weight;
         }
         self.new_weights.next.delta = self.new_delta.val();
         self.new_weights.next.gamma = self.new_gamma.val();
         self.new_weights.next.vega = self.new_vega.val();
-        // Each weight is compared as it comes.
-        self.delta_same.d.next = self.result.val().weight == self.kept_weights.q.val().delta;
-        self.delta_same_then.d.next = self.delta_same.q.val();
-        self.gamma_same.d.next = self.result.val().weight == self.kept_weights.q.val().gamma;
+        // Compared a cycle ahead.
+        self.delta_same.d.next = self.result_gamma.q.val().weight == self.kept_weights.q.val().delta;
+        self.gamma_same.d.next = self.result_vega.q.val().weight == self.kept_weights.q.val().gamma;
+        self.vega_same.d.next = self.result.val().weight == self.kept_weights.q.val().vega;
         self.kept_nothing.d.next = self.kept_weights.q.val() == self.no_weights.val();
-        self.differs.next = !(self.delta_same_then.q.val()
-            & self.gamma_same.q.val()
-            & (self.result.val().weight == self.kept_weights.q.val().vega));
-        if !self.all_fit.val() {
+        self.differs.next = !(self.delta_same.q.val() & self.gamma_same.q.val() & self.vega_same.q.val());
+        if !self.all_fit.q.val() {
             self.differs.next = !self.kept_nothing.q.val();
         }
 
@@ -772,25 +885,36 @@ impl Logic for Bank {
         self.change.next.gamma = unsigned_cast_same(self.gamma_change.val());
         self.change.next.vega = unsigned_cast_same(self.vega_change.val());
 
-        self.new_saturated.next = (self.kept_a.val() == self.a_max.val())
+        self.kept_new_saturated.d.next = (self.kept_a.val() == self.a_max.val())
             & ((self.kept_kind.val() == self.call.val()) | (self.kept_kind.val() == self.put_kind.val()));
         self.saturated_less.d.next = self.kept_state.val().saturated;
         if self.kept_held.val() & self.kept_old_saturated.q.val() {
             self.saturated_less.d.next = self.kept_state.val().saturated - self.one_slot.val();
         }
         self.saturated.d.next = self.saturated_less.q.val();
-        if self.new_saturated.val() {
+        if self.kept_new_saturated.q.val() {
             self.saturated.d.next = self.saturated_less.q.val() + self.one_slot.val();
         }
         self.written_more.d.next = self.kept_state.val().written + self.one_slot.val();
 
         // Commit: once per bank.
-        self.commit.next = (self.at.q.val() == State::Weighing) & (self.step_commit.val() | self.step_other.val());
+        self.commit.next = (self.at.q.val() == State::Weighing) & (self.step_old.val() | self.step_last.val());
         self.put.next = self.commit.val() & (self.is_write.val() | self.kept_held.val());
-        self.ends.next = self.step_other.val() | self.is_write.val() | !self.other_held.val();
+        self.answer.next = self.commit.val() & self.is_trade.val() & self.kept_held.val();
+        self.commits.d.next = self.commit.val();
+        self.ends.d.next = self.commit.val() & (self.step_last.val() | self.is_write.val() | !self.other_held.val());
+        self.puts.d.next = self.put.val();
+        self.puts0.d.next = self.put.val() & !self.kept_bank.q.val();
+        self.puts1.d.next = self.put.val() & self.kept_bank.q.val();
+        self.writes0.d.next = self.put.val() & self.is_write.val() & !self.kept_bank.q.val();
+        self.writes1.d.next = self.put.val() & self.is_write.val() & self.kept_bank.q.val();
+        self.answers0.d.next = self.answer.val() & !self.kept_bank.q.val();
+        self.answers1.d.next = self.answer.val() & self.kept_bank.q.val();
 
+        self.inverse.next = unsigned_cast_wide(self.without_inverse.q.val());
+        self.linear.next = unsigned_cast_wide(self.without_linear.q.val());
         self.state_new.next = self.nothing.val();
-        self.state_write.next = self.put.val();
+        self.state_write.next = self.puts.q.val();
         if self.at.q.val() == State::Sweeping {
             self.state_write.next = true;
             if self.op_now.q.val() == self.op_open.val() {
@@ -810,20 +934,20 @@ impl Logic for Bank {
             if !self.kept_held.val() {
                 self.state_new.next.written = self.written_more.q.val();
             }
-            if self.all_fit.val() {
-                self.state_new.next.constant_inverse = self.with_inverse.q.val();
-                self.state_new.next.constant_linear = self.with_linear.q.val();
+            if self.all_fit.q.val() {
+                self.inverse.next = unsigned_cast_wide(self.with_inverse.q.val());
+                self.linear.next = unsigned_cast_wide(self.with_linear.q.val());
                 self.state_new.next.gross_delta = self.result_delta.q.val().sum;
                 self.state_new.next.gross_gamma = self.result_gamma.q.val().sum;
-                self.state_new.next.gross_vega = self.result.val().sum;
+                self.state_new.next.gross_vega = self.result_vega.q.val().sum;
             } else {
                 self.state_new.next.out_of_range = true;
-                self.state_new.next.constant_inverse = self.without_inverse.q.val();
-                self.state_new.next.constant_linear = self.without_linear.q.val();
                 self.state_new.next.gross_delta = self.result_delta.q.val().rest;
                 self.state_new.next.gross_gamma = self.result_gamma.q.val().rest;
-                self.state_new.next.gross_vega = self.result.val().rest;
+                self.state_new.next.gross_vega = self.result_vega.q.val().rest;
             }
+            self.state_new.next.constant_inverse = self.inverse.val() << self.unit.val();
+            self.state_new.next.constant_linear = self.linear.val() << self.unit.val();
         }
         self.underlying_wide.next = unsigned_cast_wide(self.underlying_now.q.val());
         self.state_place.next = self.underlying_wide.val() + self.underlying_wide.val();
@@ -831,13 +955,14 @@ impl Logic for Bank {
             self.state_place.next = self.underlying_wide.val() + self.underlying_wide.val() + self.one_place.val();
         }
         self.write_state.d.next = self.state_write.val();
-        self.write_bank.d.next = self.state_bank.q.val();
+        self.write_state0.d.next = self.state_write.val() & !self.state_bank.q.val();
+        self.write_state1.d.next = self.state_write.val() & self.state_bank.q.val();
         self.write_place.d.next = self.state_place.val();
         self.written_state.d.next = self.state_new.val();
-        self.state0.write.next = self.write_state.q.val() & !self.write_bank.q.val();
+        self.state0.write.next = self.write_state0.q.val();
         self.state0.write_address.next = self.underlying_now.q.val();
         self.state0.write_data.next = self.written_state.q.val();
-        self.state1.write.next = self.write_state.q.val() & self.write_bank.q.val();
+        self.state1.write.next = self.write_state1.q.val();
         self.state1.write_address.next = self.underlying_now.q.val();
         self.state1.write_data.next = self.written_state.q.val();
         self.view.write.next = self.write_state.q.val();
@@ -847,16 +972,16 @@ impl Logic for Bank {
         self.other_view.write_address.next = self.write_place.q.val();
         self.other_view.write_data.next = self.written_state.q.val();
 
-        self.spec0.write.next = self.put.val() & self.is_write.val() & !self.kept_bank.q.val();
+        self.spec0.write.next = self.writes0.q.val();
         self.spec0.write_address.next = self.slot_now.q.val();
         self.spec0.write_data.next = self.kept_spec.q.val();
-        self.spec1.write.next = self.put.val() & self.is_write.val() & self.kept_bank.q.val();
+        self.spec1.write.next = self.writes1.q.val();
         self.spec1.write_address.next = self.slot_now.q.val();
         self.spec1.write_data.next = self.kept_spec.q.val();
-        self.weights0.write.next = self.put.val() & !self.kept_bank.q.val();
+        self.weights0.write.next = self.puts0.q.val();
         self.weights0.write_address.next = self.slot_now.q.val();
         self.weights0.write_data.next = self.new_weights.val();
-        self.weights1.write.next = self.put.val() & self.kept_bank.q.val();
+        self.weights1.write.next = self.puts1.q.val();
         self.weights1.write_address.next = self.slot_now.q.val();
         self.weights1.write_data.next = self.new_weights.val();
 
@@ -865,14 +990,18 @@ impl Logic for Bank {
         self.position_bit.d.next = self.one_word.val() << self.position.val();
         self.word0.next = self.word0_held.q.val();
         self.word1.next = self.word1_held.q.val();
-        self.holds0.next = (self.word0.val() & self.position_bit.q.val()) != self.no_words.val();
-        self.holds1.next = (self.word1.val() & self.position_bit.q.val()) != self.no_words.val();
+        self.bytes.next = self.position.val() & self.whole_bytes.val();
+        self.shifted0.next = self.written0.q.val() >> self.bytes.val();
+        self.shifted1.next = self.written1.q.val() >> self.bytes.val();
+        self.byte0.d.next = self.shifted0.val().get_bits::<8>(0);
+        self.byte1.d.next = self.shifted1.val().get_bits::<8>(0);
+        self.in_byte.next = self.slot_value.val().get_bits::<3>(0);
         self.word.next = self.word0.val() | self.position_bit.q.val();
         if self.kept_bank.q.val() {
             self.word.next = self.word1.val() | self.position_bit.q.val();
         }
-        self.written0.write.next = self.put.val() & self.is_write.val() & !self.kept_bank.q.val();
-        self.written1.write.next = self.put.val() & self.is_write.val() & self.kept_bank.q.val();
+        self.written0.write.next = self.writes0.q.val();
+        self.written1.write.next = self.writes1.q.val();
         if self.at.q.val() == State::Sweeping {
             self.word.next = bits_lit::<64>(0);
             self.written0.write.next = (self.op_now.q.val() == self.op_clear.val()) | !self.bank_now.q.val();
@@ -889,28 +1018,25 @@ impl Logic for Bank {
 
         self.done_now.d.next = false;
         self.out_write.d.next = false;
-        if self.commit.val() {
-            self.out_write.d.next = self.put.val();
+        if self.commits.q.val() {
+            self.out_write.d.next = self.puts.q.val();
             self.out_bank.d.next = self.kept_bank.q.val();
             self.out_slot.d.next = self.slot_now.q.val();
             self.out_row.d.next = self.new_row.val();
-            if self.is_trade.val() & self.kept_held.val() {
-                if self.kept_bank.q.val() {
-                    self.out_changed1.d.next = self.differs.val();
-                    self.out_fits1.d.next = self.all_fit.val();
-                    self.out_change1.d.next = self.change.val();
-                } else {
-                    self.out_changed0.d.next = self.differs.val();
-                    self.out_fits0.d.next = self.all_fit.val();
-                    self.out_change0.d.next = self.change.val();
-                }
-            }
+        }
+        if self.answers0.q.val() {
+            self.out_changed0.d.next = self.differs.val();
+            self.out_fits0.d.next = self.all_fit.q.val();
+            self.out_change0.d.next = self.change.val();
+        }
+        if self.answers1.q.val() {
+            self.out_changed1.d.next = self.differs.val();
+            self.out_fits1.d.next = self.all_fit.q.val();
+            self.out_change1.d.next = self.change.val();
         }
         if self.load_kept.val() {
             self.kept_bank.d.next = self.row_bank_now.q.val();
             self.kept_spec.d.next = self.fetch_new.val();
-            self.kept_old_kind.d.next = self.row_spec.q.val().kind;
-            self.kept_old_linear.d.next = self.row_spec.q.val().linear;
             self.kept_old_saturated.d.next = (self.row_spec.q.val().a == self.a_max.val())
                 & ((self.row_spec.q.val().kind == self.call.val())
                     | (self.row_spec.q.val().kind == self.put_kind.val()));
@@ -927,11 +1053,7 @@ impl Logic for Bank {
         if self.is_write.val() {
             self.lots_source.next = self.quantities.q.val();
         }
-        self.stride.next = self.one_slot.val();
-        if self.op_now.q.val() == self.op_open.val() {
-            self.stride.next = self.block.val();
-        }
-        self.slot_stride.next = self.stride.val().get_bits::<20>(0);
+        self.slot_stride.next = self.stride.q.val().get_bits::<20>(0);
 
         if self.is_trade.val() & self.steps.q.val().get_bit(self.at_state.val().index()) {
             self.lead.d.next = self.state1.q.val().stage == self.active.val();
@@ -940,8 +1062,10 @@ impl Logic for Bank {
         match self.at.q.val() {
             State::Weighing => {
                 if self.step_first.val() {
-                    self.held0.d.next = self.holds0.val() & (self.state0_held.q.val().stage != self.closed.val());
-                    self.held1.d.next = self.holds1.val() & (self.state1_held.q.val().stage != self.closed.val());
+                    self.held0.d.next = self.byte0.q.val().get_bit(self.in_byte.val().index())
+                        & (self.state0_held.q.val().stage != self.closed.val());
+                    self.held1.d.next = self.byte1.q.val().get_bit(self.in_byte.val().index())
+                        & (self.state1_held.q.val().stage != self.closed.val());
                     self.lots.d.next = self.lots_source.val().get_bits::<31>(0);
                     self.quantity_before.d.next = self.quantities.q.val();
                     self.quantities.write.next = self.is_trade.val();
@@ -954,7 +1078,7 @@ impl Logic for Bank {
                         self.at.d.next = State::Idle;
                     }
                 }
-                if self.commit.val() & self.ends.val() {
+                if self.ends.q.val() {
                     self.done_now.d.next = true;
                     self.at.d.next = State::Idle;
                 }
@@ -963,8 +1087,8 @@ impl Logic for Bank {
                 self.quantities.write.next = self.op_now.q.val() == self.op_clear.val();
                 self.quantities.write_data.next = self.no_lots.val();
                 self.slot_now.d.next = self.slot_now.q.val() + self.slot_stride.val();
-                self.left.d.next = self.left.q.val() - self.stride.val();
-                if self.left.q.val() == self.stride.val() {
+                self.left.d.next = self.left.q.val() - self.stride.q.val();
+                if self.left.q.val() == self.stride.q.val() {
                     self.done_now.d.next = true;
                     self.at.d.next = State::Idle;
                 }
@@ -981,11 +1105,16 @@ impl Logic for Bank {
                     self.op_now.d.next = self.op.val();
                     self.underlying_now.d.next = self.underlying.val();
                     self.bank_now.d.next = self.bank.val();
-                    self.slot_now.d.next = self.slot.val();
+                    // No slot lies past the memories: they need not look.
+                    self.slot_now.d.next = self.slot.val() & self.slot_mask.val();
                     self.quantity_now.d.next = self.quantity.val();
                     self.spec_now.d.next = self.read.spec.val();
                     self.spec_ok.d.next = self.read.ok.val();
                     self.left.d.next = self.count.val();
+                    self.stride.d.next = self.one_slot.val();
+                    if self.op.val() == self.op_open.val() {
+                        self.stride.d.next = self.block.val();
+                    }
                     self.reason_now.d.next = bits_lit::<8>(0);
                     self.out_changed0.d.next = false;
                     self.out_changed1.d.next = false;
@@ -996,7 +1125,7 @@ impl Logic for Bank {
                     if (self.op.val() == self.op_trade.val()) | (self.op.val() == self.op_write.val()) {
                         self.at.d.next = State::Weighing;
                     } else if (self.op.val() == self.op_clear.val()) | (self.op.val() == self.op_open.val()) {
-                        self.slot_now.d.next = self.first.val();
+                        self.slot_now.d.next = self.first.val() & self.slot_mask.val();
                         self.at.d.next = State::Sweeping;
                     }
                 }
@@ -1004,6 +1133,15 @@ impl Logic for Bank {
         }
         if self.reset.val() {
             self.at.d.next = State::Idle;
+            self.commits.d.next = false;
+            self.ends.d.next = false;
+            self.puts.d.next = false;
+            self.puts0.d.next = false;
+            self.puts1.d.next = false;
+            self.writes0.d.next = false;
+            self.writes1.d.next = false;
+            self.answers0.d.next = false;
+            self.answers1.d.next = false;
             self.done_now.d.next = false;
             self.out_write.d.next = false;
         }

@@ -48,6 +48,8 @@ use row_memory::{ADDRESS_BITS, RowMemory};
 
 /// Cycles in which a row of a pass is on its way from the address to the accumulator.
 const FLIGHT: usize = RowMemory::LATENCY + Lane::LATENCY;
+/// All of them but the last.
+const BEHIND: usize = FLIGHT - 1;
 /// Cycles from `inject` to `injected`.
 pub const INJECT_LATENCY: usize = Lane::LATENCY;
 
@@ -141,6 +143,8 @@ pub struct Lanes<const N: usize> {
     clears: DFF<Bit>,
     gathers: DFF<Bit>,
     passes: DFF<Bit>,
+    /// Of the rows on their way none was behind the one at the accumulators.
+    is_drained: DFF<Bit>,
     no_total: Constant<Total>,
     inverse_total: Signal<Local, Total>,
     linear_total: Signal<Local, Total>,
@@ -212,6 +216,7 @@ impl<const N: usize> Lanes<N> {
             clears: DFF::default(),
             gathers: DFF::default(),
             passes: DFF::default(),
+            is_drained: DFF::default(),
             no_total: Constant::new(Total::default()),
             inverse_total: Signal::default(),
             linear_total: Signal::default(),
@@ -235,7 +240,8 @@ impl<const N: usize> Logic for Lanes<N> {
             done_here,
             clears,
             gathers,
-            passes
+            passes,
+            is_drained
         );
 
         // Writes
@@ -260,21 +266,23 @@ impl<const N: usize> Logic for Lanes<N> {
         self.gathers.d.next = false;
         self.passes.d.next = false;
         self.is_last.next = self.left.q.val() == bits_lit::<21>(1);
+        self.is_drained.d.next = !self.in_flight.q.val().get_bits::<BEHIND>(1).any();
+        // What is past the last row is read too, and not added.
+        self.address.d.next = self.address.q.val() + self.one.val();
+        self.left.d.next = self.left.q.val() - self.one.val();
         self.done_here.d.next = false;
         match self.state.q.val() {
             State::Idle => {
+                self.at.d.next = self.ratios.val();
+                self.address.d.next = unsigned_cast_wide(self.first_place.val()) + self.base.val();
+                self.left.d.next = self.count.val() >> self.lane_bits.val();
                 if self.start.val() {
                     self.is_starting.next = true;
-                    self.at.d.next = self.ratios.val();
-                    self.address.d.next = unsigned_cast_wide(self.first_place.val()) + self.base.val();
-                    self.left.d.next = self.count.val() >> self.lane_bits.val();
                     self.state.d.next = State::Run;
                 }
             }
             State::Run => {
                 self.in_flight.d.next = (self.in_flight.q.val() >> self.place.val()) | self.departed.val();
-                self.address.d.next = self.address.q.val() + self.one.val();
-                self.left.d.next = self.left.q.val() - self.one.val();
                 if self.is_last.val() {
                     self.state.d.next = State::Drain;
                 }
@@ -282,14 +290,13 @@ impl<const N: usize> Logic for Lanes<N> {
             State::Drain => {
                 // The last row is in what is added now.
                 self.left.d.next = self.hops.val();
-                if !self.in_flight.q.val().any() {
+                if self.is_drained.q.val() {
                     self.gathers.d.next = true;
                     self.state.d.next = State::Reduce;
                 }
             }
             State::Reduce => {
                 self.passes.d.next = true;
-                self.left.d.next = self.left.q.val() - self.one.val();
                 if self.is_last.val() {
                     self.passes.d.next = false;
                     self.done_here.d.next = true;

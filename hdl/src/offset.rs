@@ -5,16 +5,16 @@
 //!   units(c) = c 2^(kd + 7 - 32), floored   2^-(kd + 7) coin; none, if not below 2^61 in size
 //!   offset = units(coin) - units(target); 0, and out of range, if there is no such
 //!
-//!   start        | coin     | target   |          |              | done
-//!   add coin     | by eights| by eights|          |              |
-//!                |          | by ones  | by ones  |              |
-//!                |          |          | fits?    | fits?        |
-//!                |          |          |          | units; offset|
+//!   start        | coin     | target   |          |              |              | done
+//!   add coin     | by eights| by eights|          |              |              |
+//!                |          | by ones  | by ones  |              |              |
+//!                |          |          | fits?    | fits?        |              |
+//!                |          |          |          | units        | units; offset|
 //! ```
 //!
 //! One shifter for both: `c 2^23` to the right by `48 - kd`, which is at least 0 and loses no bit that
 //! counts; first by eights, then by the rest. What says whether it fits is gathered in groups of bits
-//! behind the shift. `LATENCY` 5, from the cycle of `start` to that of `done`; one at a time.
+//! behind the shift. `LATENCY` 6, from the cycle of `start` to that of `done`; one at a time.
 
 use hedgewire_abi::format::{COIN_BITS, COIN_LADDER_BITS, GUARD_BITS, WEIGHT_BITS};
 use rust_hdl::prelude::*;
@@ -23,7 +23,7 @@ use crate::primitive::ShiftRight;
 use crate::signal::{S, U, signed_cast_same, signed_cast_wide, unsigned_cast_same};
 
 /// Cycles from `start` to `done`.
-pub const LATENCY: usize = 5;
+pub const LATENCY: usize = 6;
 
 /// Places by which the largest kd shifts to the left.
 const LEFT: usize = (*WEIGHT_BITS.end() + GUARD_BITS as i32 - COIN_BITS as i32) as usize;
@@ -55,23 +55,27 @@ pub struct OffsetUnit {
     pub target_units: Signal<Out, U<62>>,
     at_coin: DFF<Bit>,
     at_target: DFF<Bit>,
-    at_fit: DFF<Bit>,
+    at_test: DFF<Bit>,
+    at_coin_fits: DFF<Bit>,
     at_difference: DFF<Bit>,
     at_done: DFF<Bit>,
-    coin: DFF<S<64>>,
+    /// What is shifted: the coin, then the target.
+    shifted: DFF<S<64>>,
     wanted: DFF<S<64>>,
     by: DFF<U<7>>,
     by_eights: ShiftRight<87, 7>,
     part: DFF<S<87>>,
     by_ones: ShiftRight<87, 3>,
-    units: DFF<S<62>>,
-    // Bits 61 to 86 of what is shifted, in two groups.
+    /// Seven bits more than units have.
+    units: DFF<U<69>>,
+    // Of the bits above those, that are so wherever the last shift leaves them.
     any_high: DFF<Bit>,
-    any_middle: DFF<Bit>,
     all_high: DFF<Bit>,
-    all_middle: DFF<Bit>,
     /// Of the bits below, those that count wherever the last shift leaves them.
     any_inner: DFF<Bit>,
+    /// What was tested a cycle ago, and whether it fits.
+    tested: DFF<S<62>>,
+    fits: DFF<Bit>,
     coin_units: DFF<S<62>>,
     coin_fits: DFF<Bit>,
     difference: DFF<S<63>>,
@@ -83,19 +87,16 @@ pub struct OffsetUnit {
     target_signed: Signal<Local, S<63>>,
     kd: Signal<Local, S<8>>,
     places: Signal<Local, U<8>>,
-    shifted: Signal<Local, S<64>>,
     wide: Signal<Local, S<87>>,
     wide_bits: Signal<Local, U<87>>,
     moved: Signal<Local, U<87>>,
     floored: Signal<Local, S<87>>,
-    high: Signal<Local, U<13>>,
-    middle: Signal<Local, U<13>>,
-    units_bits: Signal<Local, U<62>>,
+    high: Signal<Local, U<18>>,
+    middle: Signal<Local, U<8>>,
     part_bits: Signal<Local, U<87>>,
     inner: Signal<Local, U<54>>,
     upper: Signal<Local, U<7>>,
     lower: Signal<Local, U<7>>,
-    fits: Signal<Local, Bit>,
     eights: Constant<U<7>>,
     kd_max: Constant<S<8>>,
     left: Constant<U<5>>,
@@ -120,10 +121,11 @@ impl Default for OffsetUnit {
             target_units: Signal::default(),
             at_coin: DFF::default(),
             at_target: DFF::default(),
-            at_fit: DFF::default(),
+            at_test: DFF::default(),
+            at_coin_fits: DFF::default(),
             at_difference: DFF::default(),
             at_done: DFF::default(),
-            coin: DFF::default(),
+            shifted: DFF::default(),
             wanted: DFF::default(),
             by: DFF::default(),
             by_eights: ShiftRight::default(),
@@ -131,10 +133,10 @@ impl Default for OffsetUnit {
             by_ones: ShiftRight::default(),
             units: DFF::default(),
             any_high: DFF::default(),
-            any_middle: DFF::default(),
             all_high: DFF::default(),
-            all_middle: DFF::default(),
             any_inner: DFF::default(),
+            tested: DFF::default(),
+            fits: DFF::default(),
             coin_units: DFF::default(),
             coin_fits: DFF::default(),
             difference: DFF::default(),
@@ -146,19 +148,16 @@ impl Default for OffsetUnit {
             target_signed: Signal::default(),
             kd: Signal::default(),
             places: Signal::default(),
-            shifted: Signal::default(),
             wide: Signal::default(),
             wide_bits: Signal::default(),
             moved: Signal::default(),
             floored: Signal::default(),
             high: Signal::default(),
             middle: Signal::default(),
-            units_bits: Signal::default(),
             part_bits: Signal::default(),
             inner: Signal::default(),
             upper: Signal::default(),
             lower: Signal::default(),
-            fits: Signal::default(),
             eights: Constant::new(U::new(0b111_1000)),
             kd_max: Constant::new(S::new((*WEIGHT_BITS.end()).into())),
             left: Constant::new(U::new(LEFT as u128)),
@@ -172,13 +171,14 @@ impl Default for OffsetUnit {
 impl Logic for OffsetUnit {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, coin, wanted, by, coin_units, coin_fits, difference, out_of_range, wanted_units);
-        clock!(self, clock, at_coin, at_target, at_fit, at_difference, at_done);
-        clock!(self, clock, part, units, any_high, any_middle, all_high, all_middle, any_inner);
+        dff_setup!(self, clock, shifted, wanted, by, coin_units, coin_fits, difference, out_of_range, wanted_units);
+        clock!(self, clock, at_coin, at_target, at_test, at_coin_fits, at_difference, at_done);
+        clock!(self, clock, part, units, any_high, all_high, any_inner, tested, fits);
         self.at_coin.d.next = self.start.val();
         self.at_target.d.next = self.at_coin.q.val();
-        self.at_fit.d.next = self.at_target.q.val();
-        self.at_difference.d.next = self.at_fit.q.val();
+        self.at_test.d.next = self.at_target.q.val();
+        self.at_coin_fits.d.next = self.at_test.q.val();
+        self.at_difference.d.next = self.at_coin_fits.q.val();
         self.at_done.d.next = self.at_difference.q.val();
 
         // Add. Both are below 2^62 in size, so the kernel's sum saturates as little as this one.
@@ -190,20 +190,19 @@ impl Logic for OffsetUnit {
         self.kd.next = signed_cast_same(self.delta_bits.val());
         self.places.next = unsigned_cast_same(self.kd_max.val() - self.kd.val());
         if self.start.val() {
-            self.coin.d.next = self.zero.val();
+            self.shifted.d.next = self.zero.val();
             if self.usd.val() {
-                self.coin.d.next = self.sum.val();
+                self.shifted.d.next = self.sum.val();
             }
             self.wanted.d.next = signed_cast_wide(self.target_signed.val());
             self.by.d.next = self.places.val().get_bits::<7>(0);
         }
 
         // Shift, first the coin, then the target.
-        self.shifted.next = self.wanted.q.val();
         if self.at_coin.q.val() {
-            self.shifted.next = self.coin.q.val();
+            self.shifted.d.next = self.wanted.q.val();
         }
-        self.wide.next = signed_cast_wide(self.shifted.val());
+        self.wide.next = signed_cast_wide(self.shifted.q.val());
         self.wide_bits.next = unsigned_cast_same(self.wide.val());
         self.moved.next = self.wide_bits.val() << self.left.val();
         self.by_eights.x.next = signed_cast_same(self.moved.val());
@@ -212,41 +211,39 @@ impl Logic for OffsetUnit {
         self.by_ones.x.next = self.part.q.val();
         self.by_ones.by.next = self.by.q.val().get_bits::<3>(0);
         self.floored.next = self.by_ones.y.val();
-        self.units.d.next = signed_cast_same(self.floored.val().get_bits::<62>(0));
-        self.high.next = self.floored.val().get_bits::<13>(74);
-        self.middle.next = self.floored.val().get_bits::<13>(61);
-        self.any_high.d.next = self.high.val().any();
-        self.any_middle.d.next = self.middle.val().any();
-        self.all_high.d.next = self.high.val().all();
-        self.all_middle.d.next = self.middle.val().all();
+        self.units.d.next = self.floored.val().get_bits::<69>(0);
         self.part_bits.next = unsigned_cast_same(self.part.q.val());
+        self.high.next = self.part_bits.val().get_bits::<18>(69);
+        self.any_high.d.next = self.high.val().any();
+        self.all_high.d.next = self.high.val().all();
         self.inner.next = self.part_bits.val().get_bits::<54>(7);
         self.any_inner.d.next = self.inner.val().any();
 
         // Fits: nothing but sign from bit 61 on, and not -2^61.
-        self.units_bits.next = unsigned_cast_same(self.units.q.val());
-        self.upper.next = self.units_bits.val().get_bits::<7>(54);
-        self.lower.next = self.units_bits.val().get_bits::<7>(0);
-        self.fits.next = !(self.any_high.q.val() | self.any_middle.q.val())
+        self.middle.next = self.units.q.val().get_bits::<8>(61);
+        self.upper.next = self.units.q.val().get_bits::<7>(54);
+        self.lower.next = self.units.q.val().get_bits::<7>(0);
+        self.tested.d.next = signed_cast_same(self.units.q.val().get_bits::<62>(0));
+        self.fits.d.next = !(self.any_high.q.val() | self.middle.val().any())
             | (self.all_high.q.val()
-                & self.all_middle.q.val()
+                & self.middle.val().all()
                 & (self.any_inner.q.val() | self.upper.val().any() | self.lower.val().any()));
-        if self.at_fit.q.val() {
-            self.coin_units.d.next = self.units.q.val();
-            self.coin_fits.d.next = self.fits.val();
+        if self.at_coin_fits.q.val() {
+            self.coin_units.d.next = self.tested.q.val();
+            self.coin_fits.d.next = self.fits.q.val();
         }
 
         // Subtract.
         if self.at_difference.q.val() {
             self.wanted_units.d.next = self.no_units.val();
-            if self.fits.val() {
-                self.wanted_units.d.next = self.units.q.val();
+            if self.fits.q.val() {
+                self.wanted_units.d.next = self.tested.q.val();
             }
             self.difference.d.next = self.no_difference.val();
-            self.out_of_range.d.next = !(self.fits.val() & self.coin_fits.q.val());
-            if self.fits.val() & self.coin_fits.q.val() {
+            self.out_of_range.d.next = !(self.fits.q.val() & self.coin_fits.q.val());
+            if self.fits.q.val() & self.coin_fits.q.val() {
                 self.difference.d.next = signed_cast_wide::<63, 62>(self.coin_units.q.val())
-                    - signed_cast_wide::<63, 62>(self.units.q.val());
+                    - signed_cast_wide::<63, 62>(self.tested.q.val());
             }
         }
         self.done.next = self.at_done.q.val();

@@ -146,7 +146,7 @@ fn banks_live_as_the_kernels() {
     };
     let mut seen = HashMap::<&str, usize>::new();
     poke!(bench, reset, false);
-    for i in 0..1050 {
+    for i in 0..1250 {
         let is_large = i / 150 % 2 == 0;
         let mut underlying = if i < UNDERLYINGS { i } else { pick(&mut state, &[0, 0, 0, 0, 1, 1, 2]) };
         if is_large && i >= UNDERLYINGS {

@@ -117,11 +117,11 @@ impl Logic for Scaled {
 
 /// A sum with a carry into it, which is an adder of one place more. Combinational.
 #[derive(LogicBlock, Default)]
-struct AddCarry {
-    a: Signal<In, S<36>>,
-    b: Signal<In, S<36>>,
-    carry: Signal<In, Bit>,
-    y: Signal<Out, S<36>>,
+pub struct AddCarry {
+    pub a: Signal<In, S<36>>,
+    pub b: Signal<In, S<36>>,
+    pub carry: Signal<In, Bit>,
+    pub y: Signal<Out, S<36>>,
     a_bits: Signal<Local, U<36>>,
     b_bits: Signal<Local, U<36>>,
     a_wide: Signal<Local, U<37>>,

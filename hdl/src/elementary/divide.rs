@@ -31,6 +31,7 @@ pub struct Divide<const D: usize, const Q: usize> {
     pub quotient: Signal<Out, U<Q>>,
     /// Bits of the quotient to come.
     left: DFF<U<7>>,
+    is_running: DFF<Bit>,
     finished: DFF<Bit>,
     by: DFF<U<32>>,
     rest: DFF<U<32>>,
@@ -70,6 +71,7 @@ impl<const D: usize, const Q: usize> Default for Divide<D, Q> {
             done: Signal::default(),
             quotient: Signal::default(),
             left: DFF::default(),
+            is_running: DFF::default(),
             finished: DFF::default(),
             by: DFF::default(),
             rest: DFF::default(),
@@ -94,7 +96,8 @@ impl<const D: usize, const Q: usize> Default for Divide<D, Q> {
 impl<const D: usize, const Q: usize> Logic for Divide<D, Q> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, left, finished, by, rest, bits);
+        dff_setup!(self, clock, left, is_running, by, bits);
+        clock!(self, clock, finished, rest);
 
         // One step.
         self.next_bit.next = self.bits.q.val().get_bits::<1>(self.high.val().index());
@@ -106,22 +109,26 @@ impl<const D: usize, const Q: usize> Logic for Divide<D, Q> {
         self.shifted.next = self.bits.q.val() << self.place.val();
 
         self.head.next = self.dividend.val() >> self.size.val();
-        self.finished.d.next = false;
+        self.finished.d.next = self.is_running.q.val() & (self.left.q.val() == self.one.val()) & !self.start.val();
+        // What is left after the last bit does not count.
+        self.rest.d.next = self.difference.val().get_bits::<32>(0);
+        if self.difference.val().get_bit(33) {
+            self.rest.d.next = self.trial.val().get_bits::<32>(0);
+        }
+        if self.is_running.q.val() {
+            self.left.d.next = self.left.q.val() - self.one.val();
+            self.is_running.d.next = self.left.q.val() != self.one.val();
+            self.bits.d.next = self.shifted.val() | self.bit_one.val();
+            if self.difference.val().get_bit(33) {
+                self.bits.d.next = self.shifted.val();
+            }
+        }
         if self.start.val() {
             self.left.d.next = self.size.val();
+            self.is_running.d.next = true;
             self.by.d.next = self.divisor.val();
             self.rest.d.next = self.head.val().get_bits::<32>(0);
             self.bits.d.next = self.dividend.val().get_bits::<Q>(0);
-        } else if self.left.q.val().any() {
-            self.left.d.next = self.left.q.val() - self.one.val();
-            self.finished.d.next = self.left.q.val() == self.one.val();
-            if self.difference.val().get_bit(33) {
-                self.rest.d.next = self.trial.val().get_bits::<32>(0);
-                self.bits.d.next = self.shifted.val();
-            } else {
-                self.rest.d.next = self.difference.val().get_bits::<32>(0);
-                self.bits.d.next = self.shifted.val() | self.bit_one.val();
-            }
         }
 
         self.done.next = self.finished.q.val();

@@ -50,6 +50,9 @@ mod step {
     pub const LAST: usize = THIRD + 1;
 }
 
+// `steps` has a bit for each.
+const _: () = assert!(step::LAST < 24);
+
 /// `ln = ln(price)`, 2^-40.
 #[derive(LogicBlock)]
 pub struct Logarithm {
@@ -63,19 +66,9 @@ pub struct Logarithm {
     pub done: Signal<Out, Bit>,
     /// Natural logarithm, 2^-40.
     pub ln: Signal<Out, S<46>>,
-    /// Cycles since `start`; 0 without one.
-    step: DFF<U<5>>,
+    /// Bit `k`: it was started `k` cycles ago. A start forgets the one before.
+    steps: DFF<U<24>>,
     finished: DFF<Bit>,
-    // Which step it is.
-    is_mantissa: DFF<Bit>,
-    is_table: DFF<Bit>,
-    is_z: DFF<Bit>,
-    is_square: DFF<Bit>,
-    is_again: DFF<Bit>,
-    is_cube: DFF<Bit>,
-    is_fourth: DFF<Bit>,
-    is_third: DFF<Bit>,
-    is_last: DFF<Bit>,
 
     // The shift. These only flow.
     whole: DFF<U<32>>,
@@ -98,7 +91,15 @@ pub struct Logarithm {
     term: DFF<S<46>>,
     sum: DFF<S<46>>,
 
-    next_step: Signal<Local, U<5>>,
+    is_mantissa: Signal<Local, Bit>,
+    is_table: Signal<Local, Bit>,
+    is_z: Signal<Local, Bit>,
+    is_square: Signal<Local, Bit>,
+    is_again: Signal<Local, Bit>,
+    is_cube: Signal<Local, Bit>,
+    is_fourth: Signal<Local, Bit>,
+    is_third: Signal<Local, Bit>,
+    is_last: Signal<Local, Bit>,
     byte_3: Signal<Local, U<8>>,
     byte_2: Signal<Local, U<8>>,
     byte_1: Signal<Local, U<8>>,
@@ -118,7 +119,8 @@ pub struct Logarithm {
     wide_half: Signal<Local, S<46>>,
     wide_quarter: Signal<Local, S<46>>,
 
-    first: Constant<U<5>>,
+    first: Constant<U<24>>,
+    next: Constant<U<1>>,
     at_mantissa: Constant<U<5>>,
     at_table: Constant<U<5>>,
     at_z: Constant<U<5>>,
@@ -160,17 +162,8 @@ impl Default for Logarithm {
             price: Signal::default(),
             done: Signal::default(),
             ln: Signal::default(),
-            step: DFF::default(),
+            steps: DFF::default(),
             finished: DFF::default(),
-            is_mantissa: DFF::default(),
-            is_table: DFF::default(),
-            is_z: DFF::default(),
-            is_square: DFF::default(),
-            is_again: DFF::default(),
-            is_cube: DFF::default(),
-            is_fourth: DFF::default(),
-            is_third: DFF::default(),
-            is_last: DFF::default(),
             whole: DFF::default(),
             by_bytes: DFF::default(),
             by_two: DFF::default(),
@@ -186,7 +179,15 @@ impl Default for Logarithm {
             exponent_then: DFF::default(),
             term: DFF::default(),
             sum: DFF::default(),
-            next_step: Signal::default(),
+            is_mantissa: Signal::default(),
+            is_table: Signal::default(),
+            is_z: Signal::default(),
+            is_square: Signal::default(),
+            is_again: Signal::default(),
+            is_cube: Signal::default(),
+            is_fourth: Signal::default(),
+            is_third: Signal::default(),
+            is_last: Signal::default(),
             byte_3: Signal::default(),
             byte_2: Signal::default(),
             byte_1: Signal::default(),
@@ -205,7 +206,8 @@ impl Default for Logarithm {
             third: Signal::default(),
             wide_half: Signal::default(),
             wide_quarter: Signal::default(),
-            first: number(1),
+            first: Constant::new(U::new(2)),
+            next: Constant::new(U::new(1)),
             at_mantissa: number(step::MANTISSA),
             at_table: number(step::TABLE),
             at_z: number(step::Z),
@@ -231,10 +233,11 @@ impl Default for Logarithm {
 impl Logic for Logarithm {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, step, a, b);
+        dff_setup!(self, clock, a, b);
         clock!(
             self,
             clock,
+            steps,
             finished,
             whole,
             by_bytes,
@@ -251,27 +254,20 @@ impl Logic for Logarithm {
             sum
         );
 
-        clock!(self, clock, is_mantissa, is_table, is_z, is_square, is_again, is_cube, is_fourth, is_third, is_last);
-
-        self.next_step.next = self.step.q.val();
+        self.steps.d.next = self.steps.q.val() << self.next.val();
         if self.start.val() {
-            self.next_step.next = self.first.val();
-        } else if self.is_last.q.val() {
-            self.next_step.next = bits_lit::<5>(0);
-        } else if self.step.q.val().any() {
-            self.next_step.next = self.step.q.val() + self.first.val();
+            self.steps.d.next = self.first.val();
         }
-        self.step.d.next = self.next_step.val();
-        self.is_mantissa.d.next = self.next_step.val() == self.at_mantissa.val();
-        self.is_table.d.next = self.next_step.val() == self.at_table.val();
-        self.is_z.d.next = self.next_step.val() == self.at_z.val();
-        self.is_square.d.next = self.next_step.val() == self.at_square.val();
-        self.is_again.d.next = self.next_step.val() == self.at_again.val();
-        self.is_cube.d.next = self.next_step.val() == self.at_cube.val();
-        self.is_fourth.d.next = self.next_step.val() == self.at_fourth.val();
-        self.is_third.d.next = self.next_step.val() == self.at_third.val();
-        self.is_last.d.next = self.next_step.val() == self.at_last.val();
-        self.finished.d.next = self.is_last.q.val() & !self.start.val();
+        self.is_mantissa.next = self.steps.q.val().get_bit(self.at_mantissa.val().index());
+        self.is_table.next = self.steps.q.val().get_bit(self.at_table.val().index());
+        self.is_z.next = self.steps.q.val().get_bit(self.at_z.val().index());
+        self.is_square.next = self.steps.q.val().get_bit(self.at_square.val().index());
+        self.is_again.next = self.steps.q.val().get_bit(self.at_again.val().index());
+        self.is_cube.next = self.steps.q.val().get_bit(self.at_cube.val().index());
+        self.is_fourth.next = self.steps.q.val().get_bit(self.at_fourth.val().index());
+        self.is_third.next = self.steps.q.val().get_bit(self.at_third.val().index());
+        self.is_last.next = self.steps.q.val().get_bit(self.at_last.val().index());
+        self.finished.d.next = self.is_last.val() & !self.start.val();
 
         // Cycles 0 to 3: leading zeros, by bytes, by two, by one.
         self.whole.d.next = self.price.val();
@@ -337,35 +333,35 @@ impl Logic for Logarithm {
         self.wide_quarter.next = signed_cast_wide(self.quarter.val());
 
         // The factors.
-        if self.is_mantissa.q.val() {
+        if self.is_mantissa.val() {
             self.a.d.next = unsigned_cast_pos(self.mantissa.val());
-        } else if self.is_table.q.val() {
+        } else if self.is_table.val() {
             self.b.d.next = unsigned_cast_pos(self.reciprocal.val());
-        } else if self.is_z.q.val() {
+        } else if self.is_z.val() {
             self.a.d.next = self.z.val();
             self.b.d.next = self.z.val();
-        } else if self.is_square.q.val() {
+        } else if self.is_square.val() {
             self.a.d.next = signed_cast_wide(self.power.val());
-        } else if self.is_again.q.val() {
+        } else if self.is_again.val() {
             self.b.d.next = self.a.q.val();
-        } else if self.is_cube.q.val() {
+        } else if self.is_cube.val() {
             self.a.d.next = signed_cast_wide(self.power.val());
             self.b.d.next = self.one_third.val();
         }
 
         // The sum.
-        if self.is_z.q.val() {
+        if self.is_z.val() {
             self.term.d.next = signed_cast_wide(self.z.val());
-        } else if self.is_square.q.val() {
+        } else if self.is_square.val() {
             self.term.d.next = signed_cast_same(!unsigned_cast_same(self.wide_half.val()));
-        } else if self.is_fourth.q.val() {
+        } else if self.is_fourth.val() {
             self.term.d.next = signed_cast_same(!unsigned_cast_same(self.wide_quarter.val()));
-        } else if self.is_third.q.val() {
+        } else if self.is_third.val() {
             self.term.d.next = signed_cast_wide(self.third.val());
         } else {
             self.term.d.next = self.zero.val();
         }
-        if self.is_table.q.val() {
+        if self.is_table.val() {
             self.sum.d.next = self.wide_exponent.val() + self.wide_log.val();
         } else {
             self.sum.d.next = self.sum.q.val() + self.term.q.val();

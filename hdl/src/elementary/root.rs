@@ -41,6 +41,7 @@ pub struct SquareRoot {
     pub root: Signal<Out, U<32>>,
     /// Digits to come.
     left: DFF<U<6>>,
+    is_running: DFF<Bit>,
     finished: DFF<Bit>,
     digits: DFF<U<64>>,
     /// At most `2 root`, which only after the last digit needs more.
@@ -78,6 +79,7 @@ impl Default for SquareRoot {
             done: Signal::default(),
             root: Signal::default(),
             left: DFF::default(),
+            is_running: DFF::default(),
             finished: DFF::default(),
             digits: DFF::default(),
             rest: DFF::default(),
@@ -102,7 +104,8 @@ impl Default for SquareRoot {
 impl Logic for SquareRoot {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, left, finished, digits, rest, found);
+        dff_setup!(self, clock, left, is_running, found);
+        clock!(self, clock, finished, digits, rest);
 
         // One digit.
         self.two_bits.next = self.digits.q.val().get_bits::<2>(62);
@@ -113,23 +116,27 @@ impl Logic for SquareRoot {
         self.difference.next = self.trial.val() - ((self.wide_root.val() << self.by_two.val()) | self.unit.val());
         self.shifted.next = self.found.q.val() << self.by_one.val();
 
-        self.finished.d.next = false;
+        self.finished.d.next = self.is_running.q.val() & (self.left.q.val() == self.one.val()) & !self.start.val();
+        // After the last digit only what was found counts.
+        self.digits.d.next = self.digits.q.val() << self.by_two.val();
+        self.rest.d.next = self.difference.val().get_bits::<32>(0);
+        if self.difference.val().get_bit(34) {
+            self.rest.d.next = self.trial.val().get_bits::<32>(0);
+        }
+        if self.is_running.q.val() {
+            self.left.d.next = self.left.q.val() - self.one.val();
+            self.is_running.d.next = self.left.q.val() != self.one.val();
+            self.found.d.next = self.shifted.val() | self.digit.val();
+            if self.difference.val().get_bit(34) {
+                self.found.d.next = self.shifted.val();
+            }
+        }
         if self.start.val() {
             self.left.d.next = self.count.val();
+            self.is_running.d.next = true;
             self.digits.d.next = self.n.val();
             self.rest.d.next = bits_lit::<32>(0);
             self.found.d.next = bits_lit::<32>(0);
-        } else if self.left.q.val().any() {
-            self.left.d.next = self.left.q.val() - self.one.val();
-            self.finished.d.next = self.left.q.val() == self.one.val();
-            self.digits.d.next = self.digits.q.val() << self.by_two.val();
-            if self.difference.val().get_bit(34) {
-                self.rest.d.next = self.trial.val().get_bits::<32>(0);
-                self.found.d.next = self.shifted.val();
-            } else {
-                self.rest.d.next = self.difference.val().get_bits::<32>(0);
-                self.found.d.next = self.shifted.val() | self.digit.val();
-            }
         }
 
         self.done.next = self.finished.q.val();
@@ -160,6 +167,9 @@ pub struct CubeRoot {
     pub root: Signal<Out, U<64>>,
     /// Cycles since `start`; 0 without one.
     step: DFF<U<5>>,
+    /// The step is `LOAD`, or `BACK`.
+    is_load: DFF<Bit>,
+    is_back: DFF<Bit>,
     finished: DFF<Bit>,
 
     // The shift. These only flow; what they hold in other cycles reaches nobody.
@@ -206,8 +216,8 @@ pub struct CubeRoot {
     wide_root: Signal<Local, U<64>>,
 
     first: Constant<U<5>>,
-    load: Constant<U<5>>,
-    back: Constant<U<5>>,
+    before_load: Constant<U<5>>,
+    before_back: Constant<U<5>>,
     four: Constant<U<5>>,
     eight: Constant<U<5>>,
     sixteen: Constant<U<5>>,
@@ -237,6 +247,8 @@ impl Default for CubeRoot {
             done: Signal::default(),
             root: Signal::default(),
             step: DFF::default(),
+            is_load: DFF::default(),
+            is_back: DFF::default(),
             finished: DFF::default(),
             whole: DFF::default(),
             below_84: DFF::default(),
@@ -272,8 +284,8 @@ impl Default for CubeRoot {
             ninefold_0: Signal::default(),
             wide_root: Signal::default(),
             first: Constant::new(U::new(1)),
-            load: Constant::new(U::new(LOAD as u128)),
-            back: Constant::new(U::new(BACK as u128)),
+            before_load: Constant::new(U::new(LOAD as u128 - 1)),
+            before_back: Constant::new(U::new(BACK as u128 - 1)),
             four: Constant::new(U::new(4)),
             eight: Constant::new(U::new(8)),
             sixteen: Constant::new(U::new(16)),
@@ -296,18 +308,20 @@ impl Logic for CubeRoot {
     fn update(&mut self) {
         dff_setup!(self, clock, step, excess, result);
         clock!(
-            self, clock, finished, whole, below_84, below_72, excess_1, excess_2, digits, rest, delta, found, triple,
-            ninefold
+            self, clock, is_load, is_back, finished, whole, below_84, below_72, excess_1, excess_2, digits, rest,
+            delta, found, triple, ninefold
         );
 
         if self.start.val() {
             self.step.d.next = self.first.val();
-        } else if self.step.q.val() == self.back.val() {
+        } else if self.is_back.q.val() {
             self.step.d.next = bits_lit::<5>(0);
         } else if self.step.q.val().any() {
             self.step.d.next = self.step.q.val() + self.first.val();
         }
-        self.finished.d.next = (self.step.q.val() == self.back.val()) & !self.start.val();
+        self.is_load.d.next = (self.step.q.val() == self.before_load.val()) & !self.start.val();
+        self.is_back.d.next = (self.step.q.val() == self.before_back.val()) & !self.start.val();
+        self.finished.d.next = self.is_back.q.val() & !self.start.val();
 
         // Cycles 0 to 3: shift.
         self.whole.d.next = self.n.val();
@@ -351,7 +365,7 @@ impl Logic for CubeRoot {
         self.triple_0.next = self.triple.q.val() << self.by_one.val();
         self.ninefold_0.next = self.ninefold.q.val() << self.by_one.val();
 
-        if self.step.q.val() == self.load.val() {
+        if self.is_load.q.val() {
             if self.over_68.val().any() {
                 self.digits.d.next = self.below_72.q.val().get_bits::<63>(9);
                 self.excess.d.next = self.excess_2.q.val() | self.three.val();
@@ -389,7 +403,7 @@ impl Logic for CubeRoot {
 
         // Cycle 25: shift back.
         self.wide_root.next = unsigned_cast_wide(self.found.q.val());
-        if self.step.q.val() == self.back.val() {
+        if self.is_back.q.val() {
             self.result.d.next = self.wide_root.val() << self.excess.q.val();
         }
 
