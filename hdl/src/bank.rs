@@ -629,8 +629,8 @@ impl Logic for Bank {
     #[hdl_gen]
     fn update(&mut self) {
         clock!(self, clock, spec0, spec1, weights0, weights1, quantities, written0, written1);
-        clock!(self, clock, state0, state1, view, other_view, weigh);
-        dff_setup!(self, clock, at, op_now, underlying_now, bank_now, slot_now, quantity_now, spec_now, spec_ok);
+        clock!(self, clock, state0, state1, view, other_view, weigh, read, spec_ok);
+        dff_setup!(self, clock, at, op_now, underlying_now, bank_now, slot_now, quantity_now, spec_now);
         dff_setup!(self, clock, lead, held0, held1, left, stride, lots, feed_bank, feed_kind, feed_old_kind);
         dff_setup!(self, clock, kept_bank, kept_spec, kept_old_saturated, kept_weights);
         dff_setup!(self, clock, old_word, old_carry, old_counts, old_is_linear, old_bank);
@@ -669,7 +669,9 @@ impl Logic for Bank {
         self.other_view.read_address.next = self.other_address.val();
         self.other_seen.d.next = self.other_view.q.val();
         self.other_state.next = self.other_seen.q.val();
+        // Words stay while a row is written: the verdict on them may come later.
         self.read.words.next = self.words.val();
+        self.spec_ok.d.next = self.read.ok.val();
 
         self.is_write.next = self.op_now.q.val() == self.op_write.val();
         self.is_trade.next = self.op_now.q.val() == self.op_trade.val();
@@ -1109,7 +1111,6 @@ impl Logic for Bank {
                     self.slot_now.d.next = self.slot.val() & self.slot_mask.val();
                     self.quantity_now.d.next = self.quantity.val();
                     self.spec_now.d.next = self.read.spec.val();
-                    self.spec_ok.d.next = self.read.ok.val();
                     self.left.d.next = self.count.val();
                     self.stride.d.next = self.one_slot.val();
                     if self.op.val() == self.op_open.val() {

@@ -7,7 +7,7 @@
 //!                  +--> ReadScale, ReadRow, ReadQuote: what a field's range depends on another for
 //! ```
 //!
-//! Combinational, but for the scale's verdict. Where a field is comes from the tables of `hedgewire_abi`, looked up by name when
+//! Combinational, but for the verdicts on scales and rows. Where a field is comes from the tables of `hedgewire_abi`, looked up by name when
 //! the Verilog is made; what it may be stands once, in the table below, for simulation and Verilog
 //! alike.
 
@@ -448,9 +448,11 @@ impl Logic for ReadScale {
 /// `hedgewire_kernel::bank::RowSpec::read`.
 #[derive(LogicBlock)]
 pub struct ReadRow {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
     /// The `WriteRow` command.
     pub words: Signal<In, record::Words>,
-    /// Every field is in its range.
+    /// Every field was in its range in the cycle before.
     pub ok: Signal<Out, Bit>,
     /// The row.
     pub spec: Signal<Out, record::Spec>,
@@ -460,7 +462,8 @@ pub struct ReadRow {
     a: Signal<Local, U<32>>,
     b: Signal<Local, S<48>>,
     a_wide: Signal<Local, S<48>>,
-    placed: Signal<Local, Bit>,
+    placed: DFF<Bit>,
+    fields_ok: DFF<Bit>,
     zero: Constant<S<48>>,
     call: Constant<U<3>>,
     put: Constant<U<3>>,
@@ -474,6 +477,7 @@ pub struct ReadRow {
 impl Default for ReadRow {
     fn default() -> Self {
         Self {
+            clock: Signal::default(),
             words: Signal::default(),
             ok: Signal::default(),
             spec: Signal::default(),
@@ -483,7 +487,8 @@ impl Default for ReadRow {
             a: Signal::default(),
             b: Signal::default(),
             a_wide: Signal::default(),
-            placed: Signal::default(),
+            placed: DFF::default(),
+            fields_ok: DFF::default(),
             zero: Constant::new(S::new(0)),
             call: Constant::new(U::new(code::CALL.into())),
             put: Constant::new(U::new(code::PUT.into())),
@@ -499,6 +504,7 @@ impl Default for ReadRow {
 impl Logic for ReadRow {
     #[hdl_gen]
     fn update(&mut self) {
+        clock!(self, clock, placed, fields_ok);
         self.read.words.next = self.words.val();
         self.read_spec.next = self.read.record.val();
         self.spec.next = self.read.record.val();
@@ -507,15 +513,16 @@ impl Logic for ReadRow {
         self.b.next = signed_cast_same(self.read_spec.val().b);
         self.a_wide.next = unsigned_cast_pos(self.a.val());
         if (self.kind.val() == self.call.val()) | (self.kind.val() == self.put.val()) {
-            self.placed.next = (self.a_wide.val() <= self.a_max.val())
+            self.placed.d.next = (self.a_wide.val() <= self.a_max.val())
                 & (self.b.val() >= self.b_min.val())
                 & (self.b.val() <= self.b_max.val());
         } else if self.kind.val() == self.range.val() {
-            self.placed.next = (self.a_wide.val() <= self.b.val()) & (self.b.val() <= self.edge_max.val());
+            self.placed.d.next = (self.a_wide.val() <= self.b.val()) & (self.b.val() <= self.edge_max.val());
         } else {
-            self.placed.next = (self.a_wide.val() == self.zero.val()) & (self.b.val() == self.zero.val());
+            self.placed.d.next = (self.a_wide.val() == self.zero.val()) & (self.b.val() == self.zero.val());
         }
-        self.ok.next = self.read.ok.val() & self.placed.val();
+        self.fields_ok.d.next = self.read.ok.val();
+        self.ok.next = self.fields_ok.q.val() & self.placed.q.val();
     }
 }
 

@@ -154,7 +154,7 @@ fn rows_are_read_as_the_kernel_reads_them() {
         words[4] = b as u64;
         let command = Command::from_words(words);
         poke!(bench, words, words_of(words));
-        cycle!(bench, settle);
+        cycle!(bench);
         let row = command::WriteRow::decode(&command);
         let (ok, spec) = (peek!(bench, ok), peek!(bench, spec));
         assert_eq!(ok, RowSpec::read(&row, 0).is_ok(), "{i}: {command:?}");
