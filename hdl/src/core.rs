@@ -179,6 +179,7 @@ enum State {
     Forget,
     Forgetting,
     ClearOrders,
+    Cleared,
     /// `SetTarget`.
     UnitsFirst,
     UnitsSecond,
@@ -388,6 +389,7 @@ pub struct Core<const N: usize> {
     shifted_feed: DFF<Feed>,
     /// Its whole ladder was settled a cycle before: only a slow command, which ends in reading again, undoes that.
     shifted_settled: DFF<Bit>,
+    shifted_exact: DFF<Bit>,
     /// An issue has moved the feed's place since it was looked up, like the two below.
     shifted_doubt: DFF<Bit>,
     shifted_count: DFF<U<15>>,
@@ -496,7 +498,7 @@ pub struct Core<const N: usize> {
 
     // ---- sequencer
     /// Cycles spent in a state that waits for what it looks at.
-    waited: DFF<U<2>>,
+    waited: DFF<U<3>>,
     /// Of the head's words, a cycle after it came: what the decoders say, and where its slots are.
     configure_ok: DFF<Bit>,
     target_ok: DFF<Bit>,
@@ -569,7 +571,9 @@ pub struct Core<const N: usize> {
     is_quote: Signal<Local, Bit>,
     is_newer: Signal<Local, Bit>,
     feed_step: Signal<Local, U<32>>,
-    is_usable: DFF<Bit>,
+    is_fresh: DFF<Bit>,
+    is_finished: DFF<Bit>,
+    is_settled: DFF<Bit>,
     is_exact_interval: Signal<Local, Bit>,
     shifted_usable: Signal<Local, Bit>,
     shifted_inside: Signal<Local, Bit>,
@@ -642,7 +646,7 @@ pub struct Core<const N: usize> {
     room: Constant<U<7>>,
     one_8: Constant<U<8>>,
     one_1: Constant<U<1>>,
-    one_2: Constant<U<2>>,
+    one_3: Constant<U<3>>,
     one_9: Constant<U<9>>,
     one_4: Constant<U<4>>,
     last_order: Constant<U<4>>,
@@ -674,7 +678,7 @@ impl<const N: usize> Core<N> {
             one_5: Constant::new(U::new(1)),
             nearly_full: Constant::new(U::new((1 << BUFFER_BITS) - 1)),
             one_1: Constant::new(U::new(1)),
-            one_2: Constant::new(U::new(1)),
+            one_3: Constant::new(U::new(1)),
             one_6: Constant::new(U::new(1)),
             most_value: Constant::new(U::new(i64::MAX as u128)),
             not_risk: Constant::new(U::new(!u128::from(code::WANT_RISK))),
@@ -731,9 +735,9 @@ impl<const N: usize> Core<N> {
             moves_now moves_seq is_sweep is_halting is_exact is_asked engine_pending is_owed bank_pending loop_at
             order_at dry first_units second_units greeks error head_word kind version number number_wide is_number code
             slot first_slot slot_count first count intervals at keep feed place ledger setup base_ladder
-            active_ladder shadow_ladder is_quote is_newer feed_step is_current is_usable
+            active_ladder shadow_ladder is_quote is_newer feed_step is_current is_fresh is_finished is_settled
             is_exact_interval shifted_usable shifted_inside shifted_word shifted_kind shifted_version shifted_code
-            shifted_number shifted_feed shifted_settled shifted_step loading_word loading_number feeds_has on_ladder want_risk is_fast
+            shifted_number shifted_feed shifted_settled shifted_exact shifted_step loading_word loading_number feeds_has on_ladder want_risk is_fast
             has_room issue advance is_empty flush flush_to fetched_word fetched_price front_kind front_at front_ladder
             front_price fraction interval_index interval_count owns slot_wide first_wide count_wide end_wide
             is_pushed pushed configure_ok target_ok reconciliation_ok control_ok scale_ok build_ok trade_ok trigger_ok
@@ -802,6 +806,7 @@ impl<const N: usize> Logic for Core<N> {
             shifted_index,
             shifted_feed,
             shifted_settled,
+            shifted_exact,
             shifted_doubt,
             shifted_count,
             is_loading,
@@ -925,7 +930,7 @@ impl<const N: usize> Logic for Core<N> {
             setup_written,
             written_at
         );
-        clock!(self, clock, read_scale, is_usable, is_current, is_number, takes_quote, kinds, first_end, meets, span_steps, span, coin_sum, is_news);
+        clock!(self, clock, read_scale, is_fresh, is_finished, is_settled, is_current, is_number, takes_quote, kinds, first_end, meets, span_steps, span, coin_sum, is_news);
         clock!(self, clock, has_space);
         self.desk.reset.next = self.reset.val();
         self.engine.reset.next = self.reset.val();
@@ -965,7 +970,7 @@ impl<const N: usize> Logic for Core<N> {
             self.active_ladder.next = self.base_ladder.val() | self.one_9.val();
             self.shadow_ladder.next = self.base_ladder.val();
         }
-        self.waited.d.next = bits_lit::<2>(0);
+        self.waited.d.next = bits_lit::<3>(0);
 
         // ---- units that follow the head
         self.read_trigger.words.next = self.head.q.val();
@@ -1110,13 +1115,13 @@ impl<const N: usize> Logic for Core<N> {
             | ((self.head_quote.q.val().feed_seq != self.feed.val().feed_seq) & !self.feed_step.val().get_bit(31));
         self.is_current.d.next = self.version.val() == bits_lit::<8>(1);
         // A cycle late: whoever reads its interval again has been the head for a cycle.
-        self.is_usable.d.next = (self.engine.fresh_valid.val()
+        self.is_fresh.d.next = self.engine.fresh_valid.val()
             & (self.engine.fresh_ladder.val() == self.place.val().ladder)
-            & (self.engine.fresh_index.val() == self.place.val().index))
-            | (self.engine.finish_valid.val()
-                & (self.engine.finish_ladder.val() == self.place.val().ladder)
-                & (self.place.val().index < self.engine.finish_next.val()))
-            | self.engine.settled.val().get_bit(self.place.val().ladder.index());
+            & (self.engine.fresh_index.val() == self.place.val().index);
+        self.is_finished.d.next = self.engine.finish_valid.val()
+            & (self.engine.finish_ladder.val() == self.place.val().ladder)
+            & (self.place.val().index < self.engine.finish_next.val());
+        self.is_settled.d.next = self.engine.settled.val().get_bit(self.place.val().ladder.index());
         self.shifted_usable.next = (self.engine.fresh_valid.val()
             & (self.engine.fresh_ladder.val() == self.shifted_place.q.val().ladder)
             & (self.engine.fresh_index.val() == self.shifted_place.q.val().index))
@@ -1251,6 +1256,8 @@ impl<const N: usize> Logic for Core<N> {
             self.shifted_known.d.next = self.based_known.q.val();
             self.shifted_stray.d.next = self.based_strays.q.val().any();
             self.shifted_feed.d.next = self.feeds_front.q.val();
+            // An interval is in use later than it is known to be answered by an exact pass.
+            self.shifted_exact.d.next = self.engine.any_exact.val().get_bit(self.based_place.q.val().ladder.index());
             self.shifted_settled.d.next = self.engine.settled.val().get_bit(self.based_place.q.val().ladder.index());
             self.shifted_doubt.d.next = self.issue.val() & (self.based_number.val() == self.number.val());
         }
@@ -1270,7 +1277,7 @@ impl<const N: usize> Logic for Core<N> {
             self.loading_place.d.next = self.shifted_place.q.val();
             self.loading_place.d.next.inside = self.shifted_inside.val();
             self.loading_usable.d.next = self.shifted_usable.val();
-            self.loading_exact.d.next = self.engine.any_exact.val().get_bit(self.shifted_place.q.val().ladder.index());
+            self.loading_exact.d.next = self.shifted_exact.q.val();
             self.loading_quote.d.next = self.shifted_quote.q.val();
             self.loading_reason.d.next = self.shifted_reason.q.val();
             self.loading_known.d.next = self.shifted_known.q.val();
@@ -1321,7 +1328,7 @@ impl<const N: usize> Logic for Core<N> {
         }
         if self.is_reread.q.val() {
             self.head_interval.d.next = self.engine.read_interval.val();
-            self.head_usable.d.next = self.is_usable.q.val();
+            self.head_usable.d.next = self.is_fresh.q.val() | self.is_finished.q.val() | self.is_settled.q.val();
             self.head_exact.d.next = self.is_exact_interval.val();
         }
         if self.advance.val() {
@@ -1821,11 +1828,11 @@ impl<const N: usize> Logic for Core<N> {
                 self.state.d.next = State::Accept;
             }
             State::Meets => {
-                self.waited.d.next = self.waited.q.val() + self.one_2.val();
-                if self.waited.q.val() == bits_lit::<2>(3) {
+                self.waited.d.next = self.waited.q.val() + self.one_3.val();
+                if self.waited.q.val() == bits_lit::<3>(3) {
                     self.loop_at.d.next = self.loop_at.q.val() + self.one_8.val();
                 }
-                if self.waited.q.val() != bits_lit::<2>(3) {
+                if self.waited.q.val() != bits_lit::<3>(3) {
                     // The slots of the other underlying are looked up, their end added, and compared.
                     self.state.d.next = State::Meets;
                 } else if (self.loop_at.q.val() != self.number.val()) & self.meets.q.val() {
@@ -1864,12 +1871,15 @@ impl<const N: usize> Logic for Core<N> {
                 self.writes_order.d.next = true;
                 if self.order_at.q.val() != self.last_order.val() {
                     self.order_at.d.next = self.order_at.q.val() + self.one_4.val();
-                } else if self.waited.q.val() == bits_lit::<2>(0) {
+                } else if self.waited.q.val() == bits_lit::<3>(0) {
                     // The last one is being written.
-                    self.waited.d.next = bits_lit::<2>(1);
-                } else if self.engine_pending.q.val() | self.bank_pending.q.val() {
-                    self.waited.d.next = bits_lit::<2>(1);
+                    self.waited.d.next = bits_lit::<3>(1);
                 } else {
+                    self.state.d.next = State::Cleared;
+                }
+            }
+            State::Cleared => {
+                if !self.engine_pending.q.val() & !self.bank_pending.q.val() {
                     if !self.is_sweep.q.val() {
                         self.state.d.next = State::Accept;
                         if self.kinds.q.val().get_bit(7) {
@@ -1886,25 +1896,25 @@ impl<const N: usize> Logic for Core<N> {
                 }
             }
             State::UnitsFirst => {
-                if self.waited.q.val() != bits_lit::<2>(2) {
-                    self.waited.d.next = self.waited.q.val() + self.one_2.val();
+                if self.waited.q.val() != bits_lit::<3>(2) {
+                    self.waited.d.next = self.waited.q.val() + self.one_3.val();
                 } else {
-                    self.waited.d.next = bits_lit::<2>(2);
+                    self.waited.d.next = bits_lit::<3>(2);
                     self.offset_go.d.next = !self.is_asked.q.val();
                     self.is_asked.d.next = true;
                 }
                 if self.is_asked.q.val() & self.offset.done.val() {
                     self.first_units.d.next = self.offset.target_units.val();
                     self.is_asked.d.next = false;
-                    self.waited.d.next = bits_lit::<2>(0);
+                    self.waited.d.next = bits_lit::<3>(0);
                     self.state.d.next = State::UnitsSecond;
                 }
             }
             State::UnitsSecond => {
-                if self.waited.q.val() != bits_lit::<2>(2) {
-                    self.waited.d.next = self.waited.q.val() + self.one_2.val();
+                if self.waited.q.val() != bits_lit::<3>(2) {
+                    self.waited.d.next = self.waited.q.val() + self.one_3.val();
                 } else {
-                    self.waited.d.next = bits_lit::<2>(2);
+                    self.waited.d.next = bits_lit::<3>(2);
                     self.offset_go.d.next = !self.is_asked.q.val();
                     self.is_asked.d.next = true;
                 }
@@ -1912,7 +1922,7 @@ impl<const N: usize> Logic for Core<N> {
                     self.second_units.d.next = self.offset.target_units.val();
                     self.is_asked.d.next = false;
                     self.is_halting.d.next = true;
-                    self.waited.d.next = bits_lit::<2>(0);
+                    self.waited.d.next = bits_lit::<3>(0);
                     self.state.d.next = State::Retarget;
                 }
             }
@@ -2001,7 +2011,10 @@ impl<const N: usize> Logic for Core<N> {
             }
             // Its bank's identification is looked up again.
             State::SwapSeen => {
-                self.state.d.next = State::Swapped;
+                self.waited.d.next = self.waited.q.val() + self.one_3.val();
+                if self.waited.q.val() == bits_lit::<3>(1) {
+                    self.state.d.next = State::Swapped;
+                }
             }
             State::Swapped => {
                 self.push.next = true;
@@ -2038,7 +2051,7 @@ impl<const N: usize> Logic for Core<N> {
                     self.writes_ledger.d.next = true;
                     // The nodes take the trade while the offset is worked out. What that looks at has been seen.
                     self.is_owed.d.next = true;
-                    self.waited.d.next = bits_lit::<2>(3);
+                    self.waited.d.next = bits_lit::<3>(3);
                     self.state.d.next = State::Offset;
                 }
             }
@@ -2094,9 +2107,10 @@ impl<const N: usize> Logic for Core<N> {
                 self.moves_now.d.next = true;
                 self.state.d.next = State::Retire;
             }
+            // What has been written is seen, and the ladder and bank that follow from it.
             State::Offset => {
-                if self.waited.q.val() != bits_lit::<2>(3) {
-                    self.waited.d.next = self.waited.q.val() + self.one_2.val();
+                if self.waited.q.val() != bits_lit::<3>(4) {
+                    self.waited.d.next = self.waited.q.val() + self.one_3.val();
                 } else {
                     self.offset_go.d.next = true;
                     self.state.d.next = State::OffsetWait;
@@ -2192,13 +2206,6 @@ impl<const N: usize> Logic for Core<N> {
         self.feeds.write_data.next.has_quote = self.feeds_has.val();
         self.feeds.write_data.next.feed_seq = self.head_quote.q.val().feed_seq;
         self.keep_written.d.next = self.new_keep.val();
-        // What is on its way to the tables is seen at once.
-        if self.writes_keep.q.val() & (self.written_at.q.val() == self.at.val()) {
-            self.head_keep.d.next = self.keep_written.q.val();
-        }
-        if self.writes_setup.q.val() & (self.written_at.q.val() == self.at.val()) {
-            self.head_setup.d.next = self.setup_written.q.val();
-        }
         self.feeds_front.write.next = self.feeds.write.val();
         self.feeds_front.write_address.next = self.at.val();
         self.feeds_front.write_data.next.has_quote = self.feeds_has.val();

@@ -316,9 +316,11 @@ pub struct Engine<const N: usize> {
     is_scanned: DFF<Bit>,
     nodes: DFF<U<15>>,
     is_two: DFF<Bit>,
+    is_last_node: DFF<Bit>,
     window_end: DFF<U<15>>,
     /// The window at hand has the values around the interval at hand, or all but the last of them.
     has_window: DFF<Bit>,
+    next_start: DFF<U<15>>,
     follows_window: DFF<Bit>,
     /// A shift in two cycles: by up to 3, then by the rest.
     node_part: DFF<U<32>>,
@@ -347,7 +349,9 @@ pub struct Engine<const N: usize> {
     is_awaited: DFF<Bit>,
     awaited_ladder: DFF<U<9>>,
     awaited_index: DFF<U<15>>,
-    is_usable: DFF<Bit>,
+    is_fresh: DFF<Bit>,
+    is_finished: DFF<Bit>,
+    is_settled: DFF<Bit>,
     /// The front waits for an interval that is not there, this one.
     is_lacking: DFF<Bit>,
     lacking_ladder: DFF<U<9>>,
@@ -430,6 +434,9 @@ pub struct Engine<const N: usize> {
     joining: DFF<Bit>,
     joining_share: DFF<Contribution>,
     joining_node: DFF<U<15>>,
+    is_joined: DFF<Bit>,
+    joined: DFF<Sums>,
+    joined_node: DFF<U<15>>,
     load_go: DFF<Bit>,
 
     // ---- prices on their way
@@ -462,7 +469,6 @@ pub struct Engine<const N: usize> {
     is_touched: Signal<Local, Bit>,
     half_count: Signal<Local, U<32>>,
     count_wide: Signal<Local, U<32>>,
-    next_start: Signal<Local, U<15>>,
     high_wide: Signal<Local, U<48>>,
     want_index: Signal<Local, U<15>>,
     window_nodes: Signal<Local, U<15>>,
@@ -471,7 +477,6 @@ pub struct Engine<const N: usize> {
     shift_high: Signal<Local, U<5>>,
     interval_offset: Signal<Local, U<32>>,
     made: Signal<Local, Interval>,
-    group: Signal<Local, Sums>,
     has_edge: Signal<Local, Bit>,
     region: Signal<Local, Regions>,
 
@@ -564,10 +569,10 @@ impl<const N: usize> Engine<N> {
             awaited_index lacking_ladder lacking_index
             waited after drifts is_changed
             is_touched ladder_bit ratio_go ratio_price ratio_reference ratio_shift sums_held
-            at_held inject_go joining joining_share joining_node load_go left_price centre_step low_step is_low
+            at_held inject_go joining joining_share joining_node is_joined joined joined_node load_go left_price centre_step low_step is_low
             high_step low high half_count count_wide next_start high_wide nodes
-            is_two want_index want window_nodes node_offset interval_offset gamma_shift made group
-            is_usable has_edge region
+            is_two is_last_node want_index want window_nodes node_offset interval_offset gamma_shift made
+            is_fresh is_finished is_settled has_edge region
         )
     }
 }
@@ -609,7 +614,9 @@ impl<const N: usize> Logic for Engine<N> {
             seen_params,
             seen_scale,
             seen_summary,
-            is_usable,
+            is_fresh,
+            is_finished,
+            is_settled,
             is_there,
             is_awaited,
             awaited_ladder,
@@ -622,8 +629,10 @@ impl<const N: usize> Logic for Engine<N> {
             is_worse,
             nodes,
             is_two,
+            is_last_node,
             window_end,
             has_window,
+            next_start,
             follows_window,
             node_part,
             node_steps,
@@ -661,6 +670,9 @@ impl<const N: usize> Logic for Engine<N> {
             joining,
             joining_share,
             joining_node,
+            is_joined,
+            joined,
+            joined_node,
             load_go,
             left_price,
             centre_step,
@@ -770,6 +782,7 @@ impl<const N: usize> Logic for Engine<N> {
         self.drifts.next = !self.here_scale.q.val().usd & !self.here_scale.q.val().linear_hedge;
         self.ladder_bit.next = self.one_64.val() << self.job_ladder.q.val();
         self.nodes.d.next = self.here.q.val().count + self.one.val();
+        self.is_last_node.d.next = self.here.q.val().node == self.here.q.val().count;
         self.is_two.d.next = self.here.q.val().count == bits_lit::<15>(2);
 
         // ---- what the outside reads
@@ -870,22 +883,24 @@ impl<const N: usize> Logic for Engine<N> {
         self.joining.d.next = self.arrived.q.val();
         self.joining_share.d.next = self.arrival.q.val();
         self.joining_node.d.next = self.arrival_node.q.val();
-        self.group.next = self.sums_held.q.val();
+        self.joined.d.next = self.sums_held.q.val();
         if self.joining_share.q.val().linear {
-            self.group.next.linear_delta = self.sums_held.q.val().linear_delta + self.joining_share.q.val().delta;
-            self.group.next.linear_gamma = self.sums_held.q.val().linear_gamma + self.joining_share.q.val().gamma;
-            self.group.next.linear_vega = self.sums_held.q.val().linear_vega + self.joining_share.q.val().vega;
+            self.joined.d.next.linear_delta = self.sums_held.q.val().linear_delta + self.joining_share.q.val().delta;
+            self.joined.d.next.linear_gamma = self.sums_held.q.val().linear_gamma + self.joining_share.q.val().gamma;
+            self.joined.d.next.linear_vega = self.sums_held.q.val().linear_vega + self.joining_share.q.val().vega;
         } else {
-            self.group.next.inverse_delta = self.sums_held.q.val().inverse_delta + self.joining_share.q.val().delta;
-            self.group.next.inverse_gamma = self.sums_held.q.val().inverse_gamma + self.joining_share.q.val().gamma;
-            self.group.next.inverse_vega = self.sums_held.q.val().inverse_vega + self.joining_share.q.val().vega;
+            self.joined.d.next.inverse_delta = self.sums_held.q.val().inverse_delta + self.joining_share.q.val().delta;
+            self.joined.d.next.inverse_gamma = self.sums_held.q.val().inverse_gamma + self.joining_share.q.val().gamma;
+            self.joined.d.next.inverse_vega = self.sums_held.q.val().inverse_vega + self.joining_share.q.val().vega;
         }
+        self.is_joined.d.next = self.joining.q.val();
+        self.joined_node.d.next = self.joining_node.q.val();
         self.sums_write.ladder.next = self.job_ladder.q.val();
-        self.sums.write.next = self.joining.q.val();
+        self.sums.write.next = self.is_joined.q.val();
         // Either a trade's share joins a node, or a pass has summed one.
-        if self.joining.q.val() {
-            self.sums.write_data.next = self.group.val();
-            self.sums_write.index.next = self.joining_node.q.val();
+        if self.is_joined.q.val() {
+            self.sums.write_data.next = self.joined.q.val();
+            self.sums_write.index.next = self.joined_node.q.val();
         } else {
             self.sums.write_data.next = self.lanes.sums.val();
             self.sums_write.index.next = self.here.q.val().node;
@@ -988,10 +1003,10 @@ impl<const N: usize> Logic for Engine<N> {
         self.has_window.d.next = self.window_on.q.val()
             & (self.window_ladder.q.val() == self.job_ladder.q.val())
             & (self.window_start.q.val() == self.want.q.val());
-        self.next_start.next = self.window_start.q.val() + self.one.val();
+        self.next_start.d.next = self.window_start.q.val() + self.one.val();
         self.follows_window.d.next = self.window_on.q.val()
             & (self.window_ladder.q.val() == self.job_ladder.q.val())
-            & (self.next_start.val() == self.want.q.val());
+            & (self.next_start.q.val() == self.want.q.val());
 
         // ---- a new ladder
         self.half_count.next = unsigned_cast_wide(self.intervals.val().get_bits::<14>(1));
@@ -1021,13 +1036,13 @@ impl<const N: usize> Logic for Engine<N> {
             | ((self.job_op.q.val() == EngineOp::Trade) & self.is_changed.val());
 
         // ---- is the interval that the front waits for there already?
-        self.is_usable.d.next = (self.fresh_on.q.val()
+        self.is_fresh.d.next = self.fresh_on.q.val()
             & (self.fresh_at.q.val() == self.wanted_ladder.val())
-            & (self.fresh_to.q.val() == self.wanted_index.val()))
-            | (self.finish_on.q.val()
-                & (self.finish_at.q.val() == self.wanted_ladder.val())
-                & (self.wanted_index.val() < self.finish_to.q.val()))
-            | self.settled_bits.q.val().get_bit(self.wanted_ladder.val().index());
+            & (self.fresh_to.q.val() == self.wanted_index.val());
+        self.is_finished.d.next = self.finish_on.q.val()
+            & (self.finish_at.q.val() == self.wanted_ladder.val())
+            & (self.wanted_index.val() < self.finish_to.q.val());
+        self.is_settled.d.next = self.settled_bits.q.val().get_bit(self.wanted_ladder.val().index());
 
         self.is_there.d.next = (self.fresh_on.q.val()
             & (self.fresh_at.q.val() == self.job_ladder.q.val())
@@ -1039,7 +1054,8 @@ impl<const N: usize> Logic for Engine<N> {
         self.is_awaited.d.next = self.wanted.val();
         self.awaited_ladder.d.next = self.wanted_ladder.val();
         self.awaited_index.d.next = self.wanted_index.val();
-        self.is_lacking.d.next = self.is_awaited.q.val() & !self.is_usable.q.val();
+        self.is_lacking.d.next =
+            self.is_awaited.q.val() & !self.is_fresh.q.val() & !self.is_finished.q.val() & !self.is_settled.q.val();
         self.lacking_ladder.d.next = self.awaited_ladder.q.val();
         self.lacking_index.d.next = self.awaited_index.q.val();
         self.must_yield.d.next = self.halt.val() | self.is_lacking.q.val();
@@ -1053,13 +1069,23 @@ impl<const N: usize> Logic for Engine<N> {
                 self.update_write.d.next = self.zero_15.val();
             }
         }
-        if self.joining.q.val() {
+        if self.is_joined.q.val() {
             self.writes_left.d.next = self.writes_left.q.val() - self.one.val();
         }
 
         match self.state.q.val() {
             State::Idle => {
                 self.is_finish.d.next = false;
+                // Unless it is the front's interval or a trade's, it is the next to finish, or the first.
+                self.job_index.d.next = self.zero_15.val();
+                if self.is_lacking.q.val() {
+                    self.job_index.d.next = self.lacking_index.q.val();
+                } else if self.is_scanned_finishing.q.val() {
+                    self.job_index.d.next = self.finish_to.q.val();
+                }
+                if self.start.val() {
+                    self.job_index.d.next = self.index.val();
+                }
                 self.is_quick.d.next = false;
                 self.is_second.d.next = false;
                 self.ratio_asked.d.next = false;
@@ -1084,7 +1110,6 @@ impl<const N: usize> Logic for Engine<N> {
                         self.pending_first.d.next = self.ladder.val() - (self.ladder.val() & self.one_9.val());
                         // The active one last, so that what is known of it is here next.
                         self.job_ladder.d.next = self.ladder.val() ^ self.one_9.val();
-                        self.job_index.d.next = self.index.val();
                         self.state.d.next = State::Each;
                     } else {
                         // One ladder, unless the operation is for both of an underlying.
@@ -1105,7 +1130,6 @@ impl<const N: usize> Logic for Engine<N> {
                 } else if !self.halt.val() {
                     if self.is_lacking.q.val() {
                         self.job_ladder.d.next = self.lacking_ladder.q.val();
-                        self.job_index.d.next = self.lacking_index.q.val();
                         self.after.d.next = After::Window;
                         self.state.d.next = State::LookUp;
                     } else if self.is_scanned.q.val() {
@@ -1115,14 +1139,6 @@ impl<const N: usize> Logic for Engine<N> {
                             self.state.d.next = State::LookUp;
                         } else if (self.scanned.q.val().stage == bits_lit::<2>(2)) & !self.is_scanned_settled.q.val() {
                             self.is_finish.d.next = true;
-                            if self.is_scanned_finishing.q.val() {
-                                self.job_index.d.next = self.finish_to.q.val();
-                            } else {
-                                self.finish_on.d.next = true;
-                                self.finish_at.d.next = self.scan.q.val();
-                                self.finish_to.d.next = self.zero_15.val();
-                                self.job_index.d.next = self.zero_15.val();
-                            }
                             self.after.d.next = After::Window;
                             self.state.d.next = State::LookUp;
                         } else {
@@ -1266,6 +1282,11 @@ impl<const N: usize> Logic for Engine<N> {
                 }
             }
             State::Window => {
+                if self.is_finish.q.val() {
+                    self.finish_on.d.next = true;
+                    self.finish_at.d.next = self.job_ladder.q.val();
+                    self.finish_to.d.next = self.job_index.q.val();
+                }
                 if self.is_finish.q.val() & self.is_first_index.q.val() {
                     self.bound.d.next = bits_lit::<32>(0);
                     self.exact_count.d.next = self.zero_15.val();
@@ -1338,7 +1359,7 @@ impl<const N: usize> Logic for Engine<N> {
                     self.state.d.next = State::Summed;
                 } else {
                     // What has just been made is seen two cycles from now.
-                    self.is_usable.d.next = true;
+                    self.is_fresh.d.next = true;
                     self.is_lacking.d.next = false;
                     self.fresh_on.d.next = true;
                     self.fresh_at.d.next = self.job_ladder.q.val();
@@ -1455,7 +1476,7 @@ impl<const N: usize> Logic for Engine<N> {
                 if !self.lanes_go.q.val()
                     & !self.ratio_busy.q.val()
                     & self.is_ratio_here.q.val()
-                    & (self.here.q.val().node != self.here.q.val().count)
+                    & !self.is_last_node.q.val()
                 {
                     self.ratio_go.d.next = true;
                     self.ratio_busy.d.next = true;
@@ -1468,7 +1489,7 @@ impl<const N: usize> Logic for Engine<N> {
                     self.regions.write.next = true;
                     self.writes_params.d.next = true;
                     self.params_written.d.next.node = self.here.q.val().node + self.one.val();
-                    if self.here.q.val().node == self.here.q.val().count {
+                    if self.is_last_node.q.val() {
                         self.params_written.d.next.stage = bits_lit::<2>(2);
                     } else {
                         // Others get their turn after each node.
