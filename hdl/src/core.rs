@@ -499,7 +499,7 @@ pub struct Core<const N: usize> {
     // ---- sequencer
     /// Cycles spent in a state that waits for what it looks at.
     waited: DFF<U<3>>,
-    /// Of the head's words, a cycle after it came: what the decoders say, and where its slots are.
+    /// Of the head's words, two cycles after it came: what the decoders say, and where its slots are.
     configure_ok: DFF<Bit>,
     target_ok: DFF<Bit>,
     reconciliation_ok: DFF<Bit>,
@@ -539,6 +539,8 @@ pub struct Core<const N: usize> {
     is_owed: DFF<Bit>,
     bank_pending: DFF<Bit>,
     loop_at: DFF<U<8>>,
+    is_own_loop: DFF<Bit>,
+    is_last_loop: DFF<Bit>,
     order_at: DFF<U<4>>,
     dry: DFF<U<8>>,
     first_units: DFF<U<62>>,
@@ -735,7 +737,7 @@ impl<const N: usize> Core<N> {
             moves_now moves_seq is_sweep is_halting is_exact is_asked engine_pending is_owed bank_pending loop_at
             order_at dry first_units second_units greeks error head_word kind version number number_wide is_number code
             slot first_slot slot_count first count intervals at keep feed place ledger setup base_ladder
-            active_ladder shadow_ladder is_quote is_newer feed_step is_current is_fresh is_finished is_settled
+            active_ladder shadow_ladder is_quote is_newer feed_step is_current is_fresh is_finished is_settled is_own_loop is_last_loop
             is_exact_interval shifted_usable shifted_inside shifted_word shifted_kind shifted_version shifted_code
             shifted_number shifted_feed shifted_settled shifted_exact shifted_step loading_word loading_number feeds_has on_ladder want_risk is_fast
             has_room issue advance is_empty flush flush_to fetched_word fetched_price front_kind front_at front_ladder
@@ -930,7 +932,9 @@ impl<const N: usize> Logic for Core<N> {
             setup_written,
             written_at
         );
-        clock!(self, clock, read_scale, is_fresh, is_finished, is_settled, is_current, is_number, takes_quote, kinds, first_end, meets, span_steps, span, coin_sum, is_news);
+        clock!(self, clock, read_quote, read_trigger, read_price, read_size, read_rate, read_status, read_configure);
+        clock!(self, clock, read_target, read_reconciliation, read_control, read_build, read_trade, read_update);
+        clock!(self, clock, read_scale, is_own_loop, is_last_loop, is_fresh, is_finished, is_settled, is_current, is_number, takes_quote, kinds, first_end, meets, span_steps, span, coin_sum, is_news);
         clock!(self, clock, has_space);
         self.desk.reset.next = self.reset.val();
         self.engine.reset.next = self.reset.val();
@@ -1480,6 +1484,8 @@ impl<const N: usize> Logic for Core<N> {
         self.order_written.d.next = self.no_order.val();
 
         // ---- arithmetic of the sequencer
+        self.is_own_loop.d.next = self.loop_at.q.val() == self.number.val();
+        self.is_last_loop.d.next = self.loop_at.q.val() == self.last_underlying.val();
         self.slot_wide.next = unsigned_cast_wide(self.slot.val());
         self.owns.d.next =
             (self.slot_wide.val() >= self.other_first.q.val()) & (self.slot_wide.val() < self.other_end.q.val());
@@ -1498,18 +1504,18 @@ impl<const N: usize> Logic for Core<N> {
             & self.slot_count.val().any()
             & (self.first_end.q.val() <= self.rows.val());
         self.fits_ladder.d.next = self.intervals.val() <= self.most_intervals.val();
-        self.configure_ok.d.next = self.read_configure.ok.val();
-        self.target_ok.d.next = self.read_target.ok.val();
-        self.reconciliation_ok.d.next = self.read_reconciliation.ok.val();
-        self.control_ok.d.next = self.read_control.ok.val();
+        self.configure_ok.d.next = self.read_configure.was_ok.val();
+        self.target_ok.d.next = self.read_target.was_ok.val();
+        self.reconciliation_ok.d.next = self.read_reconciliation.was_ok.val();
+        self.control_ok.d.next = self.read_control.was_ok.val();
         self.scale_ok.d.next = self.read_scale.ok.val();
-        self.build_ok.d.next = self.read_build.ok.val();
-        self.trade_ok.d.next = self.read_trade.ok.val();
-        self.trigger_ok.d.next = self.read_trigger.ok.val();
-        self.price_ok.d.next = self.read_price.ok.val();
-        self.size_ok.d.next = self.read_size.ok.val();
-        self.rate_ok.d.next = self.read_rate.ok.val();
-        self.status_ok.d.next = self.read_status.ok.val();
+        self.build_ok.d.next = self.read_build.was_ok.val();
+        self.trade_ok.d.next = self.read_trade.was_ok.val();
+        self.trigger_ok.d.next = self.read_trigger.was_ok.val();
+        self.price_ok.d.next = self.read_price.was_ok.val();
+        self.size_ok.d.next = self.read_size.was_ok.val();
+        self.rate_ok.d.next = self.read_rate.was_ok.val();
+        self.status_ok.d.next = self.read_status.was_ok.val();
         self.is_news.d.next = (self.bank.old_quantity.val() != self.read_trade.record.val().quantity)
             | (self.keep.val().cash != self.read_trade.record.val().cash);
         self.news.next = bits_lit::<32>(0);
@@ -1819,7 +1825,7 @@ impl<const N: usize> Logic for Core<N> {
                 if self.is_asked.q.val() {
                     self.writes_setup.d.next = true;
                     self.loop_at.d.next = self.loop_at.q.val() + self.one_8.val();
-                    if self.loop_at.q.val() == self.last_underlying.val() {
+                    if self.is_last_loop.q.val() {
                         self.state.d.next = State::Disarmed;
                     }
                 }
@@ -1835,10 +1841,10 @@ impl<const N: usize> Logic for Core<N> {
                 if self.waited.q.val() != bits_lit::<3>(3) {
                     // The slots of the other underlying are looked up, their end added, and compared.
                     self.state.d.next = State::Meets;
-                } else if (self.loop_at.q.val() != self.number.val()) & self.meets.q.val() {
+                } else if !self.is_own_loop.q.val() & self.meets.q.val() {
                     self.reason.d.next = bits_lit::<8>(135);
                     self.state.d.next = State::Refuse;
-                } else if self.loop_at.q.val() == self.last_underlying.val() {
+                } else if self.is_last_loop.q.val() {
                     self.is_halting.d.next = true;
                     self.state.d.next = State::Forget;
                 }
@@ -1885,7 +1891,7 @@ impl<const N: usize> Logic for Core<N> {
                         if self.kinds.q.val().get_bit(7) {
                             self.state.d.next = State::Offset;
                         }
-                    } else if self.loop_at.q.val() == self.last_underlying.val() {
+                    } else if self.is_last_loop.q.val() {
                         self.is_sweep.d.next = false;
                         self.is_halting.d.next = false;
                         self.state.d.next = State::Again;

@@ -7,7 +7,7 @@
 //!                  +--> ReadScale, ReadRow, ReadQuote: what a field's range depends on another for
 //! ```
 //!
-//! Combinational, but for the verdicts on scales and rows. Where a field is comes from the tables of `hedgewire_abi`, looked up by name when
+//! Combinational, but for verdicts that may come a cycle later. Where a field is comes from the tables of `hedgewire_abi`, looked up by name when
 //! the Verilog is made; what it may be stands once, in the table below, for simulation and Verilog
 //! alike.
 
@@ -272,10 +272,14 @@ decoded! {
 /// Reads a record out of a command of its kind.
 #[derive(LogicBlock, Default)]
 pub struct Read<R: Decoded> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
     /// The command.
     pub words: Signal<In, record::Words>,
     /// Every field is in its range.
     pub ok: Signal<Out, Bit>,
+    /// Every field was in its range in the cycle before: the comparisons are in registers, to be joined here.
+    pub was_ok: Signal<Out, Bit>,
     /// The fields; of one out of range, the low bits.
     pub record: Signal<Out, R>,
 }
@@ -309,10 +313,14 @@ impl<R: Decoded> Logic for Read<R> {
     fn update(&mut self) {
         let (record, ok) = R::read(&command_of(&self.words.val()));
         self.record.next = record;
+        if self.clock.pos_edge() {
+            self.was_ok.next = self.ok.val();
+        }
         self.ok.next = ok;
     }
     fn connect(&mut self) {
         self.ok.connect();
+        self.was_ok.connect();
         self.record.connect();
     }
     fn hdl(&self) -> Verilog {
@@ -333,7 +341,9 @@ impl<R: Decoded> Logic for Read<R> {
                 format!("f_{}[{}:0]", rule.name, bits - 1)
             })
             .collect();
-        text += &format!("always @(*) begin\nrecord = {{{}}};\nok = {};\nend", slices.join(", "), tests.join(" && "));
+        text += &format!("wire [{top}:0] fits = {{{}}};\nreg [{top}:0] fitted;\n", tests.join(", "), top = tests.len() - 1);
+        text += "initial fitted = 0;\nalways @(posedge clock) fitted <= fits;\n";
+        text += &format!("always @(*) begin\nrecord = {{{}}};\nok = &fits;\nwas_ok = &fitted;\nend", slices.join(", "));
         Verilog::Custom(text)
     }
 }
@@ -400,7 +410,6 @@ pub struct ReadScale {
     delta_bits: Signal<Local, S<8>>,
     gamma_bits: Signal<Local, S<8>>,
     cut: DFF<S<10>>,
-    fields_ok: DFF<Bit>,
     cut_offset: Constant<S<10>>,
     cut_min: Constant<S<10>>,
     cut_max: Constant<S<10>>,
@@ -418,7 +427,6 @@ impl Default for ReadScale {
             delta_bits: Signal::default(),
             gamma_bits: Signal::default(),
             cut: DFF::default(),
-            fields_ok: DFF::default(),
             cut_offset: Constant::new(S::new(DENSITY_BITS as i128 - GUARD_BITS as i128)),
             cut_min: Constant::new(S::new(*GAMMA_CUT.start() as i128)),
             cut_max: Constant::new(S::new(*GAMMA_CUT.end() as i128)),
@@ -429,7 +437,7 @@ impl Default for ReadScale {
 impl Logic for ReadScale {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, cut, fields_ok);
+        clock!(self, clock, read, cut);
         self.read.words.next = self.words.val();
         self.scale_read.next = self.read.record.val();
         self.scale.next = self.read.record.val();
@@ -438,8 +446,7 @@ impl Logic for ReadScale {
         self.gamma_bits.next = signed_cast_same(self.scale_read.val().gamma_bits);
         self.cut.d.next = signed_cast_wide::<10, 8>(self.gamma_bits.val()) + self.cut_offset.val()
             - signed_cast_wide::<10, 8>(self.delta_bits.val());
-        self.fields_ok.d.next = self.read.ok.val();
-        self.ok.next = self.fields_ok.q.val()
+        self.ok.next = self.read.was_ok.val()
             & (self.cut.q.val() >= self.cut_min.val())
             & (self.cut.q.val() <= self.cut_max.val());
     }
@@ -463,7 +470,6 @@ pub struct ReadRow {
     b: Signal<Local, S<48>>,
     a_wide: Signal<Local, S<48>>,
     placed: DFF<Bit>,
-    fields_ok: DFF<Bit>,
     zero: Constant<S<48>>,
     call: Constant<U<3>>,
     put: Constant<U<3>>,
@@ -488,7 +494,6 @@ impl Default for ReadRow {
             b: Signal::default(),
             a_wide: Signal::default(),
             placed: DFF::default(),
-            fields_ok: DFF::default(),
             zero: Constant::new(S::new(0)),
             call: Constant::new(U::new(code::CALL.into())),
             put: Constant::new(U::new(code::PUT.into())),
@@ -504,7 +509,7 @@ impl Default for ReadRow {
 impl Logic for ReadRow {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, placed, fields_ok);
+        clock!(self, clock, read, placed);
         self.read.words.next = self.words.val();
         self.read_spec.next = self.read.record.val();
         self.spec.next = self.read.record.val();
@@ -521,14 +526,15 @@ impl Logic for ReadRow {
         } else {
             self.placed.d.next = (self.a_wide.val() == self.zero.val()) & (self.b.val() == self.zero.val());
         }
-        self.fields_ok.d.next = self.read.ok.val();
-        self.ok.next = self.fields_ok.q.val() & self.placed.q.val();
+        self.ok.next = self.read.was_ok.val() & self.placed.q.val();
     }
 }
 
 /// What `hedgewire_kernel`'s `take_quote` says between reserved words and feed sequence.
 #[derive(LogicBlock)]
 pub struct ReadQuote {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
     /// The `Quote` command.
     pub words: Signal<In, record::Words>,
     /// 0, or why it is refused.
@@ -549,6 +555,7 @@ pub struct ReadQuote {
 impl Default for ReadQuote {
     fn default() -> Self {
         Self {
+            clock: Signal::default(),
             words: Signal::default(),
             reason: Signal::default(),
             quote: Signal::default(),
@@ -568,6 +575,7 @@ impl Default for ReadQuote {
 impl Logic for ReadQuote {
     #[hdl_gen]
     fn update(&mut self) {
+        clock!(self, clock, read);
         self.read.words.next = self.words.val();
         self.quote_read.next = self.read.record.val();
         self.quote.next = self.read.record.val();

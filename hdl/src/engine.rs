@@ -315,6 +315,10 @@ pub struct Engine<const N: usize> {
     /// `scanned` is of the ladder at the scan pointer.
     is_scanned: DFF<Bit>,
     nodes: DFF<U<15>>,
+    /// Bit of the ladder at hand, a cycle late.
+    ladder_bit: DFF<U<64>>,
+    /// What was settled of the ladder that was at hand no longer is.
+    forgets: DFF<Bit>,
     is_two: DFF<Bit>,
     is_last_node: DFF<Bit>,
     window_end: DFF<U<15>>,
@@ -465,7 +469,6 @@ pub struct Engine<const N: usize> {
     // ---- wires
     drifts: Signal<Local, Bit>,
     is_changed: Signal<Local, Bit>,
-    ladder_bit: Signal<Local, U<64>>,
     is_touched: Signal<Local, Bit>,
     half_count: Signal<Local, U<32>>,
     count_wide: Signal<Local, U<32>>,
@@ -571,7 +574,7 @@ impl<const N: usize> Engine<N> {
             is_touched ladder_bit ratio_go ratio_price ratio_reference ratio_shift sums_held
             at_held inject_go joining joining_share joining_node is_joined joined joined_node load_go left_price centre_step low_step is_low
             high_step low high half_count count_wide next_start high_wide nodes
-            is_two is_last_node want_index want window_nodes node_offset interval_offset gamma_shift made
+            forgets is_two is_last_node want_index want window_nodes node_offset interval_offset gamma_shift made
             is_fresh is_finished is_settled has_edge region
         )
     }
@@ -628,6 +631,8 @@ impl<const N: usize> Logic for Engine<N> {
             lanes_go,
             is_worse,
             nodes,
+            ladder_bit,
+            forgets,
             is_two,
             is_last_node,
             window_end,
@@ -780,7 +785,7 @@ impl<const N: usize> Logic for Engine<N> {
         self.here_regions.d.next = self.regions.q.val();
         self.bank_address.next = self.job_ladder.q.val();
         self.drifts.next = !self.here_scale.q.val().usd & !self.here_scale.q.val().linear_hedge;
-        self.ladder_bit.next = self.one_64.val() << self.job_ladder.q.val();
+        self.ladder_bit.d.next = self.one_64.val() << self.job_ladder.q.val();
         self.nodes.d.next = self.here.q.val().count + self.one.val();
         self.is_last_node.d.next = self.here.q.val().node == self.here.q.val().count;
         self.is_two.d.next = self.here.q.val().count == bits_lit::<15>(2);
@@ -1059,6 +1064,11 @@ impl<const N: usize> Logic for Engine<N> {
         self.lacking_ladder.d.next = self.awaited_ladder.q.val();
         self.lacking_index.d.next = self.awaited_index.q.val();
         self.must_yield.d.next = self.halt.val() | self.is_lacking.q.val();
+        self.forgets.d.next = false;
+        if self.forgets.q.val() {
+            self.settled_bits.d.next = self.settled_bits.q.val() & !self.ladder_bit.q.val();
+            self.exact_bits.d.next = self.exact_bits.q.val() & !self.ladder_bit.q.val();
+        }
         self.lanes_go.d.next = false;
         self.waited.d.next = bits_lit::<2>(0);
 
@@ -1168,8 +1178,7 @@ impl<const N: usize> Logic for Engine<N> {
             State::Each => {
                 if self.is_touched.val() {
                     self.is_scanned.d.next = false;
-                    self.settled_bits.d.next = self.settled_bits.q.val() & !self.ladder_bit.val();
-                    self.exact_bits.d.next = self.exact_bits.q.val() & !self.ladder_bit.val();
+                    self.forgets.d.next = true;
                     self.window_on.d.next = false;
                     if self.finish_at.q.val() == self.job_ladder.q.val() {
                         self.finish_on.d.next = false;
@@ -1346,7 +1355,7 @@ impl<const N: usize> Logic for Engine<N> {
                     self.intervals_of.write.next = !self.is_there.q.val();
                     self.exacts.write.next = !self.is_there.q.val();
                     if self.made.val().error == bits_lit::<32>(0xffff_ffff_u64) {
-                        self.exact_bits.d.next = self.exact_bits.q.val() | self.ladder_bit.val();
+                        self.exact_bits.d.next = self.exact_bits.q.val() | self.ladder_bit.q.val();
                     }
                     self.error.d.next = self.made.val().error;
                     self.state.d.next = State::IntervalSaid;
@@ -1385,7 +1394,7 @@ impl<const N: usize> Logic for Engine<N> {
             State::Settle => {
                 if self.is_last.q.val() {
                     self.summaries.write.next = true;
-                    self.settled_bits.d.next = self.settled_bits.q.val() | self.ladder_bit.val();
+                    self.settled_bits.d.next = self.settled_bits.q.val() | self.ladder_bit.q.val();
                     self.is_scanned.d.next = false;
                 }
                 self.state.d.next = State::Idle;
@@ -1444,8 +1453,7 @@ impl<const N: usize> Logic for Engine<N> {
                     self.params_written.d.next.count = self.intervals.val();
                     self.params_written.d.next.stage = bits_lit::<2>(1);
                     self.params_written.d.next.node = bits_lit::<15>(0);
-                    self.settled_bits.d.next = self.settled_bits.q.val() & !self.ladder_bit.val();
-                    self.exact_bits.d.next = self.exact_bits.q.val() & !self.ladder_bit.val();
+                    self.forgets.d.next = true;
                     self.window_on.d.next = false;
                     if self.finish_at.q.val() == self.job_ladder.q.val() {
                         self.finish_on.d.next = false;
@@ -1598,6 +1606,7 @@ impl<const N: usize> Logic for Engine<N> {
 
         if self.reset.val() {
             self.state.d.next = State::Idle;
+            self.forgets.d.next = false;
             self.settled_bits.d.next = bits_lit::<64>(0);
             self.exact_bits.d.next = bits_lit::<64>(0);
             self.finish_on.d.next = false;
