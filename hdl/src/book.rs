@@ -135,7 +135,9 @@ pub struct Book {
     is_other: DFF<Bit>,
     too_many: DFF<Bit>,
     older: DFF<Bit>,
-    same_filled: DFF<Bit>,
+    // In two halves.
+    same_filled_low: DFF<Bit>,
+    same_filled_high: DFF<Bit>,
     was_short: DFF<Bit>,
     is_short: DFF<Bit>,
     over: DFF<Bit>,
@@ -186,6 +188,8 @@ pub struct Book {
 
     filled_above: Signal<Local, U<27>>,
     filled_now: Signal<Local, U<37>>,
+    filled_then: Signal<Local, U<37>>,
+    same_filled: Signal<Local, Bit>,
     quantity: Signal<Local, U<37>>,
     space_before: Signal<Local, U<37>>,
     space_after: Signal<Local, U<37>>,
@@ -283,7 +287,8 @@ impl Default for Book {
             is_other: DFF::default(),
             too_many: DFF::default(),
             older: DFF::default(),
-            same_filled: DFF::default(),
+            same_filled_low: DFF::default(),
+            same_filled_high: DFF::default(),
             was_short: DFF::default(),
             is_short: DFF::default(),
             over: DFF::default(),
@@ -325,6 +330,8 @@ impl Default for Book {
             out_write: DFF::default(),
             filled_above: Signal::default(),
             filled_now: Signal::default(),
+            filled_then: Signal::default(),
+            same_filled: Signal::default(),
             quantity: Signal::default(),
             space_before: Signal::default(),
             space_after: Signal::default(),
@@ -353,7 +360,8 @@ impl Logic for Book {
         dff_setup!(self, clock, old_ledger, old_order, said_status, said_id, said_filled, said_coin, said_cost);
         dff_setup!(self, clock, out_refusal, out_fault, out_ledger, out_order, out_write);
         clock!(self, clock, taken, compared, differed, summed, chosen, coin_change, cost_change);
-        clock!(self, clock, bad_status, is_free, is_other, too_many, older, same_filled, was_short, is_short, over);
+        clock!(self, clock, bad_status, is_free, is_other, too_many, older, was_short, is_short, over);
+        clock!(self, clock, same_filled_low, same_filled_high);
         clock!(self, clock, is_done, was_unknown, says_open, says_unknown, bought, room_before, room_after);
         clock!(self, clock, state, same_totals, had_left, has_left, open_out, unknown_out, open_in, unknown_in);
         clock!(self, clock, has_bought, is_barred, open_before, unknown_before, moved);
@@ -384,7 +392,11 @@ impl Logic for Book {
         self.is_other.d.next = self.old_order.q.val().id != self.said_id.q.val();
         self.too_many.d.next = self.filled_above.val().any() | (self.filled_now.val() > self.filled_max.val());
         self.older.d.next = self.filled_now.val() < self.old_order.q.val().filled;
-        self.same_filled.d.next = self.filled_now.val() == self.old_order.q.val().filled;
+        self.filled_then.next = self.old_order.q.val().filled;
+        self.same_filled_low.d.next =
+            self.filled_now.val().get_bits::<19>(0) == self.filled_then.val().get_bits::<19>(0);
+        self.same_filled_high.d.next =
+            self.filled_now.val().get_bits::<18>(19) == self.filled_then.val().get_bits::<18>(19);
         self.was_short.d.next = self.old_order.q.val().filled < self.quantity.val();
         self.is_short.d.next = self.filled_now.val() < self.quantity.val();
         self.over.d.next = self.filled_now.val() > self.quantity.val();
@@ -403,6 +415,8 @@ impl Logic for Book {
         self.cost_change.sum.next = self.old_ledger.q.val().cost;
         self.cost_change.old_total.next = self.old_order.q.val().cost;
         self.cost_change.new_total.next = self.said_cost.q.val();
+
+        self.same_filled.next = self.same_filled_low.q.val() & self.same_filled_high.q.val();
 
         // Differences. An order that is done stays done; one that is filled is done.
         self.was_left.next = !self.is_done.q.val() & self.was_short.q.val();
@@ -430,7 +444,7 @@ impl Logic for Book {
         }
         self.had_left.d.next = self.was_left.val();
         self.has_left.d.next = self.goes_open.val() | self.goes_unknown.val();
-        self.same_totals.d.next = self.same_filled.q.val() & self.coin_change.same.val() & self.cost_change.same.val();
+        self.same_totals.d.next = self.same_filled.val() & self.coin_change.same.val() & self.cost_change.same.val();
 
         self.is_barred.d.next = self.bad_status.q.val()
             | self.is_free.q.val()
@@ -515,7 +529,7 @@ impl Logic for Book {
                 if self.over.q.val() {
                     self.out_ledger.d.next.is_reconciled = false;
                     self.out_fault.d.next = self.overfill.val();
-                } else if self.is_done.q.val() & !self.same_filled.q.val() {
+                } else if self.is_done.q.val() & !self.same_filled.val() {
                     self.out_fault.d.next = self.late_fill.val();
                 }
             } else if self.bad_status.q.val() {

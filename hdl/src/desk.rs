@@ -450,9 +450,10 @@ impl Logic for Desk {
             self.exposure.d.next = signed_cast_same(self.least_too_large.val());
             self.band.d.next = bits_lit::<44>(0);
         }
-        self.has_fired.d.next = self.fires.val() & !self.is_too_large.val();
-        self.is_calm.d.next = !self.fires.val() & !self.outside.val() & !self.is_too_large.val();
-        self.is_urgent.d.next = self.fires.val() & self.urgent.val() & !self.is_too_large.val();
+        // Unless it is too large, which is known too late for these.
+        self.has_fired.d.next = self.fires.val();
+        self.is_calm.d.next = !self.fires.val() & !self.outside.val();
+        self.is_urgent.d.next = self.fires.val() & self.urgent.val();
         self.gates.d.next.exposure_range = self.is_too_large.val();
         self.gates.d.next.in_band = !self.fires.val() & !self.outside.val();
         self.gates.d.next.covered = !self.fires.val() & self.outside.val();
@@ -554,7 +555,7 @@ impl Logic for Desk {
         self.quantity_at_16.d.next = self.quantity.q.val();
         self.clipped_at_16.d.next = self.clipped.q.val();
         self.is_sell_at_16.d.next = self.is_sell.q.val();
-        self.has_fired_at_16.d.next = self.has_fired.q.val();
+        self.has_fired_at_16.d.next = self.has_fired.q.val() & !self.gates.q.val().exposure_range;
 
         // 17: the answer if ORDER_NOTIONAL (49) refuses, and if not; ORDER_QUANTITY is 48, DUPLICATE 54
         self.denied.d.next = bits_lit::<8>(49);
@@ -600,8 +601,8 @@ impl Logic for Desk {
             self.signed_clipped.d.next = -self.clipped_wide.val();
         }
         self.is_sell_at_17.d.next = self.is_sell_at_16.q.val();
-        self.is_calm_at_17.d.next = self.is_calm.q.val();
-        self.is_urgent_at_17.d.next = self.is_urgent.q.val();
+        self.is_calm_at_17.d.next = self.is_calm.q.val() & !self.gates.q.val().exposure_range;
+        self.is_urgent_at_17.d.next = self.is_urgent.q.val() & !self.gates.q.val().exposure_range;
         self.exposure_at_17.d.next = self.exposure.q.val();
         self.band_at_17.d.next = self.band.q.val();
         self.limit_price_at_17.d.next = self.limit_price.q.val();

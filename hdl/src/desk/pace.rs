@@ -62,7 +62,8 @@ pub struct PaceGates {
     is_since: DFF<Bit>,
     in_minute_ns: DFF<U<64>>,
     is_in_minute: DFF<Bit>,
-    same_ledger: DFF<Bit>,
+    /// A hedge was sent, and the ledger is as it was then.
+    is_unheard: DFF<Bit>,
     message_rate: Delay<Bit, 3>,
     cooling: Delay<Bit, 3>,
     repeats: Delay<Bit, 3>,
@@ -105,7 +106,7 @@ impl Logic for PaceGates {
     #[hdl_gen]
     fn update(&mut self) {
         clock!(self, clock, past, pace_at_9, now_at_9, now_at_10, over_ns, is_over, since_ns, is_since);
-        clock!(self, clock, in_minute_ns, is_in_minute, same_ledger, message_rate, cooling, repeats);
+        clock!(self, clock, in_minute_ns, is_in_minute, is_unheard, message_rate, cooling, repeats);
         clock!(self, clock, base_ns, start_at_10, is_minute_over, is_first, count_at_10, count, interval_ns);
         clock!(self, clock, hedges_per_minute, hedge_rate, budget_at_11, start_at_11);
         clock!(self, clock, noted_budget_ns, noted_start_ns, noted_count);
@@ -123,7 +124,8 @@ impl Logic for PaceGates {
         self.is_since.d.next = self.since.val().get_bit(64);
         self.in_minute_ns.d.next = self.now_ns.val() - self.start_ns.val();
         self.is_in_minute.d.next = self.in_minute.val().get_bit(64);
-        self.same_ledger.d.next = self.pace.val().last_ledger_seq == self.ledger_seq.val();
+        self.is_unheard.d.next =
+            self.pace.val().has_hedged & (self.pace.val().last_ledger_seq == self.ledger_seq.val());
         self.pace_at_9.d.next = self.pace.val();
         self.past.d.next = self.pace_at_9.q.val();
         self.now_at_9.d.next = self.now_ns.val();
@@ -143,8 +145,7 @@ impl Logic for PaceGates {
             self.within_duplicate.next = self.duplicate_left.val().get_bit(64);
         }
         self.cooling.d.next = self.pace_at_9.q.val().has_hedged & self.within_cool_down.val();
-        self.repeats.d.next =
-            self.pace_at_9.q.val().has_hedged & self.within_duplicate.val() & self.same_ledger.q.val();
+        self.repeats.d.next = self.within_duplicate.val() & self.is_unheard.q.val();
         self.minute.next = bits_lit::<65>(60_000_000_000_u64);
         self.minute_left.next = unsigned_cast_wide(self.in_minute_ns.q.val()) - self.minute.val();
         self.is_minute_over.d.next = self.is_in_minute.q.val() & !self.minute_left.val().get_bit(64);

@@ -13,7 +13,8 @@
 //!
 //! A memory has one read port, so a setting that several stages need is written into one for each; what
 //! no reader uses of its word is not built. What is read is registered: a look-up and a comparison do not fit
-//! into one cycle. Written only while no decision is under way. Cycles are those of the desk.
+//! into one cycle. Written only while no decision is under way. Cycles are those of the desk. An answer names the bank of
+//! an underlying that there is not, too, which is 0: that memory alone looks at the whole address.
 
 use rust_hdl::prelude::*;
 
@@ -80,6 +81,10 @@ pub struct Settings {
     read_trigger_at_13: Read<record::Trigger>,
     read_size_at_15: Read<record::SizeLimits>,
     size_at_16_register: DFF<record::SizeLimits>,
+    // Its address is looked at in a cycle of its own.
+    bank_id_set: DFF<Bit>,
+    bank_id_address: DFF<U<8>>,
+    bank_id_written: DFF<U<16>>,
     read_bank_id: Read<U<16>>,
 }
 
@@ -141,7 +146,10 @@ impl Settings {
             read_trigger_at_13: Read::new(underlyings),
             read_size_at_15: Read::new(underlyings),
             size_at_16_register: DFF::default(),
-            read_bank_id: Read::new(underlyings),
+            bank_id_set: DFF::default(),
+            bank_id_address: DFF::default(),
+            bank_id_written: DFF::default(),
+            read_bank_id: Read::of(LookUp::new(underlyings)),
         }
     }
 }
@@ -185,6 +193,9 @@ impl Logic for Settings {
             read_trigger_at_13,
             read_size_at_15,
             size_at_16_register,
+            bank_id_set,
+            bank_id_address,
+            bank_id_written,
             read_bank_id
         );
         self.index_at_1.d.next = self.index.val();
@@ -267,9 +278,12 @@ impl Logic for Settings {
         self.size_at_15.next = self.read_size_at_15.q.val();
         self.size_at_16_register.d.next = self.read_size_at_15.q.val();
         self.size_at_16.next = self.size_at_16_register.q.val();
-        self.read_bank_id.write.next = self.set_setup.val();
-        self.read_bank_id.write_address.next = self.set_address.val();
-        self.read_bank_id.word.next = self.setup.val().bank_id;
+        self.bank_id_set.d.next = self.set_setup.val();
+        self.bank_id_address.d.next = self.set_address.val();
+        self.bank_id_written.d.next = self.setup.val().bank_id;
+        self.read_bank_id.write.next = self.bank_id_set.q.val();
+        self.read_bank_id.write_address.next = self.bank_id_address.q.val();
+        self.read_bank_id.word.next = self.bank_id_written.q.val();
         self.read_bank_id.index.next = self.index_at_16.q.val();
         self.bank_id_at_17.next = self.read_bank_id.q.val();
     }
@@ -289,7 +303,12 @@ struct Read<T: Synth> {
 }
 
 impl<T: Synth> Read<T> {
+    /// A reader that means only underlyings that there are.
     fn new(underlyings: usize) -> Self {
+        Self::of(LookUp::wrapping(underlyings))
+    }
+
+    fn of(memory: LookUp<T, 8>) -> Self {
         Self {
             clock: Signal::default(),
             write: Signal::default(),
@@ -297,7 +316,7 @@ impl<T: Synth> Read<T> {
             word: Signal::default(),
             index: Signal::default(),
             q: Signal::default(),
-            memory: LookUp::wrapping(underlyings),
+            memory,
             register: DFF::default(),
         }
     }

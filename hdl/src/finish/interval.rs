@@ -21,14 +21,14 @@
 //!
 //! ```text
 //!   cycle  0          operands                                             3  price in the middle
-//!          3          slope_middle x middle          8  shift by `shift`      9  limit: gamma in the middle
+//!          3          slope_middle x middle      8, 9  shift by `shift`     10  limit: gamma in the middle
 //!          4          contract_scale x middle        9  factor
-//!          1..7       sizes of gamma at the nodes                             8..12 in the middle
-//!         12, 13      gamma x factor                17..19 sum, shift        20 shift, limit: contracts
-//!         15, 16      bound x factor                20..22 sum, shift        23 shift   24 error
-//!         20          contracts x band_factor       25 shift                 26 shift, limit: a band without a
-//!                                                                               root, done at 27
-//!         25, 26, 27  contracts x that product      30..33 sum               33 root; two shifts as it arrives,
+//!          1..7       sizes of gamma at the nodes                             9..13 in the middle
+//!         13, 14      gamma x factor                18..20 sum, shift        21 shift   22 limit: contracts
+//!         16, 17      bound x factor                21..23 sum, shift        24 shift   25 error
+//!         22          contracts x band_factor       27 shift                 28 shift, limit: a band without a
+//!                                                                               root, done at 29
+//!         27, 28, 29  contracts x that product      32..35 sum               35 root; two shifts as it arrives,
 //!                                                                               done a cycle later
 //! ```
 //!
@@ -85,7 +85,7 @@ pub struct IntervalUnit {
     pub interval: Signal<Out, record::Interval>,
 
     /// Bit `k`: an operation was started `k` cycles ago.
-    at: DFF<U<34>>,
+    at: DFF<U<36>>,
     is_busy: DFF<Bit>,
     left_held: DFF<U<32>>,
     half_step: DFF<U<16>>,
@@ -107,6 +107,9 @@ pub struct IntervalUnit {
     wide: DFF<S<52>>,
     /// What `wide` is for does not fit 47 bits.
     is_over: DFF<Bit>,
+    /// `narrow` takes the lower part of the factor, or the upper one.
+    takes_low: DFF<Bit>,
+    takes_high: DFF<Bit>,
     /// `wide` is loaded.
     loads: DFF<Bit>,
     narrow: DFF<S<35>>,
@@ -116,18 +119,22 @@ pub struct IntervalUnit {
     product: Product,
     /// The next sum begins.
     clears: DFF<Bit>,
-    sum: DFF<S<87>>,
+    sum: DFF<U<82>>,
     low: DFF<U<68>>,
-    step_cut: ShiftRight<87, 5>,
-    steep: DFF<S<79>>,
-    steep_limit: Saturate<79, 48>,
+    step_eights: ShiftRight<87, 5>,
+    steep_part: DFF<S<87>>,
+    step_ones: ShiftRight<87, 3>,
+    steep: DFF<S<56>>,
+    steep_limit: Saturate<56, 48>,
     gamma_now: DFF<S<48>>,
     factor: DFF<U<40>>,
     contract_eights: ShiftRight<89, 7>,
     contract_part: DFF<S<89>>,
     contract_ones: ShiftRight<89, 3>,
-    error_low: DFF<U<16>>,
-    is_error_over: DFF<Bit>,
+    contracts: DFF<U<54>>,
+    /// Bits above those of `contracts`, and above half a contract.
+    is_far: DFF<Bit>,
+    is_error_far: DFF<Bit>,
     error: DFF<U<32>>,
     band_eights: ShiftRight<80, 6>,
     band_part: DFF<S<80>>,
@@ -139,14 +146,15 @@ pub struct IntervalUnit {
     is_rooted: DFF<Bit>,
     is_rooting: DFF<Bit>,
     result: DFF<record::Interval>,
-    /// The band is its limit.
+    // What the band has above its 43 bits: then it is its limit.
     is_capped: DFF<Bit>,
+    cap: DFF<U<7>>,
     is_done: DFF<Bit>,
 
     one: Signal<Local, U<1>>,
     eight_places: Signal<Local, U<4>>,
     sixteen_places: Signal<Local, U<5>>,
-    now: Signal<Local, U<34>>,
+    now: Signal<Local, U<36>>,
     accepted: Signal<Local, Bit>,
     band_kind: Signal<Local, U<2>>,
     has_root: Signal<Local, Bit>,
@@ -165,9 +173,15 @@ pub struct IntervalUnit {
     is_larger_now: Signal<Local, Bit>,
     eights: Signal<Local, U<7>>,
     half_step_wide: Signal<Local, U<32>>,
-    no_sum: Signal<Local, U<87>>,
-    carried: Signal<Local, U<48>>,
-    carried_wide: Signal<Local, S<87>>,
+    piece: Signal<Local, U<82>>,
+    carried: Signal<Local, U<82>>,
+    steep_bits: Signal<Local, U<56>>,
+    over_54: Signal<Local, U<56>>,
+    negative: Signal<Local, U<56>>,
+    steep_above: Signal<Local, U<32>>,
+    step_part: Signal<Local, U<5>>,
+    contracts_wide: Signal<Local, U<89>>,
+    exposure: Signal<Local, U<47>>,
     factor_a: Signal<Local, U<52>>,
     limit_47: Signal<Local, U<52>>,
     sum_low: Signal<Local, U<34>>,
@@ -176,19 +190,12 @@ pub struct IntervalUnit {
     low_shifted: Signal<Local, U<68>>,
     low_kept_wide: Signal<Local, U<68>>,
     piece_places: Signal<Local, U<6>>,
-    sum_high: Signal<Local, U<54>>,
     sum_wide: Signal<Local, U<88>>,
     sum_low_wide: Signal<Local, U<88>>,
     amount: Signal<Local, U<88>>,
     part_bits: Signal<Local, U<89>>,
     contract_places: Signal<Local, U<7>>,
     band_places: Signal<Local, U<6>>,
-    contracts: Signal<Local, U<89>>,
-    exposure: Signal<Local, U<47>>,
-    over_high: Signal<Local, U<35>>,
-    over_low: Signal<Local, U<7>>,
-    error_high: Signal<Local, U<67>>,
-    error_middle: Signal<Local, U<7>>,
     error_unit: Signal<Local, U<16>>,
     fixed: Signal<Local, U<79>>,
     fixed_factor: Signal<Local, U<79>>,
@@ -216,13 +223,13 @@ pub struct IntervalUnit {
 
 impl IntervalUnit {
     /// Cycles from start to done, where the band has no root and none is being worked out.
-    pub const LATENCY: usize = 27;
+    pub const LATENCY: usize = 29;
     /// Cycles from start to done, where the band is a root.
-    pub const LATENCY_ROOT: usize = 33 + CubeRoot::LATENCY + 2;
+    pub const LATENCY_ROOT: usize = 35 + CubeRoot::LATENCY + 2;
     /// Cycles from start to ready, where the band has no root and none is being worked out.
-    pub const II: usize = 27;
+    pub const II: usize = 29;
     /// Cycles from start to ready, where it is one.
-    pub const II_ROOT: usize = 34;
+    pub const II_ROOT: usize = 36;
 }
 
 impl Logic for IntervalUnit {
@@ -230,7 +237,7 @@ impl Logic for IntervalUnit {
     fn update(&mut self) {
         dff_setup!(self, clock, at, is_busy, left_held, step_shift, parameters, target_held, is_exact, largest);
         dff_setup!(
-            self, clock, wide, is_over, is_late, factor, error, band_part, root_cut, is_rooting, result, is_capped
+            self, clock, wide, is_over, is_late, factor, error, band_part, root_cut, is_rooting, result, is_capped, cap
         );
         clock!(
             self,
@@ -245,10 +252,13 @@ impl Logic for IntervalUnit {
             clears,
             sum,
             low,
-            steep
+            steep_part,
+            steep,
+            takes_low,
+            takes_high
         );
         clock!(self, clock, half_step, loads, narrow, is_fixed);
-        clock!(self, clock, gamma_now, contract_part, error_low, is_error_over, root_eights, is_rooted);
+        clock!(self, clock, gamma_now, contract_part, contracts, is_far, is_error_far, root_eights, is_rooted);
         clock!(self, clock, unresolved, root, is_done);
         self.one.next = bits_lit::<1>(1);
         self.eight_places.next = bits_lit::<4>(8);
@@ -273,7 +283,7 @@ impl Logic for IntervalUnit {
         }
         self.cubic.two.next = self.two.val();
         if self.accepted.val() {
-            self.at.d.next = bits_lit::<34>(2);
+            self.at.d.next = bits_lit::<36>(2);
             self.is_busy.d.next = true;
             self.left_held.d.next = self.left_price.val();
             self.step_shift.d.next = self.shift.val();
@@ -295,7 +305,7 @@ impl Logic for IntervalUnit {
         self.middle.d.next = self.left_held.q.val() + self.half_step_wide.val();
 
         // 1..7: the nodes' gammas, left and right; the right one stands until that of the middle comes, from
-        // 8 on.
+        // 9 on.
         self.a_now.next = self.cubic.a.val();
         self.b_now.next = self.cubic.b.val();
         self.a_delta.next = signed_cast_same(self.a_now.val().delta);
@@ -308,14 +318,14 @@ impl Logic for IntervalUnit {
         self.delta_now.d.next = signed_cast_wide(self.b_delta.val());
         if self.now.val().get_bit(1) {
             self.delta_now.d.next = signed_cast_wide(self.a_delta.val());
-        } else if self.now.val().get_bit(8) {
+        } else if self.now.val().get_bit(9) {
             self.delta_now.d.next = self.cubic.delta_middle.val();
         }
         self.gammas.delta.next = self.delta_now.q.val();
         self.gamma_now.d.next = self.b_gamma.val();
         if self.now.val().get_bit(2) {
             self.gamma_now.d.next = self.a_gamma.val();
-        } else if self.now.val().get_bit(9) {
+        } else if self.now.val().get_bit(10) {
             self.gamma_now.d.next = self.steep_limit.y.val();
         }
         self.gammas.gamma.next = self.gamma_now.q.val();
@@ -325,10 +335,28 @@ impl Logic for IntervalUnit {
             self.largest.d.next = self.gammas.size.val();
         }
 
-        // 8, 9: gamma in the middle. Below 2^45 2^32, so 79 bits.
-        self.step_cut.x.next = self.product.p.val();
-        self.step_cut.by.next = self.step_shift.q.val();
-        self.steep.d.next = signed_cast_same(self.step_cut.y.val().get_bits::<79>(0));
+        self.over_54.next = bits_lit::<56>(0x40_0000_0000_0000_u64);
+        self.negative.next = bits_lit::<56>(0x80_0000_0000_0000_u64);
+        // 8..10: gamma in the middle. Below 2^45 2^32. Of the bits that are too high, those that are so wherever the
+        // last shift leaves them are looked at before it, and make bit 54 another than the sign.
+        self.step_eights.x.next = self.product.p.val();
+        self.step_part.next = self.step_shift.q.val() & self.eights.val().get_bits::<5>(0);
+        self.step_eights.by.next = self.step_part.val();
+        self.steep_part.d.next = self.step_eights.y.val();
+        self.step_ones.x.next = self.steep_part.q.val();
+        self.step_ones.by.next = self.step_shift.q.val().get_bits::<3>(0);
+        self.steep_above.next = self.steep_part.q.val().get_bits::<32>(55);
+        self.steep_bits.next = unsigned_cast_wide(self.step_ones.y.val().get_bits::<55>(0));
+        if self.steep_above.val().any() & !self.steep_above.val().all() {
+            self.steep_bits.next = unsigned_cast_wide(self.step_ones.y.val().get_bits::<54>(0));
+            if !self.steep_part.q.val().get_bit(86) {
+                self.steep_bits.next = self.over_54.val();
+            }
+        }
+        self.steep.d.next = signed_cast_same(self.steep_bits.val());
+        if self.steep_part.q.val().get_bit(86) {
+            self.steep.d.next = signed_cast_same(self.steep_bits.val() | self.negative.val());
+        }
         self.steep_limit.x.next = self.steep.q.val();
 
         // 9: the factor, below 2^40.
@@ -342,15 +370,14 @@ impl Logic for IntervalUnit {
         self.factor_low.next = self.factor.q.val().get_bits::<34>(0);
         self.factor_high.next = self.factor.q.val().get_bits::<6>(34);
 
-        // 17..22 and 30..33: sums of pieces. A piece's product is below 2^47 2^34, and so is the sum. Before
+        // 18..23 and 32..35: sums of pieces. A piece's product is below 2^47 2^34, and so is the sum. Before
         // the first one of each the sum is cleared.
-        self.clears.d.next = self.now.val().get_bit(15) | self.now.val().get_bit(18) | self.now.val().get_bit(28);
-        self.no_sum.next = bits_lit::<87>(0);
-        self.carried.next = self.sum.q.val().get_bits::<48>(34);
-        self.carried_wide.next = unsigned_cast_pos(self.carried.val());
-        self.sum.d.next = self.product.p.val() + self.carried_wide.val();
+        self.clears.d.next = self.now.val().get_bit(16) | self.now.val().get_bit(19) | self.now.val().get_bit(30);
+        self.piece.next = self.product.p.val().get_bits::<82>(0);
+        self.carried.next = unsigned_cast_wide(self.sum.q.val().get_bits::<48>(34));
+        self.sum.d.next = self.piece.val() + self.carried.val();
         if self.clears.q.val() {
-            self.sum.d.next = signed_cast_same(self.no_sum.val());
+            self.sum.d.next = bits_lit::<82>(0);
         }
         self.sum_low.next = self.sum.q.val().get_bits::<34>(0);
         self.low_wide.next = unsigned_cast_wide(self.sum_low.val());
@@ -359,10 +386,9 @@ impl Logic for IntervalUnit {
         self.low_kept_wide.next = unsigned_cast_wide(self.low_kept.val());
         self.low.d.next = self.low_shifted.val() | self.low_kept_wide.val();
 
-        // 19, 20 and 22, 23: products with the factor, below 2^47 2^40, in contracts. Of the bits that are too
+        // 20..22 and 23..25: products with the factor, below 2^47 2^40, in contracts. Of the bits that are too
         // high, those that are so wherever the last shift leaves them are looked at before it.
-        self.sum_high.next = self.sum.q.val().get_bits::<54>(0);
-        self.sum_wide.next = unsigned_cast_wide(self.sum_high.val());
+        self.sum_wide.next = unsigned_cast_wide(self.sum.q.val().get_bits::<54>(0));
         self.sum_low_wide.next = unsigned_cast_wide(self.low_kept.val());
         self.amount.next = (self.sum_wide.val() << self.piece_places.val()) | self.sum_low_wide.val();
         self.contract_places.next = self.parameters.q.val().contract_shift;
@@ -372,25 +398,22 @@ impl Logic for IntervalUnit {
         self.contract_ones.x.next = self.contract_part.q.val();
         self.contract_ones.by.next = self.contract_places.val().get_bits::<3>(0);
         self.part_bits.next = unsigned_cast_same(self.contract_part.q.val());
-        self.contracts.next = unsigned_cast_same(self.contract_ones.y.val());
-        self.exposure.next = self.contracts.val().get_bits::<47>(0);
-        self.over_high.next = self.part_bits.val().get_bits::<35>(54);
-        self.over_low.next = self.contracts.val().get_bits::<7>(47);
+        self.contracts_wide.next = unsigned_cast_same(self.contract_ones.y.val());
+        self.contracts.d.next = self.contracts_wide.val().get_bits::<54>(0);
+        self.exposure.next = self.contracts.q.val().get_bits::<47>(0);
+        self.is_far.d.next = self.part_bits.val().get_bits::<35>(54).any();
 
-        // 23, 24: the error, with its unit above half a contract where the floor reaches 2^15.
-        self.error_high.next = self.part_bits.val().get_bits::<67>(22);
-        self.error_middle.next = self.contracts.val().get_bits::<7>(15);
-        self.error_low.d.next = self.contracts.val().get_bits::<16>(0);
-        self.is_error_over.d.next = self.error_high.val().any() | self.error_middle.val().any();
+        // 25: the error, with its unit above half a contract where the floor reaches 2^15.
+        self.is_error_far.d.next = self.part_bits.val().get_bits::<67>(22).any();
         self.error_unit.next = bits_lit::<16>(1);
-        if self.now.val().get_bit(24) {
-            self.error.d.next = unsigned_cast_wide(self.error_low.q.val() + self.error_unit.val());
-            if self.unresolved.q.val() | self.is_error_over.q.val() {
+        if self.now.val().get_bit(25) {
+            self.error.d.next = unsigned_cast_wide(self.contracts.q.val().get_bits::<16>(0) + self.error_unit.val());
+            if self.unresolved.q.val() | self.is_error_far.q.val() | self.contracts.q.val().get_bits::<7>(15).any() {
                 self.error.d.next = bits_lit::<32>(0xffff_ffff_u64);
             }
         }
 
-        // 25, 26: a band without a root, below 2^32 2^47 before its shift.
+        // 27, 28: a band without a root, below 2^32 2^47 before its shift.
         self.fixed_factor.next = unsigned_cast_wide(self.parameters.q.val().band_factor);
         self.fixed.next = self.fixed_factor.val() << self.sixteen_places.val();
         self.band_amount.next = self.product.p.val().get_bits::<79>(0);
@@ -402,32 +425,32 @@ impl Logic for IntervalUnit {
         self.band_eights.x.next = unsigned_cast_pos(self.band_amount.val());
         self.band_eights.by.next = self.band_places.val() & self.eights.val().get_bits::<6>(0);
         // From the register: a local read here would tie what the shifter gives to what it gets.
-        if self.at.q.val().get_bit(25) {
+        if self.at.q.val().get_bit(27) {
             self.band_part.d.next = self.band_eights.y.val();
         }
         self.band_ones.x.next = self.band_part.q.val();
         self.band_ones.by.next = self.band_places.val().get_bits::<3>(0);
 
-        // Operands of the multiplier. The product of 20 stands until the operands of 25 arrive: 25..29.
+        // Operands of the multiplier. The product of 22 stands until the operands of 27 arrive: 27..31.
         self.slope_middle.next = self.cubic.slope_middle.val();
         self.loads.d.next = self.now.val().get_bit(2)
             | self.now.val().get_bit(3)
-            | self.now.val().get_bit(11)
-            | self.now.val().get_bit(14)
-            | self.now.val().get_bit(19);
+            | self.now.val().get_bit(12)
+            | self.now.val().get_bit(15)
+            | self.now.val().get_bit(21);
         if self.loads.q.val() {
             self.wide.d.next = unsigned_cast_pos(self.exposure.val());
-            self.is_over.d.next = self.over_high.val().any() | self.over_low.val().any();
+            self.is_over.d.next = self.is_far.q.val() | self.contracts.q.val().get_bits::<7>(47).any();
             if self.now.val().get_bit(3) {
                 self.wide.d.next = signed_cast_wide(self.slope_middle.val());
                 self.is_over.d.next = false;
             } else if self.now.val().get_bit(4) {
                 self.wide.d.next = unsigned_cast_pos(self.scale_wide.val());
                 self.is_over.d.next = false;
-            } else if self.now.val().get_bit(12) {
+            } else if self.now.val().get_bit(13) {
                 self.wide.d.next = unsigned_cast_pos(self.gammas.size.val());
                 self.is_over.d.next = false;
-            } else if self.now.val().get_bit(15) {
+            } else if self.now.val().get_bit(16) {
                 self.wide.d.next = unsigned_cast_pos(self.cubic.bound.val());
                 self.is_over.d.next = false;
             }
@@ -438,26 +461,28 @@ impl Logic for IntervalUnit {
         self.piece_2.next = self.product.p.val().get_bits::<11>(68);
         if self.now.val().get_bit(2) {
             self.is_late.d.next = false;
-        } else if self.now.val().get_bit(17) {
+        } else if self.now.val().get_bit(18) {
             self.is_late.d.next = true;
         }
+        self.takes_low.d.next = self.now.val().get_bit(12) | self.now.val().get_bit(15);
+        self.takes_high.d.next = self.takes_low.q.val();
         self.narrow.d.next = unsigned_cast_pos(self.middle.q.val());
-        if self.now.val().get_bit(12) | self.now.val().get_bit(15) {
+        if self.takes_low.q.val() {
             self.narrow.d.next = unsigned_cast_pos(self.factor_low.val());
-        } else if self.now.val().get_bit(13) | self.now.val().get_bit(16) {
+        } else if self.takes_high.q.val() {
             self.narrow.d.next = unsigned_cast_pos(self.factor_high.val());
-        } else if self.now.val().get_bit(25) {
-            self.narrow.d.next = unsigned_cast_pos(self.piece_0.val());
-        } else if self.now.val().get_bit(26) {
-            self.narrow.d.next = unsigned_cast_pos(self.piece_1.val());
         } else if self.now.val().get_bit(27) {
+            self.narrow.d.next = unsigned_cast_pos(self.piece_0.val());
+        } else if self.now.val().get_bit(28) {
+            self.narrow.d.next = unsigned_cast_pos(self.piece_1.val());
+        } else if self.now.val().get_bit(29) {
             self.narrow.d.next = unsigned_cast_pos(self.piece_2.val());
         } else if self.is_late.q.val() {
             self.narrow.d.next = unsigned_cast_pos(self.band_factor.val());
         }
-        // 12..14: gamma in the middle is compared while it is already on its way.
-        self.takes_largest.d.next = (self.now.val().get_bit(12) & !self.is_larger_now.val())
-            | (self.now.val().get_bit(13) & self.takes_largest.q.val());
+        // 13..15: gamma in the middle is compared while it is already on its way.
+        self.takes_largest.d.next = (self.now.val().get_bit(13) & !self.is_larger_now.val())
+            | (self.now.val().get_bit(14) & self.takes_largest.q.val());
         self.limit_47.next = bits_lit::<52>(0x7fff_ffff_ffff_u64);
         self.factor_a.next = unsigned_cast_same(self.wide.q.val());
         if self.takes_largest.q.val() {
@@ -468,12 +493,12 @@ impl Logic for IntervalUnit {
         self.product.a.next = signed_cast_same(self.factor_a.val());
         self.product.b.next = self.narrow.q.val();
 
-        // 33: the radicand, below 2^126, so that the root is below 2^42 and needs no cap.
+        // 35: the radicand, below 2^126, so that the root is below 2^42 and needs no cap.
         self.root_high.next = self.sum.q.val().get_bits::<58>(0);
         self.root_wide.next = unsigned_cast_wide(self.root_high.val());
         self.root_low.next = unsigned_cast_wide(self.low.q.val());
         self.root.n.next = (self.root_wide.val() << self.root_places.val()) | self.root_low.val();
-        self.root.start.next = self.now.val().get_bit(33);
+        self.root.start.next = self.now.val().get_bit(35);
 
         // The interval, and its band.
         self.c2.next = unsigned_cast_same(self.cubic.c2.val());
@@ -488,8 +513,8 @@ impl Logic for IntervalUnit {
         self.root_now.next = self.root.root.val().get_bits::<42>(0);
         self.root_eights.d.next = self.root_now.val() >> (self.root_cut.q.val() & self.eights.val().get_bits::<6>(0));
         self.root_band.next = self.root_eights.q.val() >> self.root_cut.q.val().get_bits::<3>(0);
-        self.is_plain.next = self.now.val().get_bit(26) & !self.has_root.val();
-        if (self.is_plain.val() & !self.is_rooting.q.val()) | self.now.val().get_bit(33) {
+        self.is_plain.next = self.now.val().get_bit(28) & !self.has_root.val();
+        if (self.is_plain.val() & !self.is_rooting.q.val()) | self.now.val().get_bit(35) {
             self.is_busy.d.next = false;
             self.result.d.next.c0 = self.a_now.val().delta;
             self.result.d.next.c1 = self.a_now.val().slope;
@@ -498,19 +523,20 @@ impl Logic for IntervalUnit {
             self.result.d.next.vega = self.a_now.val().vega;
             self.result.d.next.vega_rise = self.vega_rise.val();
             self.result.d.next.band = unsigned_cast_wide(self.plain_band.val());
-            self.is_capped.d.next = self.plain_high.val().any() | self.plain_middle.val().any();
+            self.is_capped.d.next = self.plain_high.val().any();
+            self.cap.d.next = self.plain_middle.val();
             self.result.d.next.error = self.error.q.val();
         }
         self.is_done.d.next = false;
         if self.is_plain.val() {
-            self.at.d.next = bits_lit::<34>(0);
+            self.at.d.next = bits_lit::<36>(0);
             self.is_done.d.next = true;
             if self.is_rooting.q.val() {
                 self.at.d.next = self.now.val();
                 self.is_done.d.next = false;
             }
         }
-        if self.now.val().get_bit(33) {
+        if self.now.val().get_bit(35) {
             self.is_rooting.d.next = true;
             self.root_cut.d.next = self.parameters.q.val().band_shift;
         }
@@ -520,10 +546,11 @@ impl Logic for IntervalUnit {
             self.is_done.d.next = true;
             self.result.d.next.band = unsigned_cast_wide(self.root_band.val());
             self.is_capped.d.next = false;
+            self.cap.d.next = bits_lit::<7>(0);
         }
         self.done.next = self.is_done.q.val();
         self.interval.next = self.result.q.val();
-        if self.is_capped.q.val() {
+        if self.is_capped.q.val() | self.cap.q.val().any() {
             self.interval.next.band = bits_lit::<44>(0x800_0000_0000_u64);
         }
     }

@@ -1,13 +1,24 @@
-//! What only waits: a shift register of `D` places as one module.
+//! What only waits: a line of `D` places as one module.
 //!
 //! ```text
 //!   d -> [1] -> [2] -> ... -> [D] -> q        q is d of D cycles ago
 //! ```
 //!
+//! A short or narrow line is a shift register. A long and wide one is a ring in a memory, read and written at one place
+//! in each cycle, and a register: of the ECP5 a flip-flop a bit and place is a lot, and a memory of 16 places is a
+//! few LUTs.
+//!
 //! It has the ports of a `DFF`, so `clock!` and `dff`-style code covers it. No reset: it carries data, and
 //! what says whether the data means anything is reset elsewhere. `LATENCY` is `D`, `II` is 1.
 
 use rust_hdl::prelude::*;
+
+/// Fewer places than this are a shift register.
+const SHORT: usize = 6;
+/// And so are fewer bits.
+const NARROW: usize = 8;
+/// Most places of a ring.
+const RING: usize = 16;
 
 /// `q` is `d` of `D` cycles ago; `D` at least 1.
 #[derive(LogicBlock)]
@@ -51,11 +62,32 @@ impl<T: Synth, const D: usize> Logic for Delay<T, D> {
         let bits = T::BITS;
         Verilog::Custom(if D == 1 {
             format!("initial q = {bits}'h0;\nalways @(posedge clock) q <= d;")
-        } else {
+        } else if D < SHORT || bits < NARROW {
             format!(
                 "reg [{}:0] s;\ninitial begin s = 0; q = 0; end\nalways @(posedge clock) {{q, s}} <= {{s, d}};",
                 bits * (D - 1) - 1
             )
+        } else {
+            let mut text = String::new();
+            let rings = D.div_ceil(RING + 1);
+            for i in 0..rings {
+                // As even as can be; each is a cycle longer than its ring has places.
+                let places = (D + i) / rings - 1;
+                let from = if i == 0 { "d".into() } else { format!("q{}", i - 1) };
+                let to = if i + 1 == rings { "q".into() } else { format!("q{i}") };
+                if i + 1 < rings {
+                    text += &format!("reg [{}:0] {to};\n", bits - 1);
+                }
+                text += &format!(
+                    "reg [{w}:0] ring{i} [0:{last}]; reg [4:0] at{i}; integer i{i};\n\
+                     initial begin {to} = 0; at{i} = 0; for (i{i} = 0; i{i} <= {last}; i{i} = i{i} + 1) ring{i}[i{i}] = 0; end\n\
+                     always @(posedge clock) begin\n\
+                     {to} <= ring{i}[at{i}]; ring{i}[at{i}] <= {from}; at{i} <= at{i} == {last} ? 5'd0 : at{i} + 5'd1;\nend\n",
+                    w = bits - 1,
+                    last = places - 1
+                );
+            }
+            text
         })
     }
 }

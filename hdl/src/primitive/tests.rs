@@ -67,18 +67,29 @@ multiply_tests! {
     multiply_5_3 5 3;
 }
 
-#[test]
-fn delay_waits_as_many_cycles_as_it_says() {
-    let mut bench = TestBench::new("delay", Delay::<U<40>, 5>::default());
+fn check_delay<const D: usize>(name: &'static str) {
+    let mut bench = TestBench::new(name, Delay::<U<40>, D>::default());
     let mut state = 7;
-    let words: Vec<U<40>> = (0..50).map(|_| U::new(word(&mut state))).collect();
+    let words: Vec<U<40>> = (0..50 + 3 * D).map(|_| U::new(word(&mut state))).collect();
     for i in 0..words.len() {
         poke!(bench, d, words[i]);
         cycle!(bench);
         let q = peek!(bench, q);
-        assert_eq!(q, if i >= 4 { words[i - 4] } else { U::new(0) });
+        assert_eq!(q, if i + 1 >= D { words[i + 1 - D] } else { U::new(0) });
     }
     bench.finish();
+}
+
+#[test]
+fn delay_waits_as_many_cycles_as_it_says() {
+    check_delay::<1>("delay_1");
+    check_delay::<5>("delay_5");
+    // One ring, of the fewest and the most places; two; three.
+    check_delay::<6>("delay_6");
+    check_delay::<17>("delay_17");
+    check_delay::<18>("delay_18");
+    check_delay::<23>("delay_23");
+    check_delay::<40>("delay_40");
 }
 
 #[test]
