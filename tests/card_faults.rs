@@ -1,5 +1,8 @@
 //! Whatever happens to a card, the stream of events is the kernel's: nothing lost, doubled or changed.
 //!
+//! Fail-over is timed in every run, and its histogram printed: from the card's last good event, or from when the host
+//! turned to the ring if that was later, to the first event of the CPU. What is aimed at stands in `benches/card.rs`.
+//!
 //! Each run drives a stream through a session whose card has one seeded fault, with up to 16 commands in flight;
 //! a good card comes back afterwards. The events are compared with those of a kernel that had no card at all.
 
@@ -8,6 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use hdrhistogram::Histogram;
 use hedgewire_abi::command::{Configure, Control, Time, code};
 use hedgewire_abi::register::{self, Register};
 use hedgewire_abi::{Command, Event};
@@ -36,6 +40,10 @@ fn options() -> SessionOptions {
     SessionOptions {
         card: CardOptions { ring_size_log2: RING_LOG2, ..CardOptions::default() },
         retry_every: Some(Duration::ZERO),
+        // For a card that answers in microseconds, as one in process does.
+        ask_after: Duration::from_micros(20),
+        deadline: Duration::from_micros(100),
+        swap_deadline: Duration::from_micros(400),
         ..SessionOptions::default()
     }
 }
@@ -114,14 +122,14 @@ fn compare(expected: &[Event], found: &[Event]) -> Tally {
     tally
 }
 
-/// Drives all commands through the session, a few in flight; every event, and the longest gap around a take-over.
+/// Drives all commands through the session, a few in flight; every event, and how long the first take-over took.
 fn drive(
     session: &mut Session<DynCard>,
     commands: &[(Command, Vec<Event>)],
     random: &mut Random,
 ) -> Result<(Vec<Event>, Option<Duration>), SessionError> {
     let (mut left, mut in_flight) = (commands.iter(), VecDeque::new());
-    let (mut events, mut last_good, mut gap) = (Vec::new(), Instant::now(), None);
+    let (mut events, mut gap) = (Vec::new(), None);
     let mut changes = session.changes();
     loop {
         for _ in 0..random.index(8) {
@@ -136,13 +144,14 @@ fn drive(
             return Ok((events, gap));
         }
         let mut owed = random.index(1 + in_flight.iter().sum::<usize>());
+        let mut waiting_since = Instant::now();
         while owed > 0 {
             let Some(event) = session.poll()? else { continue };
             if session.changes() != changes {
                 changes = session.changes();
-                gap = gap.max(Some(last_good.elapsed()));
+                gap = gap.or(Some(waiting_since.elapsed()));
             }
-            last_good = Instant::now();
+            waiting_since = Instant::now();
             events.push(event);
             owed -= 1;
             let first = in_flight.front_mut().expect("no more events than there should be");
@@ -170,8 +179,25 @@ struct Seen {
     returns: u32,
     tally: Tally,
     causes: BTreeMap<String, u32>,
-    /// From the last event of the card to the first of the CPU.
-    gaps: Vec<Duration>,
+    /// Fail-over, ns.
+    gaps: Option<Histogram<u64>>,
+}
+
+impl Seen {
+    fn gaps(&mut self) -> &mut Histogram<u64> {
+        self.gaps.get_or_insert_with(histogram)
+    }
+}
+
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("constant bounds of a histogram are legal")
+}
+
+/// Median, 99 % and the longest, us.
+fn quantiles(gaps: &Histogram<u64>) -> String {
+    let us = |ns: u64| ns as f64 / 1e3;
+    let at = |quantile| us(gaps.value_at_quantile(quantile));
+    format!("p50 {:.1} p99 {:.1} max {:.1} us, {} times", at(0.5), at(0.99), us(gaps.max()), gaps.len())
 }
 
 /// One run; what became of the stream, what was told, and whether underlyings were to be disarmed.
@@ -195,7 +221,9 @@ fn run(plan: FaultPlan, check_every: u32, seen: &mut Seen) -> bool {
     seen.runs += 1;
     seen.struck += u32::from(*struck.borrow());
     seen.tally.add(tally);
-    seen.gaps.extend(gap);
+    if let Some(gap) = gap {
+        seen.gaps().saturating_record(gap.as_nanos() as u64);
+    }
     let is_disarmed = session.take_disarm();
     for change in changes.borrow().iter() {
         match &change.cause {
@@ -267,23 +295,28 @@ fn campaign(check_every: u32, seeds: u64) -> (BTreeMap<(Side, FaultKind), Seen>,
     }
     println!("checked before hand-over: 1 in {check_every} (0 is none)");
     println!(
-        "side kind        runs struck take-overs returns   events lost doubled changed  causes; median and p99 from the card's last event to the CPU's first"
+        "side kind        runs struck take-overs returns   events lost doubled changed  causes; fail-over, measured"
     );
+    let (mut total, mut silent) = (histogram(), histogram());
     for ((side, kind), seen) in &mut all {
-        seen.gaps.sort_unstable();
-        let Seen { runs, struck, take_overs, returns, tally, causes, gaps } = seen;
-        let at = |per_cent: usize| gaps.get(gaps.len() * per_cent / 100).copied().unwrap_or_default();
+        let gaps = seen.gaps().clone();
+        total.add(&gaps).expect("equal bounds");
+        if matches!(kind, FaultKind::Dropped | FaultKind::Stuck | FaultKind::Hung) {
+            silent.add(&gaps).expect("equal bounds");
+        }
+        let Seen { runs, struck, take_overs, returns, tally, causes, .. } = seen;
         println!(
-            "{side:?} {:10} {runs:5} {struck:6} {take_overs:10} {returns:7} {:8} {:4} {:7} {:7}  {causes:?}; {:?} {:?}",
+            "{side:?} {:10} {runs:5} {struck:6} {take_overs:10} {returns:7} {:8} {:4} {:7} {:7}  {causes:?}; {}",
             kind.name(),
             tally.events,
             tally.lost,
             tally.doubled,
             tally.changed,
-            at(50),
-            at(99)
+            quantiles(&gaps)
         );
     }
+    println!("fail-over, all: {}", quantiles(&total));
+    println!("fail-over, cards that only fall silent (dropped, stuck, hung): {}", quantiles(&silent));
     (all, disarmed)
 }
 

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use hedgewire_abi::register;
 use hedgewire_host::card::vfio_user::VfioUserCard;
-use hedgewire_host::card::{ALL_ONES, Card, CardDriver, CardFault, CardOptions};
+use hedgewire_host::card::{ALL_ONES, BringUpError, Card, CardDriver, CardFault, CardOptions};
 use hedgewire_kernel::Sizes;
 use hedgewire_sim::card::conformance;
 use hedgewire_sim::commands::CommandStream;
-use process::{CardProcess, REPLY_TIMEOUT};
+use process::{CardProcess, REPLY_TIMEOUT, RING_SLOTS};
 
 /// Small enough that a stream sees many ladders, swaps and resets.
 const SIZES: Sizes = Sizes { underlyings: 3, rows: 192, intervals: 8 };
@@ -39,6 +39,17 @@ fn the_integer_kernel_over_vfio_user_conforms() {
 #[test]
 fn a_card_behind_a_slow_bus_conforms() {
     conforms("vfio-user, integer kernel, 450 ns each way", &["--pcie-delay-ns", "450"], 5_000, 2);
+}
+
+#[test]
+fn a_host_that_sleeps_is_woken_by_the_cards_interrupt() {
+    for extra in [&[][..], &["--pcie-delay-ns", "450"]] {
+        let process = CardProcess::start(SIZES, extra);
+        let report =
+            conformance::interrupt(process.connect(), SIZES, 2_000, 5).unwrap_or_else(|failure| panic!("{failure}"));
+        println!("vfio-user, a host that sleeps, {extra:?}: {report:?}");
+        assert_eq!((report.checks, report.commands), (1, 2_000));
+    }
 }
 
 #[test]
@@ -113,6 +124,48 @@ fn a_socket_that_is_in_use_is_not_taken() {
     let output = process.second().output().expect("a process");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && said.contains("choose another path"), "{said}");
+}
+
+#[test]
+fn a_card_serves_one_host_at_a_time_and_says_so_to_a_second() {
+    let process = CardProcess::start(SIZES, &[]);
+    let first = CardDriver::start(process.connect(), SIZES, &CardOptions::default()).expect("a card");
+    let second = VfioUserCard::connect(&process.path(), RING_SLOTS, Duration::from_millis(50));
+    let error = second.err().expect("the card is taken").to_string();
+    assert!(error.contains("another host has the card") && error.contains("within 50 ms"), "{error}");
+    drop(first);
+    CardDriver::start(process.connect(), SIZES, &CardOptions::default()).expect("free again");
+}
+
+#[test]
+fn a_card_that_ends_while_it_is_asked_what_it_is_is_gone() {
+    let mut process = CardProcess::start(SIZES, &[]);
+    let card = process.connect();
+    process.kill();
+    assert_eq!(CardDriver::start(card, SIZES, &CardOptions::default()).err(), Some(BringUpError::Gone));
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("card.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
+    let ends = std::thread::spawn(move || drop(listener.accept().expect("a client")));
+    let error = VfioUserCard::connect(&path, 64, REPLY_TIMEOUT).err().expect("it has ended").to_string();
+    assert!(error.contains("closed the connection") && error.contains("start it again"), "{error}");
+    ends.join().expect("a thread");
+}
+
+#[test]
+fn a_host_that_sends_nonsense_is_dropped_and_the_next_one_is_served() {
+    let process = CardProcess::start(SIZES, &[]);
+    // A version message whose text does not end.
+    let mut message = vec![0; 24];
+    (message[2], message[4]) = (1, 24);
+    message[20..].fill(b'x');
+    let mut stream = UnixStream::connect(process.path()).expect("a card");
+    std::io::Write::write_all(&mut stream, &message).expect("a socket");
+    let mut answer = Vec::new();
+    // Closed in order or not, nothing is answered.
+    let _ = std::io::Read::read_to_end(&mut stream, &mut answer);
+    assert!(answer.is_empty(), "{answer:?}");
+    CardDriver::start(process.connect(), SIZES, &CardOptions::default()).expect("a card for the next");
 }
 
 #[test]
