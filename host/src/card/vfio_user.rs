@@ -20,6 +20,7 @@ use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,7 +73,7 @@ const CAPABILITIES: &CStr = c"{\"capabilities\":{\"max_msg_fds\":1,\"max_data_xf
 #[derive(Debug, Error)]
 pub enum ConnectError {
     /// Nobody listens.
-    #[error("cannot connect to {}: {source}; start hedgewire-card --socket {} first", path.display(), path.display())]
+    #[error("cannot connect to {}: {source}; {}", path.display(), connecting(path, source.kind()))]
     Connect {
         /// The socket.
         path: PathBuf,
@@ -114,6 +115,23 @@ pub enum ConnectError {
     /// There is no memory to share with the card.
     #[error(transparent)]
     Memory(#[from] MemoryError),
+}
+
+/// What to do when nobody can be connected to.
+fn connecting(path: &Path, error: ErrorKind) -> String {
+    let start = format!("start hedgewire-card --socket {}", path.display());
+    match error {
+        ErrorKind::NotFound => format!("{start} first"),
+        ErrorKind::ConnectionRefused if std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket()) => {
+            format!("the card that listened there is gone: remove the socket, and {start} again")
+        }
+        ErrorKind::ConnectionRefused => "it is no socket; give the one of hedgewire-card".to_owned(),
+        ErrorKind::PermissionDenied => {
+            "run as the user who started the card, or let this one write to the socket".to_owned()
+        }
+        ErrorKind::InvalidInput => "choose a shorter path: a socket's has 107 bytes at most".to_owned(),
+        _ => format!("is the card there? {start}"),
+    }
 }
 
 /// What is wrong with a message.

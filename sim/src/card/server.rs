@@ -79,7 +79,10 @@ pub enum ServeError {
     #[error(transparent)]
     Memory(#[from] MemoryError),
     /// The socket could not be made.
-    #[error("cannot listen on {path}: {what}; remove the socket if no other card uses it, or choose another path")]
+    #[error(
+        "cannot listen on {path}: {what}; choose another path, of 107 bytes at most, in a folder that is there, or \
+         remove the socket if no other card uses it"
+    )]
     Listen {
         /// The socket.
         path: String,

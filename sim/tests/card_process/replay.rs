@@ -164,7 +164,7 @@ fn a_card_killed_at_random_points_leaves_the_journal_of_a_real_capture_as_it_is(
 
 /// Whether a card can compile its Verilog here; says loudly if not.
 #[cfg(feature = "verilog")]
-fn has_verilator() -> bool {
+pub fn has_verilator() -> bool {
     let is_there = std::process::Command::new("verilator").arg("--version").output().is_ok();
     if !is_there {
         println!("SKIPPED: a card with the compiled Verilog: verilator is not installed");
