@@ -68,7 +68,7 @@ fn survives_every_fault(name: &'static str, process: &CardProcess, commands: usi
 #[test]
 fn nothing_is_lost_doubled_or_changed_over_vfio_user() {
     let process = CardProcess::start(SIZES, &[]);
-    survives_every_fault("integer kernel over vfio-user", &process, 600, 3, Duration::from_secs(1));
+    survives_every_fault("integer kernel over vfio-user", &process, 300, 2, Duration::from_secs(1));
 }
 
 #[cfg(feature = "verilog")]
