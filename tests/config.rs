@@ -526,6 +526,7 @@ fn card_settings_are_read_and_checked() {
         ("ring_size_log2 = 21", "card.ring_size_log2"),
         ("ring_size_log2 = 0", "card.ring_size_log2"),
         ("deadline_ms = 0", "card.deadline_ms"),
+        ("swap_deadline_ms = 0", "card.swap_deadline_ms"),
         ("compare_first_every = 0.5", "card.compare_first_every"),
         ("history_commands = -1", "card.history_commands"),
         ("watchdog_cycles = 5e9", "card.watchdog_cycles"),

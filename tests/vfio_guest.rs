@@ -1,4 +1,5 @@
-//! The card driver against a real kernel: Debian's, booted under QEMU with an IOMMU and QEMU's `edu` device.
+//! The card driver against a real kernel: Debian's, booted under QEMU with an IOMMU and QEMU's `edu` device, or with
+//! `hedgewire-card` as a PCI device.
 //!
 //! ```text
 //!   tests/guest --cargo, static--> /init -+
@@ -7,15 +8,17 @@
 //!                                                    serial output, exit status
 //! ```
 //!
-//! What is checked is in `tests/guest/src/scenes.rs`; each scene is a boot of its own. The machine's exit status
-//! says whether all checks passed. Its output is in `target/guest/SCENE.log`.
+//! What is checked is in `tests/guest/src/scenes.rs` and `simulated.rs`; each scene is a boot of its own. The
+//! machine's exit status says whether all checks passed. Its output is in `target/guest/SCENE.log`.
 //!
 //! Where QEMU, the kernel or a static C library is missing, `SKIPPED:` is printed. `scripts/install
-//! qemu-system-x86_64 guest-kernel` gets them.
+//! qemu-system-x86_64 guest-kernel qemu-vfio-user` gets them: the last is a QEMU that has `vfio-user-pci` (10.1 or
+//! newer), unpacked to `target/guest/qemu`, where the installed one has it not.
 
 use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -27,48 +30,113 @@ const PASSED: i32 = 33;
 const BOOT_LIMIT: Duration = Duration::from_secs(300);
 const MODULES: [&str; 8] =
     ["irqbypass", "vfio", "vfio_virqfd", "vfio_iommu_type1", "vfio-pci-core", "vfio-pci", "uio", "uio_pci_generic"];
+/// QEMU's own devices: a card alone, two in one group, and memory that may be combined.
+const DEVICES: [&str; 10] = [
+    "-device",
+    "edu,addr=05.0",
+    "-device",
+    "edu,addr=06.0,multifunction=on",
+    "-device",
+    "edu,addr=06.1",
+    "-object",
+    "memory-backend-ram,id=shared,size=1M,share=on",
+    "-device",
+    "ivshmem-plain,memdev=shared,addr=07.0",
+];
+/// Memory whose descriptors QEMU can hand to the card's process, and an IOMMU that tells what is mapped.
+const SHARED_MACHINE: [&str; 8] = [
+    "-m",
+    "512",
+    "-object",
+    "memory-backend-memfd,id=ram,size=512M,share=on",
+    "-machine",
+    "memory-backend=ram",
+    "-device",
+    "intel-iommu,intremap=on,caching-mode=on",
+];
 
 #[test]
 fn driver_maps_transfers_interrupts_and_is_isolated_under_a_real_kernel() {
     let iommu = ["-device", "intel-iommu,intremap=on", "-m", "512"];
-    boot("vfio", "intel_iommu=on", &iommu);
+    boot_with_edu("vfio", "intel_iommu=on", &iommu);
 }
 
 #[test]
 fn iommu_without_interrupt_remapping_is_refused_with_the_reason() {
     let iommu = ["-device", "intel-iommu,intremap=off", "-m", "512"];
-    boot("interrupts-not-remapped", "intel_iommu=on", &iommu);
+    boot_with_edu("interrupts-not-remapped", "intel_iommu=on", &iommu);
 }
 
 #[test]
 fn without_an_iommu_a_card_is_reached_through_sysfs() {
     // All of memory lies where the device's 28 bits reach.
-    boot("no-iommu", "", &["-m", "224"]);
+    boot_with_edu("no-iommu", "", &["-m", "224"]);
 }
 
-/// Boots a scene, unless something for it is missing.
-fn boot(scene: &str, kernel_arguments: &str, machine: &[&str]) {
-    let images = match images() {
-        Ok(images) => images,
-        Err(missing) => return println!("SKIPPED: the driver meets no real kernel ({scene}): {missing}"),
+#[test]
+fn a_simulated_card_is_a_pci_device_to_an_unmodified_kernel() {
+    boot_with_card("card-kernel", "kernel");
+}
+
+#[cfg(feature = "verilog")]
+#[test]
+fn the_verilog_of_the_card_is_a_pci_device_to_an_unmodified_kernel() {
+    if !runs("verilator", &["--version"]) {
+        return println!("SKIPPED: the compiled Verilog as a PCI device: verilator is not installed");
+    }
+    boot_with_card("card-verilator", "verilator");
+}
+
+/// Boots a scene with QEMU's own devices, unless something for it is missing.
+fn boot_with_edu(scene: &str, kernel_arguments: &str, machine: &[&str]) {
+    match (installed_qemu(), images()) {
+        (Ok(qemu), Ok(images)) => boot(&qemu, images, scene, kernel_arguments, &[machine, &DEVICES].concat()),
+        (Err(missing), _) | (_, Err(missing)) => skip(scene, missing),
+    }
+}
+
+/// Boots a scene with a card in another process, unless something for it is missing.
+fn boot_with_card(scene: &str, engine: &str) {
+    let (qemu, images) = match (qemu_with_vfio_user(), images()) {
+        (Ok(qemu), Ok(images)) => (qemu, images),
+        (Err(missing), _) | (_, Err(missing)) => return skip(scene, missing),
     };
+    let sockets = tempfile::tempdir().expect("a temporary folder");
+    let socket = sockets.path().join("card.sock");
+    let card = CardProcess::start(&socket, engine);
+    let socket = socket.display();
+    let device = format!(r#"{{"driver":"vfio-user-pci","addr":"08.0","socket":{{"path":"{socket}","type":"unix"}}}}"#);
+    let machine = [&SHARED_MACHINE[..], &["-device", &device]].concat();
+    boot(&qemu, images, scene, "intel_iommu=on", &machine);
+    let said = card.end();
+    println!("{}", said.trim_end());
+    assert!(said.contains(" to 1 hosts"), "{said}");
+    // The one that the scene has it write outside of its memory.
+    assert!(said.contains(" 1 writes blocked"), "{said}");
+}
+
+fn skip(scene: &str, missing: &str) {
+    println!("SKIPPED: the driver meets no real kernel ({scene}): {missing}");
+}
+
+/// Boots a scene and waits for its end.
+fn boot(qemu: &Path, images: &Images, scene: &str, kernel_arguments: &str, machine: &[&str]) {
     let since = Instant::now();
     let log = folder().join(format!("{scene}.log"));
     let output = File::create(&log).expect("a writable target folder");
-    let mut qemu = Command::new(QEMU);
+    // An emulated timer may miss the kernel's check of it on a machine that is busy.
+    let kernel_arguments =
+        format!("console=ttyS0 quiet panic=-1 no_timer_check {kernel_arguments} hedgewire.scene={scene}");
+    let mut qemu = Command::new(qemu);
     qemu.args(["-machine", "q35", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-nographic", "-nodefaults"])
         .args(["-no-reboot", "-serial", "stdio", "-monitor", "none", "-net", "none"])
         .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"])
         .args(machine)
-        .args(["-device", "edu,addr=05.0"])
-        .args(["-device", "edu,addr=06.0,multifunction=on", "-device", "edu,addr=06.1"])
-        .args(["-object", "memory-backend-ram,id=shared,size=1M,share=on"])
-        .args(["-device", "ivshmem-plain,memdev=shared,addr=07.0"])
         .arg("-kernel")
         .arg(&images.kernel)
         .arg("-initrd")
         .arg(&images.initramfs)
-        .args(["-append", &format!("console=ttyS0 quiet panic=-1 {kernel_arguments} hedgewire.scene={scene}")])
+        .args(["-append", &kernel_arguments])
         .stdin(Stdio::null())
         .stdout(output.try_clone().expect("a descriptor"))
         .stderr(output);
@@ -80,6 +148,47 @@ fn boot(scene: &str, kernel_arguments: &str, machine: &[&str]) {
     println!("{}", lines.join("\n"));
     assert_eq!(status.code(), Some(PASSED), "{scene}; all of its output is in {}", log.display());
     assert!(said.contains(" passed, 0 failed"), "{scene} counted no checks");
+}
+
+/// `hedgewire-card`; it is killed with the value.
+struct CardProcess {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl CardProcess {
+    /// Starts one with the sizes of `tests/guest/src/simulated.rs`, and waits until it can be reached.
+    fn start(socket: &Path, engine: &str) -> Self {
+        let mut child = Command::new(card_program())
+            .arg("--socket")
+            .arg(socket)
+            .args(["--engine", engine, "--rows", "192", "--intervals", "8", "--underlyings", "3", "--once"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("hedgewire-card");
+        let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut said = String::new();
+        output.read_line(&mut said).expect("a line");
+        print!("{said}");
+        assert!(said.contains("listening"), "the card says {said:?}");
+        Self { child, output }
+    }
+
+    /// Waits for its end, now that its host has left; what it has served.
+    fn end(mut self) -> String {
+        let mut said = String::new();
+        self.output.read_to_string(&mut said).expect("text");
+        assert!(self.child.wait().expect("a process").success(), "{said}");
+        said
+    }
+}
+
+impl Drop for CardProcess {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// Waits for QEMU, for so long.
@@ -103,15 +212,29 @@ struct Images {
     initramfs: PathBuf,
 }
 
+/// The QEMU that is installed, or that there is none.
+fn installed_qemu() -> Result<PathBuf, &'static str> {
+    let missing = "qemu-system-x86_64 is not installed; run scripts/install qemu-system-x86_64";
+    runs(QEMU, &["--version"]).then(|| PathBuf::from(QEMU)).ok_or(missing)
+}
+
+/// A QEMU that shows a vfio-user card to its guest: the installed one, or the one that was unpacked.
+fn qemu_with_vfio_user() -> Result<PathBuf, &'static str> {
+    let candidates = [PathBuf::from(QEMU), folder().join("qemu").join(QEMU)];
+    let has_device = |qemu: &PathBuf| {
+        let listed = Command::new(qemu).args(["-device", "help"]).output();
+        listed.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("\"vfio-user-pci\""))
+    };
+    let missing = "no QEMU has the device vfio-user-pci (10.1 or newer); run scripts/install qemu-vfio-user";
+    candidates.into_iter().find(has_device).ok_or(missing)
+}
+
 /// The images, made once for all scenes, or what is missing for them.
-fn images() -> &'static Result<Images, String> {
-    static IMAGES: OnceLock<Result<Images, String>> = OnceLock::new();
-    IMAGES.get_or_init(|| {
+fn images() -> Result<&'static Images, &'static str> {
+    static IMAGES: OnceLock<Result<Images, &str>> = OnceLock::new();
+    let images = IMAGES.get_or_init(|| {
         if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
-            return Err("the machine is x86-64 Linux".to_owned());
-        }
-        if !runs(QEMU, &["--version"]) {
-            return Err(format!("{QEMU} is not installed; run scripts/install {QEMU}"));
+            return Err("the machine is x86-64 Linux");
         }
         let root = folder().join("kernel");
         let boot = std::fs::read_dir(root.join("boot")).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -121,17 +244,22 @@ fn images() -> &'static Result<Images, String> {
         let kernel = boot.into_iter().find(is_kernel);
         let kernel = kernel.ok_or("no kernel is unpacked; run scripts/install guest-kernel")?;
         if !has_static_libc() {
-            return Err("there is no static C library (libc6-dev) to link the first program with".to_owned());
+            return Err("there is no static C library (libc6-dev) to link the first program with");
         }
         let initramfs = folder().join("initramfs.cpio");
         std::fs::write(&initramfs, archive(&root, &first_program())).expect("a writable target folder");
         Ok(Images { kernel, initramfs })
-    })
+    });
+    images.as_ref().map_err(|missing| *missing)
 }
 
-/// `target/guest`.
+/// Where builds go, whatever the environment says: what is unpacked is there too.
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target")
+}
+
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/guest")
+    target().join("guest")
 }
 
 fn runs(program: &str, arguments: &[&str]) -> bool {
@@ -147,17 +275,35 @@ fn has_static_libc() -> bool {
 
 /// Builds the first program, linked statically, and reads it.
 fn first_program() -> Vec<u8> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let package = ["build", "--quiet", "--package", "hedgewire-guest", "--profile", "guest", "--target", TARGET];
+    cargo(&package, "-C target-feature=+crt-static");
+    std::fs::read(target().join(TARGET).join("guest/hedgewire-guest")).expect("the first program")
+}
+
+/// Builds `hedgewire-card`, once: as `cargo test --workspace` has built it, or with the card's Verilog.
+fn card_program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let what: &[&str] = match cfg!(feature = "verilog") {
+            true => &["--package", "hedgewire-sim", "--features", "verilog"],
+            false => &["--workspace"],
+        };
+        cargo(&[&["build", "--quiet", "--profile", "test", "--bin", "hedgewire-card"], what].concat(), "");
+        target().join("debug/hedgewire-card")
+    })
+}
+
+/// Runs the cargo that runs this test.
+fn cargo(arguments: &[&str], flags: &str) {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["build", "--quiet", "--package", "hedgewire-guest", "--profile", "guest", "--target", TARGET])
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
-        .env("CARGO_TARGET_DIR", root.join("target"))
-        .current_dir(root)
+        .args(arguments)
+        .env("RUSTFLAGS", flags)
+        .env("CARGO_TARGET_DIR", target())
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()
         .expect("cargo runs");
-    assert!(status.success(), "the first program does not build");
-    std::fs::read(root.join("target").join(TARGET).join("guest/hedgewire-guest")).expect("the first program")
+    assert!(status.success(), "cargo {} fails", arguments.join(" "));
 }
 
 /// An initramfs of the first program and the kernel's modules.

@@ -11,6 +11,7 @@
 //!   pci     what is in a slot, which driver has it; a BAR through sysfs (degraded)
 //!   vfio    a card through the kernel's VFIO: its BARs, its interrupts, and an IOMMU in front of our memory
 //!   slot    a card in a slot, as a card
+//!   interrupt  the card's MSI as a count, for a host that sleeps
 //!   memory  host memory that a card writes: huge pages where there are some
 //!   window  a mapped BAR, and how 64 bytes are posted into it
 //! ```
@@ -26,6 +27,7 @@ pub mod address;
 pub mod dma;
 pub mod driver;
 pub mod failover;
+pub mod interrupt;
 pub mod memory;
 pub mod pci;
 pub mod ring;
@@ -35,6 +37,7 @@ pub mod vfio_user;
 pub mod window;
 
 use std::sync::atomic::{Ordering, fence};
+use std::time::Duration;
 
 use hedgewire_abi::Command;
 use hedgewire_abi::register::{Register, WINDOW_BYTES};
@@ -43,6 +46,7 @@ pub use address::Address;
 pub use dma::DmaMemory;
 pub use driver::{BringUpError, CardDriver, CardFault, CardOptions, Identity};
 pub use failover::{Cause, Change, OnFault, Session, SessionError, SessionOptions};
+pub use interrupt::Interrupt;
 pub use slot::SlotCard;
 
 /// What a register of a card that is gone reads as.
@@ -86,6 +90,18 @@ pub trait Card {
     fn idle(&mut self) {
         std::hint::spin_loop();
     }
+
+    /// From now on a card that does not answer a read for so long is gone. For back ends that can tell: a CPU that
+    /// reads a register of a board stands still until the bus gives up.
+    fn answer_within(&mut self, _silence: Duration) {}
+
+    /// From now on has the card raise an interrupt after each event that it writes.
+    ///
+    /// # Errors
+    /// Why there is none; polling does without.
+    fn interrupt(&mut self) -> Result<Interrupt, String> {
+        Err(format!("{} raises no interrupt; poll its ring, as the driver does anyway", self.name()))
+    }
 }
 
 /// A card that is reached through a pointer is that card.
@@ -114,6 +130,12 @@ macro_rules! forward {
             #[inline]
             fn idle(&mut self) {
                 (**self).idle();
+            }
+            fn answer_within(&mut self, silence: Duration) {
+                (**self).answer_within(silence);
+            }
+            fn interrupt(&mut self) -> Result<Interrupt, String> {
+                (**self).interrupt()
             }
         }
     )*};

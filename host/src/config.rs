@@ -225,8 +225,10 @@ pub struct CardConfig {
     pub compare_first_every: f64,
     /// Silence after which its registers are read.
     pub ask_after_ms: f64,
-    /// Silence after which it is given up.
+    /// Silence after which it is given up though it says that it is busy.
     pub deadline_ms: f64,
+    /// The same while a swap waits for its ladder.
+    pub swap_deadline_ms: f64,
     /// Between two attempts to get it back; 0 for never.
     pub retry_every_ms: f64,
     /// Commands remembered to get it back.
@@ -248,6 +250,7 @@ impl Default for CardConfig {
             compare_first_every: options.check_every.into(),
             ask_after_ms: ms(options.ask_after),
             deadline_ms: ms(options.deadline),
+            swap_deadline_ms: ms(options.swap_deadline),
             retry_every_ms: options.retry_every.map_or(0.0, ms),
             history_commands: options.history_commands as f64,
             ring_size_log2: options.card.ring_size_log2.into(),

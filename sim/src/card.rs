@@ -13,6 +13,7 @@
 //! Invariant: whatever the engine, the front follows `hedgewire_abi::register`'s table and rules, and the same
 //! conformance suite passes.
 
+pub mod campaign;
 mod configuration;
 pub mod conformance;
 pub mod engine;

@@ -14,6 +14,7 @@
 //! * never more than `COMMAND_CREDIT` commands are unanswered, so the window cannot lose one;
 //! * [`CardDriver::post`] and [`CardDriver::poll`] read no register, no clock, and allocate nothing.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use hedgewire_abi::event::FLAG_LAST;
@@ -23,7 +24,7 @@ use hedgewire_kernel::Sizes;
 use thiserror::Error;
 
 use super::ring::{Consumer, Found};
-use super::{ALL_ONES, Card, DmaMemory, WINDOW_LINES};
+use super::{ALL_ONES, Card, DmaMemory, Interrupt, WINDOW_LINES};
 
 /// Polls without an event between two looks at the slot after the expected one.
 const LOOK_AHEAD_POLLS: u32 = 64;
@@ -317,6 +318,24 @@ impl<C: Card> CardDriver<C> {
     /// Whether the next event is there, without taking it.
     pub fn is_event_there(&self) -> bool {
         self.consumer.clone().take(&self.memory.slots()[self.consumer.index()].0) != Found::Stale
+    }
+
+    /// Sleeps until the next event is there; false if it is not when the time is over.
+    ///
+    /// # Errors
+    /// If the interrupt cannot be waited for.
+    pub fn sleep(&self, interrupt: &Interrupt, timeout: Duration) -> io::Result<bool> {
+        let since = Instant::now();
+        loop {
+            // ORDERING: the count is taken before the ring is looked at. Pairs with the card, which writes an event
+            // before it counts: one that comes after the look ends the wait.
+            interrupt.take()?;
+            if self.is_event_there() {
+                return Ok(true);
+            }
+            let Some(left) = timeout.checked_sub(since.elapsed()) else { return Ok(false) };
+            interrupt.wait(left)?;
+        }
     }
 
     /// Commands that the kernel has taken since the reset, by the card's count.

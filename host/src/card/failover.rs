@@ -35,6 +35,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use hedgewire_abi::command::Swap;
 use hedgewire_abi::event::{Accepted, FLAG_EXACT, FLAG_LAST, FLAG_URGENT, Fault};
 use hedgewire_abi::register::COMMAND_CREDIT;
 use hedgewire_abi::{Command, Event, MAX_EVENTS_PER_COMMAND, VERSION};
@@ -46,8 +47,11 @@ use super::driver::{BringUpError, CardDriver, CardFault, CardOptions, Identity};
 
 /// Answered commands that the image may be behind.
 pub const BEHIND_COMMANDS: usize = 1 << 10;
-/// Polls without an event between two readings of the clock.
-const POLLS_PER_CLOCK: u32 = 1 << 9;
+/// Polls without an event between two readings of the clock: some two microseconds.
+const POLLS_PER_CLOCK: u32 = 1 << 7;
+/// Readings of the clock before a busy card is given up: a host that was itself off its core for a while must look
+/// again before it takes its own absence for the card's silence.
+const LOOKS_BEFORE_SILENT: u32 = 8;
 /// Events that a card which catches up is asked for in one piece of work.
 const CATCH_UP_EVENTS: u32 = 64;
 
@@ -71,10 +75,13 @@ pub struct SessionOptions {
     /// Of how many commands one is compared with the CPU kernel before its events are handed on: 1 is each, 0 none.
     /// The others are compared afterwards, when there is time.
     pub check_every: u32,
-    /// After how long without an event the card's registers are read: a card that says it is idle has lost it.
+    /// After how long without an event the card's registers are read, and how often from then on: a card that says it is
+    /// idle has lost it.
     pub ask_after: Duration,
-    /// After how long without an event a card is given up, whatever its registers say.
+    /// After how long without an event, or without an answer from its registers, a busy card is given up.
     pub deadline: Duration,
+    /// The same while a swap is to be answered next: it waits for a ladder to be built.
+    pub swap_deadline: Duration,
     /// Commands remembered for a card that comes back; with more, none can.
     pub history_commands: usize,
     /// Time between two attempts to get a card back; none for never.
@@ -93,6 +100,7 @@ impl Default for SessionOptions {
             check_every: 0,
             ask_after: Duration::from_micros(200),
             deadline: Duration::from_secs(2),
+            swap_deadline: Duration::from_secs(2),
             history_commands: 1 << 22,
             retry_every: Some(Duration::from_millis(100)),
             heartbeat_every: Duration::from_millis(10),
@@ -254,7 +262,45 @@ struct CatchUp<C> {
     /// Commands posted.
     next: usize,
     image: Image,
-    quiet_since: Instant,
+    silence: Option<Silence>,
+}
+
+/// Commands are in flight, and no event has come.
+struct Silence {
+    since: Instant,
+    /// Readings of the clock since then.
+    looks: u32,
+    /// When the registers are to be read next.
+    ask_at: Duration,
+}
+
+impl Silence {
+    fn from_now(options: &SessionOptions) -> Self {
+        Self { since: Instant::now(), looks: 0, ask_at: options.ask_after }
+    }
+
+    /// What the card's registers say, if it is time to ask; `next` is the command to be answered next.
+    fn look<C: Card>(
+        &mut self,
+        driver: &mut CardDriver<C>,
+        next: Option<&Command>,
+        options: &SessionOptions,
+    ) -> Option<CardFault> {
+        self.looks += 1;
+        let silent = self.since.elapsed();
+        if silent < self.ask_at {
+            return None;
+        }
+        self.ask_at = silent + options.ask_after;
+        let is_swap = next.is_some_and(|command| command.kind() == Swap::KIND);
+        let deadline = if is_swap { options.swap_deadline } else { options.deadline };
+        match driver.diagnose() {
+            Ok(true) => (silent >= deadline && self.looks >= LOOKS_BEFORE_SILENT).then_some(CardFault::Silent),
+            // A read comes after all that the card has written: had it answered, the event would be here.
+            Ok(false) => (!driver.is_event_there()).then_some(CardFault::Silent),
+            Err(fault) => Some(fault),
+        }
+    }
 }
 
 enum State<C> {
@@ -291,7 +337,7 @@ pub struct Session<C> {
     commands: u64,
     history: Vec<Command>,
     next_seq: u64,
-    quiet_since: Option<Instant>,
+    silence: Option<Silence>,
     tried: Instant,
     beaten: Instant,
     is_disarm_due: bool,
@@ -328,7 +374,7 @@ impl<C: Card> Session<C> {
             image: Image::default(),
             commands: 0,
             history: Vec::with_capacity(options.history_commands),
-            quiet_since: None,
+            silence: None,
             tried: now,
             beaten: now,
             is_disarm_due: false,
@@ -511,7 +557,7 @@ impl<C: Card> Session<C> {
             return Ok(());
         }
         self.unanswered.pop_front();
-        self.quiet_since = None;
+        self.silence = None;
         let answer = Answer { command, ..self.partial };
         self.partial.count = 0;
         if self.expected.take().is_some() {
@@ -570,8 +616,8 @@ impl<C: Card> Session<C> {
         if !driver.empty_polls().is_multiple_of(POLLS_PER_CLOCK) {
             return None;
         }
-        let since = *self.quiet_since.get_or_insert_with(Instant::now);
-        let fault = look_after(driver, since, &self.options);
+        let silence = self.silence.get_or_insert_with(|| Silence::from_now(&self.options));
+        let fault = silence.look(driver, self.unanswered.front(), &self.options);
         self.beat();
         fault
     }
@@ -603,7 +649,7 @@ impl<C: Card> Session<C> {
         // What the card has said last and not least: it is told before the kernel goes on.
         let mut cause = self.catch_image_up().unwrap_or(cause);
         self.tried = start;
-        self.quiet_since = None;
+        self.silence = None;
         let answered = self.commands - self.unanswered.len() as u64;
         if self.options.on_fault == OnFault::Stop {
             self.is_disarm_due |= matches!(cause, Cause::Difference { .. });
@@ -660,7 +706,8 @@ impl<C: Card> Session<C> {
         Ok(CardDriver::start(card, self.kernel.sizes(), &self.options.card)?)
     }
 
-    fn give_to_card(&mut self, driver: CardDriver<C>) {
+    fn give_to_card(&mut self, mut driver: CardDriver<C>) {
+        driver.card().answer_within(self.options.deadline);
         let holder = Holder::Card(*driver.identity());
         self.beaten = Instant::now();
         self.state = State::Card(Box::new(driver));
@@ -682,7 +729,7 @@ impl<C: Card> Session<C> {
         }
         // That there is still none is no news.
         let Ok(driver) = self.start_card() else { return false };
-        let catch_up = CatchUp { driver, next: 0, image: Image::default(), quiet_since: Instant::now() };
+        let catch_up = CatchUp { driver, next: 0, image: Image::default(), silence: None };
         self.state = State::CatchingUp(Box::new(catch_up));
         true
     }
@@ -734,14 +781,17 @@ impl<C: Card> CatchUp<C> {
             match self.driver.poll()? {
                 Some(event) => {
                     self.image.note(&event);
-                    self.quiet_since = Instant::now();
+                    self.silence = None;
                     has_moved = true;
                 }
                 None if self.driver.empty_polls().is_multiple_of(POLLS_PER_CLOCK) => {
                     if options.card.watchdog_period_cycles > 0 {
                         self.driver.heartbeat();
                     }
-                    look_after(&mut self.driver, self.quiet_since, options).map_or(Ok(()), Err)?;
+                    let next = self.next.checked_sub(self.driver.unanswered() as usize);
+                    let silence = self.silence.get_or_insert_with(|| Silence::from_now(options));
+                    let fault = silence.look(&mut self.driver, next.and_then(|next| history.get(next)), options);
+                    fault.map_or(Ok(()), Err)?;
                 }
                 None => {}
             }
@@ -751,20 +801,6 @@ impl<C: Card> CatchUp<C> {
 
     fn is_done(&self, history: &[Command]) -> bool {
         self.next == history.len() && self.driver.unanswered() == 0
-    }
-}
-
-/// Commands are in flight since a while: what the card's registers say, once they are asked.
-fn look_after<C: Card>(driver: &mut CardDriver<C>, since: Instant, options: &SessionOptions) -> Option<CardFault> {
-    let quiet = since.elapsed();
-    if quiet < options.ask_after {
-        return None;
-    }
-    match driver.diagnose() {
-        Ok(is_busy) if is_busy && quiet < options.deadline => None,
-        // A read comes after all that the card has written: had it answered, the event would be here.
-        Ok(is_busy) => (is_busy || !driver.is_event_there()).then_some(CardFault::Silent),
-        Err(fault) => Some(fault),
     }
 }
 

@@ -21,7 +21,7 @@ use super::memory::{Memory, MemoryError, Need};
 use super::pci::{Address, PciError, Slot, WITHOUT_VFIO};
 use super::vfio::{Vfio, VfioError};
 use super::window::{Bar, Caching, Window};
-use super::{Card, DmaMemory};
+use super::{Card, DmaMemory, Interrupt};
 
 /// The BAR of registers and window.
 pub const BAR: u32 = 0;
@@ -47,7 +47,7 @@ pub struct SlotCard {
     window: Window,
     memory: DmaMemory,
     /// Closed last of all: it holds card and IOMMU.
-    _vfio: Option<Vfio>,
+    vfio: Option<Vfio>,
 }
 
 impl SlotCard {
@@ -62,7 +62,7 @@ impl SlotCard {
         let bus_address = vfio.map(&memory)?.bus_address;
         let name = format!("{address} through VFIO, {memory:?}, {window:?}");
         let memory = DmaMemory::of(Arc::new(memory), 0..slots, bus_address);
-        Ok(Self { name, registers, window, memory, _vfio: Some(vfio) })
+        Ok(Self { name, registers, window, memory, vfio: Some(vfio) })
     }
 
     /// Takes the card at `address` through sysfs, with memory for a ring of `slots`: without what VFIO gives.
@@ -77,13 +77,7 @@ impl SlotCard {
         slot.enable()?;
         let (registers, window) = map_slot(&slot)?;
         let name = format!("{address} through sysfs, {memory:?}, {window:?}; {WITHOUT_VFIO}");
-        Ok(Self {
-            name,
-            registers,
-            window,
-            memory: DmaMemory::of(Arc::new(memory), 0..slots, bus_address),
-            _vfio: None,
-        })
+        Ok(Self { name, registers, window, memory: DmaMemory::of(Arc::new(memory), 0..slots, bus_address), vfio: None })
     }
 }
 
@@ -122,6 +116,11 @@ impl Card for SlotCard {
 
     fn memory(&self) -> &DmaMemory {
         &self.memory
+    }
+
+    fn interrupt(&mut self) -> Result<Interrupt, String> {
+        let vfio = self.vfio.as_ref().ok_or("a card reached through sysfs has no interrupt; bind it to vfio-pci")?;
+        vfio.interrupt().map_err(|error| error.to_string())
     }
 }
 
@@ -163,7 +162,7 @@ mod tests {
             let (_root, slot) = bus(combining);
             let (registers, window) = map_slot(&slot).expect("a BAR");
             let memory = DmaMemory::heap(16, 0);
-            let mut card = SlotCard { name: "a file".into(), registers, window, memory, _vfio: None };
+            let mut card = SlotCard { name: "a file".into(), registers, window, memory, vfio: None };
             let file = fs::File::open(slot.bar_path(0, Caching::Uncached)).expect("a file");
             let word = |offset: u32| {
                 let mut bytes = [0; 8];

@@ -20,13 +20,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 use std::path::Path;
 use std::sync::Arc;
 
 use hedgewire_abi::register::{WINDOW_BYTES, WINDOW_OFFSET};
 use thiserror::Error;
 
+use super::interrupt::Interrupt;
 use super::memory::Memory;
 use super::pci::{Address, PciError, Slot, enable_memory_and_bus_master};
 use super::window::{Bar, Caching, WideStores, Window};
@@ -513,7 +514,7 @@ impl Vfio {
             flags: IRQ_DATA_EVENTFD | IRQ_ACTION_TRIGGER,
             index: MSI_INDEX,
             count: 1,
-            eventfd: interrupt.eventfd.as_raw_fd(),
+            eventfd: interrupt.as_fd().as_raw_fd(),
             ..IrqSet::sized()
         };
         call(&self.device, DEVICE_SET_IRQS, &mut set).map_err(kernel("take the card's interrupt"))?;
@@ -576,39 +577,8 @@ fn region(device: &File, index: u32) -> Result<Region, VfioError> {
     Ok(Region { offset: info.offset, len_bytes: info.len_bytes, can_map: info.flags & REGION_CAN_MAP != 0 })
 }
 
-/// An interrupt as a count.
-pub struct Interrupt {
-    eventfd: File,
-}
-
-impl Interrupt {
-    fn new() -> io::Result<Self> {
-        // SAFETY: takes integers, and answers with a new descriptor, owned by nobody else.
-        let descriptor = unsafe {
-            let made = checked(libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC))?;
-            OwnedFd::from_raw_fd(made)
-        };
-        Ok(Self { eventfd: descriptor.into() })
-    }
-
-    /// Interrupts since the last call.
-    ///
-    /// # Errors
-    /// If the count cannot be read.
-    pub fn take(&self) -> io::Result<u64> {
-        use std::io::Read;
-        let mut count = [0; 8];
-        match (&self.eventfd).read_exact(&mut count) {
-            Ok(()) => Ok(u64::from_ne_bytes(count)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-            Err(error) => Err(error),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
     use std::os::unix::fs::symlink;
 
     use super::*;
@@ -666,16 +636,5 @@ mod tests {
         let error = VfioError::Map { bus_address: BUS_ADDRESS_FIRST, len_bytes: 2 << 20, source };
         assert!(error.to_string().contains("ulimit -l"), "{error}");
         assert!(VfioError::InterruptsNotRemapped.to_string().contains("allow_unsafe_interrupts=1"));
-    }
-
-    #[test]
-    fn interrupts_are_counted_and_taken() {
-        let interrupt = Interrupt::new().expect("an eventfd");
-        assert_eq!(interrupt.take().expect("a count"), 0);
-        for _ in 0..3 {
-            (&interrupt.eventfd).write_all(&1u64.to_ne_bytes()).expect("an eventfd");
-        }
-        assert_eq!(interrupt.take().expect("a count"), 3);
-        assert_eq!(interrupt.take().expect("a count"), 0);
     }
 }

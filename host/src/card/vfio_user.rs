@@ -18,8 +18,9 @@
 
 use std::ffi::CStr;
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::AsRawFd;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,8 +32,9 @@ use hedgewire_abi::{Command, RECORD_BYTES};
 use thiserror::Error;
 use vmm_sys_util::sock_ctrl_msg::ScmSocket;
 
+use super::interrupt::wait_readable;
 use super::memory::{Memory, MemoryError, Need};
-use super::{ALL_ONES, Card, DmaMemory, LAST_WORD, WINDOW_LINES};
+use super::{ALL_ONES, Card, DmaMemory, Interrupt, LAST_WORD, WINDOW_LINES};
 
 /// Where the event ring is on the card's bus: any place will do, for it has this one window into host memory.
 const BUS_ADDRESS: u64 = 0x1_0000_0000;
@@ -49,6 +51,7 @@ const HEADER_BYTES: usize = 16;
 const VERSION: u16 = 1;
 const DMA_MAP: u16 = 2;
 const GET_REGION_INFO: u16 = 5;
+const SET_IRQS: u16 = 8;
 const REGION_READ: u16 = 9;
 const REGION_WRITE: u16 = 10;
 const FLAG_REPLY: u32 = 1;
@@ -56,6 +59,9 @@ const FLAG_TYPE_MASK: u32 = 0xf;
 const FLAG_NO_REPLY: u32 = 1 << 4;
 const FLAG_ERROR: u32 = 1 << 5;
 const DMA_READ_WRITE: u32 = 3;
+const MSI: u32 = 1;
+const IRQ_DATA_EVENTFD: u32 = 1 << 2;
+const IRQ_ACTION_TRIGGER: u32 = 1 << 5;
 const BAR0: u32 = 0;
 const CONFIGURATION_SPACE: u32 = 7;
 const REGION_INFO_BYTES: usize = 32;
@@ -67,12 +73,30 @@ const CAPABILITIES: &CStr = c"{\"capabilities\":{\"max_msg_fds\":1,\"max_data_xf
 #[derive(Debug, Error)]
 pub enum ConnectError {
     /// Nobody listens.
-    #[error("cannot connect to {}: {source}; start hedgewire-card --socket {} first", path.display(), path.display())]
+    #[error("cannot connect to {}: {source}; {}", path.display(), connecting(path, source.kind()))]
     Connect {
         /// The socket.
         path: PathBuf,
         /// What the system says.
         source: io::Error,
+    },
+    /// Somebody listens, and says nothing.
+    #[error(
+        "{} does not answer within {} ms: another host has the card, which serves one at a time, or its process \
+         hangs; end one of them",
+        path.display(), patience.as_secs_f64() * 1e3
+    )]
+    Silent {
+        /// The socket.
+        path: PathBuf,
+        /// How long was waited.
+        patience: Duration,
+    },
+    /// Somebody listened, and is gone.
+    #[error("{} closed the connection while it was asked what it is; its process says why, start it again", path.display())]
+    Ended {
+        /// The socket.
+        path: PathBuf,
     },
     /// The other end does not speak the protocol.
     #[error("{} is no card: {what}; check the path", path.display())]
@@ -93,17 +117,49 @@ pub enum ConnectError {
     Memory(#[from] MemoryError),
 }
 
+/// What to do when nobody can be connected to.
+fn connecting(path: &Path, error: ErrorKind) -> String {
+    let start = format!("start hedgewire-card --socket {}", path.display());
+    match error {
+        ErrorKind::NotFound => format!("{start} first"),
+        ErrorKind::ConnectionRefused if std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket()) => {
+            format!("the card that listened there is gone: remove the socket, and {start} again")
+        }
+        ErrorKind::ConnectionRefused => "it is no socket; give the one of hedgewire-card".to_owned(),
+        ErrorKind::PermissionDenied => {
+            "run as the user who started the card, or let this one write to the socket".to_owned()
+        }
+        ErrorKind::InvalidInput => "choose a shorter path: a socket's has 107 bytes at most".to_owned(),
+        _ => format!("is the card there? {start}"),
+    }
+}
+
 /// What is wrong with a message.
 #[derive(Debug, Error)]
 enum MessageError {
     #[error("{0}")]
     Socket(#[from] io::Error),
+    #[error("no answer within {} ms", .0.as_secs_f64() * 1e3)]
+    Silent(Duration),
     #[error("{0}")]
     Descriptor(#[from] vmm_sys_util::errno::Error),
     #[error("error {0} in reply")]
     Refused(u32),
     #[error("a reply that answers something else, or of a wrong length")]
     Reply,
+}
+
+impl MessageError {
+    /// Whether the other end has closed the connection.
+    fn is_end(&self) -> bool {
+        match self {
+            Self::Socket(error) => {
+                matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
+            }
+            Self::Descriptor(error) => matches!(error.errno(), libc::EPIPE | libc::ECONNRESET),
+            _ => false,
+        }
+    }
 }
 
 /// A card behind a socket.
@@ -122,13 +178,16 @@ impl VfioUserCard {
     /// # Errors
     /// [`ConnectError`].
     pub fn connect(path: &Path, slots: usize, reply_timeout: Duration) -> Result<Self, ConnectError> {
-        let protocol =
-            |error: MessageError| ConnectError::Protocol { path: path.to_path_buf(), what: error.to_string() };
+        let protocol = |error: MessageError| match error {
+            MessageError::Silent(patience) => ConnectError::Silent { path: path.to_path_buf(), patience },
+            error if error.is_end() => ConnectError::Ended { path: path.to_path_buf() },
+            error => ConnectError::Protocol { path: path.to_path_buf(), what: error.to_string() },
+        };
         let connect = |source| ConnectError::Connect { path: path.to_path_buf(), source };
         let stream = UnixStream::connect(path).map_err(connect)?;
         stream.set_read_timeout(Some(reply_timeout)).map_err(connect)?;
         stream.set_write_timeout(Some(reply_timeout)).map_err(connect)?;
-        let mut socket = Socket { stream, message_id: 0 };
+        let mut socket = Socket { stream, message_id: 0, patience: reply_timeout };
         socket.negotiate().map_err(protocol)?;
         let (bar, offset) = socket.region(BAR0).map_err(protocol)?;
         let window = DmaMemory::map(&bar, offset + u64::from(WINDOW_OFFSET), WINDOW_LINES as usize, 0);
@@ -201,12 +260,27 @@ impl Card for VfioUserCard {
         }
         std::hint::spin_loop();
     }
+
+    fn answer_within(&mut self, silence: Duration) {
+        if let Some(socket) = &mut self.socket {
+            socket.patience = socket.patience.min(silence);
+        }
+    }
+
+    fn interrupt(&mut self) -> Result<Interrupt, String> {
+        let interrupt = Interrupt::new().map_err(|error| format!("cannot make an eventfd: {error}"))?;
+        let set = self.exchange(|socket| socket.set_interrupt(&interrupt));
+        set.map(|()| interrupt)
+            .ok_or_else(|| format!("{} takes no eventfd for its interrupt; poll its ring", self.name()))
+    }
 }
 
 /// The client's end of the protocol.
 struct Socket {
     stream: UnixStream,
     message_id: u16,
+    /// How long a reply may take to begin.
+    patience: Duration,
 }
 
 impl Socket {
@@ -232,6 +306,10 @@ impl Socket {
 
     /// Reads the reply to the last message.
     fn reply(&mut self, command: u16) -> Result<(Vec<u8>, Option<File>), MessageError> {
+        // The socket's own timeout counts in ticks of the kernel's timer, milliseconds.
+        if !wait_readable(self.stream.as_fd(), self.patience)? {
+            return Err(MessageError::Silent(self.patience));
+        }
         let mut header = [0; HEADER_BYTES];
         let (count, file) = self.stream.recv_with_fd(&mut header)?;
         self.stream.read_exact(&mut header[count..])?;
@@ -276,10 +354,22 @@ impl Socket {
         payload[4..8].copy_from_slice(&DMA_READ_WRITE.to_le_bytes());
         payload[16..24].copy_from_slice(&address.to_le_bytes());
         payload[24..32].copy_from_slice(&(memory.len_bytes() as u64).to_le_bytes());
-        let message = self.message(DMA_MAP, 0, &payload);
-        let sent = self.stream.send_with_fd(&message[..], descriptor.as_raw_fd())?;
+        self.request_with(DMA_MAP, &payload, descriptor)
+    }
+
+    /// Hands the card the eventfd that its MSI is to count in.
+    fn set_interrupt(&mut self, interrupt: &Interrupt) -> Result<(), MessageError> {
+        let (start, count) = (0, 1);
+        let fields = [20, IRQ_DATA_EVENTFD | IRQ_ACTION_TRIGGER, MSI, start, count];
+        self.request_with(SET_IRQS, &fields.map(u32::to_le_bytes).concat(), interrupt.as_fd())
+    }
+
+    /// Sends a command with a descriptor, and waits until it is done.
+    fn request_with(&mut self, command: u16, payload: &[u8], file: BorrowedFd<'_>) -> Result<(), MessageError> {
+        let message = self.message(command, 0, payload);
+        let sent = self.stream.send_with_fd(&message[..], file.as_raw_fd())?;
         self.stream.write_all(&message[sent..])?;
-        self.reply(DMA_MAP).map(|_| ())
+        self.reply(command).map(|_| ())
     }
 
     /// A region access of four bytes: offset, region, count.

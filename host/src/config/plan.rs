@@ -230,6 +230,7 @@ fn card(checks: &mut Checks<'_>, config: &CardConfig) -> SessionOptions {
         check_every: checks.whole_u32("compare_first_every", config.compare_first_every, 0, u32::MAX),
         ask_after: Duration::from_nanos(checks.duration_ns("ask_after_ms", config.ask_after_ms)),
         deadline: Duration::from_nanos(checks.some_duration_ns("deadline_ms", config.deadline_ms)),
+        swap_deadline: Duration::from_nanos(checks.some_duration_ns("swap_deadline_ms", config.swap_deadline_ms)),
         history_commands: checks.whole("history_commands", config.history_commands, 0, HISTORY_COMMANDS_MAX) as usize,
         retry_every: (!retry.is_zero()).then_some(retry),
         heartbeat_every: Duration::from_nanos(checks.duration_ns("heartbeat_every_ms", config.heartbeat_every_ms)),

@@ -6,6 +6,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -69,8 +70,17 @@ fn rows(text: &str) -> Result<usize, String> {
     is_possible.then_some(rows).ok_or_else(|| format!("a multiple of {SLOT_BLOCK} up to 1048576 is wanted"))
 }
 
-fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match offer(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hedgewire-card: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn offer(arguments: Arguments) -> anyhow::Result<()> {
     let sizes = Sizes {
         underlyings: arguments.underlyings as usize,
         rows: arguments.rows,

@@ -15,6 +15,7 @@
 //! | incomplete command | a command with a word missing is dropped, counted, flagged, never answered |
 //! | reset | in the middle of anything comes up clean, with a fresh kernel |
 //! | watchdog | trips without heartbeats, takes nothing more, and only a reset brings it back |
+//! | interrupt | for cards that have one: comes after each event, and not without |
 //!
 //! Invariant: a check gives an error with seed and place; it never panics on what a card does.
 
@@ -33,6 +34,8 @@ use crate::random::Random;
 
 /// How long a card may be silent.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a card that has nothing to say is listened to.
+const QUIET: Duration = Duration::from_millis(20);
 /// A ring that wraps every few commands.
 const SMALL_RING: CardOptions = CardOptions { ring_size_log2: 4, watchdog_period_cycles: 0 };
 
@@ -109,6 +112,16 @@ pub fn run<C: Card>(card: C, sizes: Sizes, commands: u64, seed: u64) -> Result<R
     Ok(report)
 }
 
+/// Checks the interrupt of a card that has one: it comes with the events, after them, and not without.
+///
+/// # Errors
+/// [`Failure`], also if there is none.
+pub fn interrupt<C: Card>(card: C, sizes: Sizes, commands: u64, seed: u64) -> Result<Report, Failure> {
+    let mut report = Report::default();
+    Bench { sizes, seed, report: &mut report }.interrupt(card, commands)?;
+    Ok(report)
+}
+
 struct Bench<'r> {
     sizes: Sizes,
     seed: u64,
@@ -180,6 +193,14 @@ impl Expected {
                 }
                 None => {}
             }
+        }
+        Ok(())
+    }
+
+    /// Takes what is there.
+    fn drain<C: Card>(&mut self, driver: &mut CardDriver<C>) -> Result<(), Failure> {
+        while let Some(event) = driver.poll().map_err(|source| Failure::Fault { check: self.check, source })? {
+            self.take(event)?;
         }
         Ok(())
     }
@@ -327,6 +348,33 @@ impl Bench<'_> {
         }
         self.report.checks -= 19;
         Ok(card)
+    }
+
+    /// A host that looks into the ring only when it was woken gets every event, so none comes after its interrupt.
+    fn interrupt<C: Card>(&mut self, card: C, commands: u64) -> Result<C, Failure> {
+        let check = "interrupt";
+        let failed = |error: std::io::Error| Failure::Claim { check, what: error.to_string() };
+        let mut driver = self.start(check, card, &SMALL_RING)?;
+        let interrupt = driver.card().interrupt().map_err(|what| Failure::Claim { check, what })?;
+        let unasked = interrupt.wait(QUIET).map_err(failed)?;
+        ensure(check, unasked == 0, || format!("{unasked} interrupts of a card that was asked nothing"))?;
+        let mut expected = Expected::new(check, self.seed + 6, self.sizes);
+        while expected.number < commands {
+            driver.post(&expected.next());
+            while !expected.owed.is_empty() {
+                // By turns as one who waits for the bare interrupt, and as the driver does.
+                let is_woken = match expected.number % 2 {
+                    0 => interrupt.wait(PATIENCE).map_err(failed)? > 0,
+                    _ => driver.sleep(&interrupt, PATIENCE).map_err(failed)?,
+                };
+                let number = expected.number;
+                ensure(check, is_woken, || {
+                    format!("a host that sleeps is not woken by the answer to command {number}")
+                })?;
+                expected.drain(&mut driver)?;
+            }
+        }
+        self.passed(Some(&expected), driver.into_card())
     }
 
     fn watchdog<C: Card>(&mut self, card: C) -> Result<C, Failure> {

@@ -51,6 +51,8 @@ pub enum FaultKind {
     Corrupted,
     /// Nothing comes any more; the card still says that it is well.
     Stuck,
+    /// Nothing comes any more; the card says that it is busy, for ever.
+    Hung,
     /// Nothing comes any more, and registers read as all ones.
     Dead,
     /// The card resets.
@@ -61,13 +63,14 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Late,
         Self::Dropped,
         Self::Doubled,
         Self::Reordered,
         Self::Corrupted,
         Self::Stuck,
+        Self::Hung,
         Self::Dead,
         Self::Reset,
         Self::Tripped,
@@ -82,6 +85,7 @@ impl FaultKind {
             Self::Reordered => "reordered",
             Self::Corrupted => "corrupted",
             Self::Stuck => "stuck",
+            Self::Hung => "hung",
             Self::Dead => "dead",
             Self::Reset => "reset",
             Self::Tripped => "tripped",
@@ -126,6 +130,8 @@ pub struct FaultyCard<C> {
     shift: u64,
     is_reachable: bool,
     is_moving: bool,
+    /// Whatever its status says else.
+    is_busy: bool,
 }
 
 impl<C: Card> FaultyCard<C> {
@@ -149,6 +155,7 @@ impl<C: Card> FaultyCard<C> {
             shift: 0,
             is_reachable: true,
             is_moving: true,
+            is_busy: false,
         }
     }
 
@@ -168,6 +175,7 @@ impl<C: Card> FaultyCard<C> {
         self.has_struck = true;
         match self.plan.kind {
             FaultKind::Stuck => self.is_moving = false,
+            FaultKind::Hung => (self.is_moving, self.is_busy) = (false, true),
             FaultKind::Dead => (self.is_moving, self.is_reachable) = (false, false),
             FaultKind::Reset => self.card.write(register::CONTROL, register::RESET.mask()),
             FaultKind::Tripped => self.card.write(register::WATCHDOG_PERIOD, 1),
@@ -274,7 +282,8 @@ impl<C: Card> Card for FaultyCard<C> {
         // A read comes after all that was written before it, here too.
         let value = self.card.read(register);
         self.events();
-        value
+        let is_status = self.is_busy && register.offset == register::STATUS.offset;
+        if is_status { value | register::BUSY.mask() } else { value }
     }
 
     fn write(&mut self, register: Register, value: u32) {
@@ -306,7 +315,10 @@ impl<C: Card> Card for FaultyCard<C> {
     }
 
     fn idle(&mut self) {
-        self.card.idle();
+        // A card that stands still takes none of the host's time, which one in process would.
+        if self.is_moving {
+            self.card.idle();
+        }
         self.events();
         self.release();
     }

@@ -26,6 +26,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,9 +41,10 @@ use hedgewire_host::card::ring::Word;
 use hedgewire_host::card::{DmaMemory, LAST_WORD, WINDOW_LINES};
 use thiserror::Error;
 use vfio_bindings::bindings::vfio::{
-    VFIO_IRQ_INFO_EVENTFD, VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_INTX_IRQ_INDEX,
-    VFIO_PCI_MSI_IRQ_INDEX, VFIO_PCI_NUM_IRQS, VFIO_PCI_NUM_REGIONS, VFIO_REGION_INFO_FLAG_MMAP,
-    VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE, vfio_region_info, vfio_region_sparse_mmap_area,
+    VFIO_IRQ_INFO_EVENTFD, VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX,
+    VFIO_PCI_INTX_IRQ_INDEX, VFIO_PCI_MSI_IRQ_INDEX, VFIO_PCI_NUM_IRQS, VFIO_PCI_NUM_REGIONS,
+    VFIO_REGION_INFO_FLAG_MMAP, VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE, vfio_region_info,
+    vfio_region_sparse_mmap_area,
 };
 use vfio_user::{DmaMapFlags, DmaUnmapFlags, IrqInfo, Server, ServerBackend, ServerRegion, SparseArea};
 
@@ -77,7 +79,10 @@ pub enum ServeError {
     #[error(transparent)]
     Memory(#[from] MemoryError),
     /// The socket could not be made.
-    #[error("cannot listen on {path}: {what}; remove the socket if no other card uses it, or choose another path")]
+    #[error(
+        "cannot listen on {path}: {what}; choose another path, of 107 bytes at most, in a folder that is there, or \
+         remove the socket if no other card uses it"
+    )]
     Listen {
         /// The socket.
         path: String,
@@ -403,8 +408,9 @@ impl<E: Engine> CardThread<E> {
 fn serve_socket(server: &Server, requests: SyncSender<Request>, _bar: Arc<Memory>) {
     let mut backend = Backend { requests, configuration: ConfigurationSpace::new(BAR_BYTES) };
     loop {
-        // How a host left is its own business: the next one finds a card that was reset.
-        let _ = server.run(&mut backend);
+        // How a host left is its own business: the next one finds a card that was reset. The crate panics on some
+        // messages that no host of sound mind sends; whoever sends one has left, and nobody else suffers.
+        let _ = catch_unwind(AssertUnwindSafe(|| server.run(&mut backend)));
         backend.configuration = ConfigurationSpace::new(BAR_BYTES);
         if backend.requests.send(Request::Left).is_err() {
             return;
@@ -471,8 +477,9 @@ impl ServerBackend for Backend {
         self.ask(Request::Reset)
     }
 
-    fn set_irqs(&mut self, index: u32, _: u32, _: u32, _: u32, files: Vec<File>) -> io::Result<()> {
-        if index != VFIO_PCI_MSI_IRQ_INDEX {
+    /// A descriptor connects the MSI, none disconnects it. Masks are the host's business: an eventfd has none.
+    fn set_irqs(&mut self, index: u32, flags: u32, _: u32, _: u32, files: Vec<File>) -> io::Result<()> {
+        if index != VFIO_PCI_MSI_IRQ_INDEX || flags & VFIO_IRQ_SET_ACTION_TRIGGER == 0 {
             return Ok(());
         }
         self.ask(|reply| Request::Interrupt(files.into_iter().next(), reply))

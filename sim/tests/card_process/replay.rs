@@ -30,8 +30,9 @@ use super::process::{CardProcess, REPLY_TIMEOUT, RING_SLOTS};
 /// Random points at which the card is killed.
 const POINTS: u64 = 20;
 
-/// A capture and a plan for it.
+/// A capture and a plan for it, and what computes in its card.
 struct Day {
+    engine: &'static str,
     folder: tempfile::TempDir,
     capture: PathBuf,
     plan: Plan,
@@ -43,14 +44,14 @@ impl Day {
         let capture = folder.path().join("day.pcapng");
         MarketCapture { seed: 7, packets, ..MarketCapture::default() }.write(&capture).expect("a disk");
         let plan = Plan::parse(include_str!("generated.toml")).unwrap_or_else(|error| panic!("{error}"));
-        Self { folder, capture, plan }
+        Self { engine: "kernel", folder, capture, plan }
     }
 
     fn real() -> Option<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let capture = real_data(&root, "deribit-legacy/sample_capture_v1_6.pcapng")?;
         let plan = Plan::load(&root.join("host/examples/deribit-legacy.toml")).unwrap_or_else(|e| panic!("{e}"));
-        Some(Self { folder: tempfile::tempdir().expect("a folder"), capture, plan })
+        Some(Self { engine: "kernel", folder: tempfile::tempdir().expect("a folder"), capture, plan })
     }
 
     fn journal(&self, name: &str) -> PathBuf {
@@ -68,12 +69,8 @@ impl Day {
     /// The journal with a card that is killed when it has been posted `at` commands, what was told, and how many it was
     /// posted.
     fn on_card(&self, name: &str, at: Option<u64>) -> (Vec<u8>, Vec<Change>, u64) {
-        self.on_process(CardProcess::start(self.plan.sizes, &[]), name, at)
-    }
-
-    fn on_process(&self, process: CardProcess, name: &str, at: Option<u64>) -> (Vec<u8>, Vec<Change>, u64) {
         let path = self.journal(name);
-        let process = Rc::new(RefCell::new(process));
+        let process = Rc::new(RefCell::new(CardProcess::start_with(self.engine, self.plan.sizes, &[])));
         let (changes, posted) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(0)));
         let connect = {
             let (process, posted) = (Rc::clone(&process), Rc::clone(&posted));
@@ -165,25 +162,107 @@ fn a_card_killed_at_random_points_leaves_the_journal_of_a_real_capture_as_it_is(
     assert_killed_at_any_point_changes_nothing(&day, "real capture", POINTS);
 }
 
-/// The Verilog of the card is compiled once, and then runs a day and the conformance suite.
+/// Whether a card can compile its Verilog here; says loudly if not.
+#[cfg(feature = "verilog")]
+pub fn has_verilator() -> bool {
+    let is_there = std::process::Command::new("verilator").arg("--version").output().is_ok();
+    if !is_there {
+        println!("SKIPPED: a card with the compiled Verilog: verilator is not installed");
+    }
+    is_there
+}
+
 #[cfg(feature = "verilog")]
 #[test]
-fn the_verilog_of_the_card_leaves_the_journal_of_a_generated_day_as_it_is() {
-    if std::process::Command::new("verilator").arg("--version").output().is_err() {
-        return println!("SKIPPED: a card with the compiled Verilog: verilator is not installed");
+fn the_verilog_of_the_card_killed_at_random_points_leaves_the_journal_of_a_generated_day_as_it_is() {
+    if !has_verilator() {
+        return;
     }
-    let mut day = Day::generated(150);
+    let mut day = Day { engine: "verilator", ..Day::generated(150) };
     // A compiled core takes its time over a bank, and shares the machine with other tests.
-    day.plan.card.deadline = Duration::from_secs(120);
-    let start = || CardProcess::start_with("verilator", day.plan.sizes, &["--lanes", "1"]);
-    let (journal, changes, commands) = day.on_process(start(), "verilator", None);
-    assert!(journal == day.on_cpu(), "the Verilog's journal is the CPU's");
-    assert!(matches!(&changes[..], [Change { holder: Holder::Card(_), cause: None, .. }]), "{changes:?}");
-    println!("compiled Verilog: {commands} commands, journal of {} bytes equal", journal.len());
-    let process = start();
-    let report = hedgewire_sim::card::conformance::run(process.connect(), day.plan.sizes, 500, 4);
+    (day.plan.card.deadline, day.plan.card.swap_deadline) = (Duration::from_secs(120), Duration::from_secs(120));
+    assert_killed_at_any_point_changes_nothing(&day, "generated day, compiled Verilog", POINTS);
+}
+
+#[cfg(feature = "verilog")]
+#[test]
+fn the_verilog_of_the_card_conforms_and_wakes_a_host_that_sleeps() {
+    if !has_verilator() {
+        return;
+    }
+    let sizes = Sizes { underlyings: 3, rows: 192, intervals: 8 };
+    let process = CardProcess::start_with("verilator", sizes, &["--lanes", "1"]);
+    let report = hedgewire_sim::card::conformance::run(process.connect(), sizes, 500, 4);
     println!("compiled Verilog: {:?}", report.unwrap_or_else(|failure| panic!("{failure}")));
+    let report = hedgewire_sim::card::conformance::interrupt(process.connect(), sizes, 100, 4);
+    println!("compiled Verilog, a host that sleeps: {:?}", report.unwrap_or_else(|failure| panic!("{failure}")));
     assert!(process.end().contains("0 writes blocked"));
+}
+
+/// How a process is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loss {
+    /// SIGKILL.
+    Killed,
+    /// SIGSTOP: it is there, and says nothing.
+    Stopped,
+}
+
+#[test]
+fn a_process_that_is_killed_or_stands_still_is_replaced_and_the_time_is_printed() {
+    let sizes = Sizes { underlyings: 3, rows: 192, intervals: 8 };
+    // Microseconds, as for a card that answers in them.
+    let options = SessionOptions {
+        ask_after: Duration::from_micros(50),
+        deadline: Duration::from_micros(300),
+        retry_every: None,
+        ..SessionOptions::default()
+    };
+    for loss in [Loss::Killed, Loss::Stopped] {
+        let bounds = hdrhistogram::Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3);
+        let mut gaps = bounds.expect("constant bounds of a histogram are legal");
+        for seed in 0..12 {
+            let mut process = CardProcess::start(sizes, &[]);
+            let path = process.path();
+            let connect = Box::new(move || {
+                VfioUserCard::connect(&path, RING_SLOTS, REPLY_TIMEOUT).map_err(|error| error.to_string())
+            });
+            let changes = Rc::new(RefCell::new(Vec::new()));
+            let told = Rc::clone(&changes);
+            let observer = Box::new(move |change: &Change| told.borrow_mut().push(change.clone()));
+            let kernel = Kernel::new(sizes, Form::best());
+            let mut session = Session::open(kernel, options, connect, observer).unwrap_or_else(|e| panic!("{e}"));
+            let (mut stream, mut alone) = (CommandStream::new(seed, sizes), Kernel::new(sizes, Form::best()));
+            let at = 20 + Random::new(seed, 3).index(200);
+            for number in 0..300 {
+                let command = stream.next(session.last_events());
+                if number == at {
+                    match loss {
+                        Loss::Killed => process.kill(),
+                        Loss::Stopped => process.signal("STOP"),
+                    }
+                }
+                let (before, since) = (session.changes(), Instant::now());
+                session.apply(&command).unwrap_or_else(|error| panic!("{error}"));
+                if session.changes() > before {
+                    gaps.saturating_record(since.elapsed().as_nanos() as u64);
+                }
+                let events = session.last_events();
+                assert!(events == alone.apply(&command), "{loss:?}, seed {seed}: {command:?}");
+                // The image is brought up between commands, as a driver does.
+                while session.work() {}
+            }
+            assert!(!session.is_on_card() && session.changes() == 2, "{loss:?}, seed {seed}: {:?}", changes.borrow());
+        }
+        let us = |ns: u64| ns as f64 / 1e3;
+        println!(
+            "{loss:?}: from the command to the first event of the CPU: p50 {:.1} p99 {:.1} max {:.1} us, {} times",
+            us(gaps.value_at_quantile(0.5)),
+            us(gaps.value_at_quantile(0.99)),
+            us(gaps.max()),
+            gaps.len()
+        );
+    }
 }
 
 /// Commands before, while and after there is no card.

@@ -14,6 +14,7 @@ mod checks;
 mod edu;
 mod exit;
 mod scenes;
+mod simulated;
 
 use std::error::Error;
 use std::path::Path;
@@ -36,6 +37,8 @@ fn main() {
         Some("vfio") => scenes::vfio(&mut checks),
         Some("interrupts-not-remapped") => scenes::interrupts_not_remapped(&mut checks),
         Some("no-iommu") => scenes::no_iommu(&mut checks),
+        Some("card-kernel") => simulated::card(&mut checks, 5_000),
+        Some("card-verilator") => simulated::card(&mut checks, 300),
         other => checks.check("a scene is named", || Err::<String, _>(format!("{other:?} is none").into())),
     }
     exit::machine(checks.finish())

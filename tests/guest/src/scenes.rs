@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use hedgewire_abi::register::WINDOW_OFFSET;
 use hedgewire_abi::{Command, RECORD_BYTES};
+use hedgewire_host::card::interrupt::Interrupt;
 use hedgewire_host::card::memory::{Memory, Need, Source};
 use hedgewire_host::card::pci::Slot;
-use hedgewire_host::card::vfio::{DRIVER, Interrupt, Mapping, Vfio};
+use hedgewire_host::card::vfio::{DRIVER, Mapping, Vfio};
 use hedgewire_host::card::window::{Bar, Caching, Posting, WideStores, Window};
 
 use crate::checks::{Checks, Outcome, equal, refused};
