@@ -430,8 +430,11 @@ pub struct Core<const N: usize> {
     head_exact: DFF<Bit>,
     /// The head is issued in this cycle.
     goes: DFF<Bit>,
-    /// What has been read is the head's interval.
+    /// What is read, and what has been read, is the head's interval.
+    rereads: DFF<Bit>,
     is_reread: DFF<Bit>,
+    again_ladder: DFF<U<9>>,
+    again_index: DFF<U<15>>,
     /// Sequence and time that the command behind SHIFT is compared with.
     ahead_seq: DFF<U<64>>,
     ahead_ns: DFF<U<64>>,
@@ -732,7 +735,7 @@ impl<const N: usize> Core<N> {
             loading loading_place loading_quote loading_reason loading_known loading_stray loading_next
             loading_timely loading_newer loading_doubt loading_plain loading_same is_head head head_place head_quote
             head_reason head_known head_stray head_next head_timely head_newer head_doubt head_plain head_interval
-            head_usable head_exact goes is_reread ahead_seq ahead_ns
+            head_usable head_exact goes rereads is_reread again_ladder again_index ahead_seq ahead_ns
             state last_seq now_ns is_killed in_flight events_in events_out events_held active_bits reason
             moves_now moves_seq is_sweep is_halting is_exact is_asked engine_pending is_owed bank_pending loop_at
             order_at dry first_units second_units greeks error head_word kind version number number_wide is_number code
@@ -842,7 +845,10 @@ impl<const N: usize> Logic for Core<N> {
             head_usable,
             head_exact,
             goes,
+            rereads,
             is_reread,
+            again_ladder,
+            again_index,
             ahead_seq,
             ahead_ns,
             state,
@@ -1154,6 +1160,8 @@ impl<const N: usize> Logic for Core<N> {
             & (self.state.q.val() == State::Run)
             & self.is_fast.val()
             & self.head_usable.q.val()
+            // The word of the command behind it is read in the cycle before it goes.
+            & !self.rereads.q.val()
             & !self.head_exact.q.val()
             & !self.recent.seen.val()
             & !self.head_doubt.q.val()
@@ -1317,14 +1325,17 @@ impl<const N: usize> Logic for Core<N> {
         }
 
         // ---- the head; one whose interval is not usable is read again
-        self.engine.read_ladder.next = self.loading_place.q.val().ladder;
-        self.engine.read_index.next = self.loading_place.q.val().index;
-        self.is_reread.d.next = false;
-        if (self.state.q.val() != State::Run) | (self.is_head.q.val() & !self.head_usable.q.val()) {
-            self.engine.read_ladder.next = self.head_place.q.val().ladder;
-            self.engine.read_index.next = self.head_place.q.val().index;
-            self.is_reread.d.next = true;
+        // Chosen a cycle ahead, for the memory's sake: the head's place, or that of the command behind it.
+        self.rereads.d.next = (self.state.q.val() != State::Run) | (self.is_head.q.val() & !self.head_usable.q.val());
+        self.again_ladder.d.next = self.loading_place.q.val().ladder;
+        self.again_index.d.next = self.loading_place.q.val().index;
+        if self.rereads.d.val() {
+            self.again_ladder.d.next = self.head_place.q.val().ladder;
+            self.again_index.d.next = self.head_place.q.val().index;
         }
+        self.engine.read_ladder.next = self.again_ladder.q.val();
+        self.engine.read_index.next = self.again_index.q.val();
+        self.is_reread.d.next = self.rereads.q.val();
         self.has_stood.d.next = true;
         if self.has_stood.q.val() {
             self.head_newer.d.next = self.is_newer.val();
@@ -1336,6 +1347,9 @@ impl<const N: usize> Logic for Core<N> {
             self.head_exact.d.next = self.is_exact_interval.val();
         }
         if self.advance.val() {
+            self.rereads.d.next = false;
+            self.again_ladder.d.next = self.shifted_place.q.val().ladder;
+            self.again_index.d.next = self.shifted_place.q.val().index;
             self.engine.read_ladder.next = self.shifted_place.q.val().ladder;
             self.engine.read_index.next = self.shifted_place.q.val().index;
             self.is_head.d.next = self.is_loading.q.val();
