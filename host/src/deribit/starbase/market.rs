@@ -19,6 +19,7 @@ mod error;
 mod field;
 pub mod layout;
 mod message;
+mod order_book;
 mod packet;
 
 pub use error::{DecodeError, Fault, Item};
@@ -27,4 +28,5 @@ pub use field::{
     RetransmitRejectReason, TradeFlags,
 };
 pub use message::{Definition, Group, GroupEntry, Message, Unknown};
+pub use order_book::{Contradiction, ORDERS_MAX, Order, OrderBook, PriceLevel};
 pub use packet::{Framed, MessageCounts, Messages, Packet};
