@@ -128,11 +128,10 @@ fn a_channel_starts_joins_and_lives() {
     assert_eq!(desk.channel.state(), ChannelState::Live);
     assert_eq!(desk.channel.counts().joined, StepTimes { count: 1, last_ns: 7, max_ns: 7, total_ns: 7 });
     let terms = desk.channel.instrument(handle).and_then(Instrument::terms).expect("defined");
-    assert_eq!((terms.name.as_str(), terms.tick_size, terms.kind), (
-        Some("BTC-PERPETUAL"),
-        500_000_000,
-        InstrumentType::Perpetual
-    ));
+    assert_eq!(
+        (terms.name.as_str(), terms.tick_size, terms.kind),
+        (Some("BTC-PERPETUAL"), 500_000_000, InstrumentType::Perpetual)
+    );
 }
 
 #[test]

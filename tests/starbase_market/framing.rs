@@ -52,8 +52,7 @@ fn numbers_that_no_message_has_are_refused() {
 
 #[test]
 fn a_packet_cut_at_any_byte_gives_its_whole_messages_and_one_error() {
-    let bodies =
-        [Body::put(true, 1, 2, 3, 4, 5), Body::definition(1, 0, &[(1, 2)], &[(3, 4)]), Body::status(1, 0)];
+    let bodies = [Body::put(true, 1, 2, 3, 4, 5), Body::definition(1, 0, &[(1, 2)], &[(3, 4)]), Body::status(1, 0)];
     let messages: Vec<Vec<u8>> = bodies.iter().map(|body| body.message(1, WHOLE)).collect();
     let bytes = with_count(3, &messages.concat());
     let ends: Vec<usize> = messages
@@ -147,9 +146,8 @@ fn every_length_of_every_template_is_read_or_skipped() {
             let read = read(&bytes);
             let is_unknown = matches!(read[0], Ok(Framed { message: Message::Unknown(_), .. }));
             let padded = |block: usize| (16 + block).next_multiple_of(8) - 16;
-            let is_known = known.iter().any(|(known, block)| {
-                *known == template && (length == *block || length == padded(*block))
-            });
+            let is_known =
+                known.iter().any(|(known, block)| *known == template && (length == *block || length == padded(*block)));
             match template {
                 // Its groups are in the message.
                 10 => assert_eq!(is_unknown, length < 260),
@@ -173,11 +171,11 @@ fn a_definition_whose_groups_do_not_fit_is_an_error_that_costs_no_other_message(
         (entry(260, 0), 260, Fault::GroupEntry { declared_bytes: 0, known_bytes: 16 }),
         (entry(262, 9), 264, Fault::Short { item: Item::GroupEntries, needed_bytes: 144, available_bytes: 32 }),
         (entry(280, 10), 280, Fault::GroupEntry { declared_bytes: 10, known_bytes: 9 }),
-        (entry(282, 65_535), 284, Fault::Short {
-            item: Item::GroupEntries,
-            needed_bytes: 589_815,
-            available_bytes: 12,
-        }),
+        (
+            entry(282, 65_535),
+            284,
+            Fault::Short { item: Item::GroupEntries, needed_bytes: 589_815, available_bytes: 12 },
+        ),
         (good.clone().i64(0), 293, Fault::Surplus { item: Item::Message, surplus_bytes: 11 }),
     ] {
         let messages = [body.message(1, WHOLE), Body::delete(true, 8, 9).message(1, WHOLE)].concat();

@@ -36,11 +36,9 @@ fn the_venues_own_packet_reads_as_it_should() {
 
 #[test]
 fn a_bid_put_of_version_1_reads_as_it_was_written() {
-    let bytes = hex(
-        "0100000000000000 0700000000000000 35af0000 0100 0100
+    let bytes = hex("0100000000000000 0700000000000000 35af0000 0100 0100
          3800 1400 0100 0300 0200000000000000
-         0300000000000000 0400000000000000 0500000000000000 00ca9a3b00000000 0600000000000000",
-    );
+         0300000000000000 0400000000000000 0500000000000000 00ca9a3b00000000 0600000000000000");
     let framed = only(&bytes);
     assert_eq!((framed.template, framed.version, framed.transact_time_ns), (20, 1, 2));
     assert!(framed.flags.is_start() && framed.flags.is_end());

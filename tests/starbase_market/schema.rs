@@ -53,7 +53,8 @@ fn spelt(name: &str) -> String {
 #[track_caller]
 fn assert_same(layout: &Layout, block: &Block) {
     assert_eq!(layout.name, block.name);
-    let ours: Vec<_> = layout.fields.iter().map(|field| (spelt(field.name), field.offset_bytes + field.bytes)).collect();
+    let ours: Vec<_> =
+        layout.fields.iter().map(|field| (spelt(field.name), field.offset_bytes + field.bytes)).collect();
     let theirs: Vec<_> = block.fields.iter().map(|(name, end)| (spelt(name), *end)).collect();
     assert_eq!(ours, theirs, "{}", layout.name);
 }

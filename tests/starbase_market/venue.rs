@@ -47,9 +47,7 @@ impl Follower {
                     quantity: number(body, 16),
                 },
             ),
-            22 | 23 => {
-                self.books.entry(number(body, 8)).or_default().reduce(side, number(body, 0), number(body, 16))
-            }
+            22 | 23 => self.books.entry(number(body, 8)).or_default().reduce(side, number(body, 0), number(body, 16)),
             24 | 25 => self.books.entry(number(body, 8)).or_default().delete(side, number(body, 0)),
             _ => Ok(()),
         };
@@ -198,9 +196,11 @@ impl Venue {
         bodies.push(Body::info(id, 1000));
         let book = &self.state.books[&id];
         for (is_bid, orders) in [(true, &book.bids), (false, &book.asks)] {
-            bodies.extend(orders.iter().map(|order| {
-                Body::put(is_bid, id, order.order_id, order.price, order.quantity, order.sort_order_id)
-            }));
+            bodies.extend(
+                orders.iter().map(|order| {
+                    Body::put(is_bid, id, order.order_id, order.price, order.quantity, order.sort_order_id)
+                }),
+            );
         }
         bodies.push(Body::snapshot_trailer(id, seq));
         self.snapshot_packets(bodies, sending_time)

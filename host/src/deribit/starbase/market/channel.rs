@@ -309,7 +309,9 @@ impl Channel {
 
     #[inline]
     fn on_incremental(&mut self, source: Source, packet: &Packet<'_>, now_ns: u64, observer: &mut impl Observer) {
-        if packet.message_count == 0 && let Some(line) = self.line(source) {
+        if packet.message_count == 0
+            && let Some(line) = self.line(source)
+        {
             line.heartbeats += 1;
         }
         match self.sequencer.place(packet) {

@@ -140,9 +140,7 @@ impl<'a> Message<'a> {
         if has_length(body, &BID_PUT) {
             return Put::view(body).map(|put| Self::Put(side, put));
         }
-        UnsortedPut::view(body)
-            .filter(|_| has_length(body, &UNSORTED_BID_PUT))
-            .map(|put| Self::UnsortedPut(side, put))
+        UnsortedPut::view(body).filter(|_| has_length(body, &UNSORTED_BID_PUT)).map(|put| Self::UnsortedPut(side, put))
     }
 }
 
@@ -187,9 +185,9 @@ impl<'a> GroupReader<'a> {
 
     fn take(&mut self, bytes: usize, item: Item) -> Result<&'a [u8], DecodeError> {
         let rest = self.body.get(self.position..).unwrap_or(&[]);
-        let taken = rest.get(..bytes).ok_or_else(|| {
-            self.fail(Fault::Short { item, needed_bytes: bytes, available_bytes: rest.len() })
-        })?;
+        let taken = rest
+            .get(..bytes)
+            .ok_or_else(|| self.fail(Fault::Short { item, needed_bytes: bytes, available_bytes: rest.len() }))?;
         self.position += bytes;
         Ok(taken)
     }

@@ -55,7 +55,10 @@ impl<'a> Packet<'a> {
         let (seq, message_count) = (header.seq_num(), header.message_count());
         // The number after the last message must exist too: it is the one expected next.
         if seq < 0 || seq.checked_add(i64::from(message_count)).is_none() {
-            return Err(fail(const { offset_of(&PACKET_HEADER, "seq_num") }, Fault::SequenceRange { seq, message_count }));
+            return Err(fail(
+                const { offset_of(&PACKET_HEADER, "seq_num") },
+                Fault::SequenceRange { seq, message_count },
+            ));
         }
         let needed_bytes = PacketHeader::BLOCK_BYTES + usize::from(message_count) * MessageHeader::BLOCK_BYTES;
         if needed_bytes > payload.len() {

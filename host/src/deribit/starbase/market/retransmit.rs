@@ -16,9 +16,7 @@
 
 use super::counts::{GiveUp, RetransmitCounts};
 use super::field::RetransmitRejectReason;
-use super::layout::{
-    ALIGNMENT_BYTES, MESSAGE_HEADER, PACKET_HEADER, RETRANSMIT_REQUEST, RetransmitReject, offset_of,
-};
+use super::layout::{ALIGNMENT_BYTES, MESSAGE_HEADER, PACKET_HEADER, RETRANSMIT_REQUEST, RetransmitReject, offset_of};
 
 const MESSAGE_BYTES: usize =
     (MESSAGE_HEADER.block_bytes + RETRANSMIT_REQUEST.block_bytes).next_multiple_of(ALIGNMENT_BYTES);

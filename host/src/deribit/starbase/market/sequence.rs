@@ -259,7 +259,9 @@ impl EarlyPackets {
         let (seq, next_seq, payload) = (packet.seq, packet.next_seq(), packet.payload());
         let place = self.packets.partition_point(|held| (held.seq, held.next_seq) < (seq, next_seq));
         let covers = |held: Option<&EarlyPacket>| held.is_some_and(|held| held.seq <= seq && held.next_seq >= next_seq);
-        if covers(self.packets.get(place)) || place.checked_sub(1).is_some_and(|before| covers(self.packets.get(before))) {
+        if covers(self.packets.get(place))
+            || place.checked_sub(1).is_some_and(|before| covers(self.packets.get(before)))
+        {
             return Some(false);
         }
         if self.packets.len() >= self.packets_max || payload.len() > self.bytes_max - self.bytes.len() {

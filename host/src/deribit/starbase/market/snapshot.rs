@@ -12,6 +12,7 @@
 //! snapshot that is broken off costs one cycle. Invariant: only a snapshot received from header to
 //! trailer without a hole becomes a book.
 
+use super::Observer;
 use super::books::{Books, Handle, Wanted};
 use super::counts::SnapshotCounts;
 use super::error::DecodeError;
@@ -21,7 +22,6 @@ use super::message::{Definition, Message};
 use super::order_book::{Order, OrderBook};
 use super::packet::{Framed, Packet};
 use super::sequence::SendingTimes;
-use super::Observer;
 use crate::book::Side;
 
 /// An instrument's snapshot being put together.
