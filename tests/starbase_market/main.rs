@@ -10,6 +10,7 @@ mod real_data;
 
 mod believed;
 mod channel;
+mod desk;
 mod framing;
 mod golden;
 mod naive;
@@ -17,6 +18,7 @@ mod order_book;
 mod random_input;
 mod recovery;
 mod schema;
+mod trust;
 mod venue;
 mod wire;
 

@@ -37,6 +37,14 @@ fn assert_sane(channel: &Channel) {
     assert!(channel.instruments().len() <= 16);
 }
 
+/// Templates that a channel acts on, some that it does not, and one that nobody knows.
+const TEMPLATES: [u16; 17] = [10, 12, 14, 16, 20, 21, 22, 23, 24, 25, 30, 33, 100, 101, 119, 202, 7];
+
+/// Numbers of few orders and instruments, extremes, and any.
+fn word() -> impl Strategy<Value = i64> {
+    prop_oneof![0i64..6, Just(i64::MIN), Just(i64::MAX), any::<i64>()]
+}
+
 proptest! {
     #![proptest_config(config(600))]
 
@@ -60,9 +68,9 @@ proptest! {
                 (0usize..3, prop::sample::select(vec![0u16, 1, 2, 5]), any::<i64>(), any::<bool>(), any::<i64>()),
                 prop::collection::vec(
                     (
-                        prop::sample::select(vec![10u16, 12, 14, 16, 20, 21, 22, 23, 24, 25, 30, 33, 100, 101, 119, 202, 7]),
+                        prop::sample::select(TEMPLATES.to_vec()),
                         0u16..4,
-                        prop::collection::vec(prop_oneof![0i64..6, Just(i64::MIN), Just(i64::MAX), any::<i64>()], 0..40),
+                        prop::collection::vec(word(), 0..40),
                         any::<bool>(),
                     ),
                     0..6,
@@ -77,7 +85,8 @@ proptest! {
         for ((source, kind, seq, is_near, time), messages) in packets {
             let mut bytes = Vec::new();
             for (template, flags, words, is_exact) in &messages {
-                let mut body = Body { template: *template, bytes: words.iter().flat_map(|word| word.to_le_bytes()).collect() };
+                let bytes_of_words = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+                let mut body = Body { template: *template, bytes: bytes_of_words };
                 if let Some(layout) = layout::MESSAGES.iter().find(|layout| layout.template == *template && *is_exact) {
                     body.bytes.resize(layout.block_bytes, 0);
                 }

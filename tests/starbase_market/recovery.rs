@@ -32,6 +32,9 @@ struct Faults {
     fails_over: bool,
 }
 
+/// A datagram under way: when it is due, its number, its source, its bytes.
+type UnderWay = (u64, u64, u8, Vec<u8>);
+
 struct Run {
     venue: Venue,
     channel: Channel,
@@ -42,7 +45,7 @@ struct Run {
     /// Numbers counted as lost that the venue never gave to a message.
     passed_over: u64,
     faults: Faults,
-    network: BinaryHeap<Reverse<(u64, u64, u8, Vec<u8>)>>,
+    network: BinaryHeap<Reverse<UnderWay>>,
     sent: u64,
     now_ns: u64,
     what: String,

@@ -154,9 +154,9 @@ impl Venue {
         let order = orders[self.rng.random_range(0..orders.len())];
         let less = self.rng.random_range(1..=order.quantity);
         match kind {
-            ..60 => Body::put(is_bid, id, order.order_id, price, quantity, self.next_order),
-            ..70 => Body::put(is_bid, id, order.order_id, order.price, less, order.sort_order_id),
-            ..80 => Body::reduce(is_bid, id, order.order_id, less),
+            0..60 => Body::put(is_bid, id, order.order_id, price, quantity, self.next_order),
+            60..70 => Body::put(is_bid, id, order.order_id, order.price, less, order.sort_order_id),
+            70..80 => Body::reduce(is_bid, id, order.order_id, less),
             _ => Body::delete(is_bid, id, order.order_id),
         }
     }

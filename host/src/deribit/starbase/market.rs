@@ -28,10 +28,11 @@ mod order_book;
 mod packet;
 mod retransmit;
 mod sequence;
+mod settings;
 mod snapshot;
 
 pub use books::Handle;
-pub use channel::{Channel, ChannelSettings, ChannelState, HEARTBEAT_NS, Observer, Source};
+pub use channel::Channel;
 pub use counts::{
     BookCounts, ChannelCounts, GiveUp, GiveUpCounts, LineCounts, RetransmitCounts, SnapshotCounts, StepTimes,
 };
@@ -46,3 +47,4 @@ pub use order_book::{Contradiction, ORDERS_MAX, Order, OrderBook, PriceLevel};
 pub use packet::{Framed, MessageCounts, Messages, Packet};
 pub use retransmit::{REQUEST_BYTES, Request, RetransmitSettings};
 pub use sequence::{REPEAT_NS_MAX, WINDOW_MESSAGES};
+pub use settings::{ChannelSettings, ChannelState, HEARTBEAT_NS, Observer, Source};

@@ -358,7 +358,7 @@ impl Books {
         } else if seq - self.next_seq > WINDOW_MESSAGES {
             Wanted::Unbelievable
         } else {
-            Wanted::Wanted(Handle(place))
+            Wanted::By(Handle(place))
         }
     }
 
@@ -415,7 +415,7 @@ impl Books {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
     /// It makes this instrument's book.
-    Wanted(Handle),
+    By(Handle),
     /// The book needs none.
     Unneeded,
     /// Changes after it are missing.

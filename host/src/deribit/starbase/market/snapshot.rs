@@ -142,7 +142,7 @@ impl Snapshots {
         self.abandon();
         let (instrument_id, incremental_seq) = (header.instrument_id(), header.incremental_seq_num());
         match books.wants(instrument_id, incremental_seq) {
-            Wanted::Wanted(handle) => {
+            Wanted::By(handle) => {
                 self.staged.clear();
                 self.staging = Some(Staging { handle, instrument_id, incremental_seq, defined: None });
             }
