@@ -231,6 +231,11 @@ fn a_restart_is_told_from_a_repeat_by_when_it_was_sent() {
     desk.incremental(0, &[bid(4, 97)]);
     assert_eq!((desk.channel.counts().resets, desk.touch()), (1, Err(Doubt::Lost)));
     assert_eq!(desk.channel.expected_seq(), Some(1));
+    // A snapshot that was sent before the restart claims messages of the old numbering.
+    desk.now_ns -= 1;
+    desk.snapshot(ID, 1000);
+    assert_eq!((desk.touch(), desk.channel.snapshot_counts().packets_old), (Err(Doubt::Lost), 1));
+    desk.now_ns += 1;
     desk.snapshot(ID, 0);
     assert_eq!(desk.touch(), Ok((99, 101)));
 }
@@ -283,11 +288,17 @@ fn packets_that_do_not_belong_here_are_counted_and_change_nothing() {
     let counts = desk.channel.counts();
     assert_eq!((counts.foreign_packets, counts.misplaced_packets, counts.refused_packets), (1, 4, 1));
     assert_eq!((desk.channel.expected_seq(), desk.touch()), (Some(100), Ok((99, 101))));
-    // Sent again without having been asked for: no harm.
+    // Sent again without having been asked for.
     desk.retransmitted(100, &[bid(3, 100)]);
-    desk.retransmitted(100, &[bid(3, 100)]);
-    desk.retransmitted(500, &[bid(4, 100)]);
-    assert_eq!((desk.channel.expected_seq(), desk.touch()), (Some(101), Ok((100, 101))));
+    assert_eq!((desk.channel.expected_seq(), desk.channel.retransmit_counts().stray_replies), (Some(100), 1));
+    // Asked for, and others come.
+    desk.incremental(102, &[bid(3, 100)]);
+    assert_eq!(desk.pass(50_000).map(|request| request.begin_seq), Some(100));
+    desk.retransmitted(50, &[bid(4, 98)]);
+    desk.retransmitted(500, &[bid(4, 98)]);
+    assert_eq!((desk.channel.expected_seq(), desk.channel.retransmit_counts().replies), (Some(100), 2));
+    desk.retransmitted(99, &[bid(9, 98), bid(4, 98), bid(5, 98)]);
+    assert_eq!((desk.channel.expected_seq(), desk.touch()), (Some(103), Ok((100, 101))));
 }
 
 #[test]

@@ -201,9 +201,16 @@ fn nothing_is_seen_of_a_transaction_before_its_end() {
     desk.flagged(103, &[(bid(5, 101), 1)]);
     desk.flagged(104, &[(Body::info(ID, 3), 3)]);
     assert_eq!((desk.touch(), desk.channel.book_counts().unfinished_transactions), (Ok((101, 102)), 1));
+    // A snapshot in the middle of one.
+    desk.flagged(105, &[(Body::delete(true, ID, 77), 3)]);
+    desk.flagged(106, &[(bid(6, 100), 1)]);
+    desk.snapshot(ID, 105);
+    assert_eq!(desk.touch(), Err(Doubt::OpenTransaction));
+    desk.flagged(107, &[(ask(7, 102), 2)]);
+    assert_eq!(desk.touch(), Ok((100, 101)));
     // Books that a transaction does not touch are not its business.
-    desk.flagged(105, &[(Body::put(true, 8, 1, 1, 1, 1), 1)]);
-    assert_eq!(desk.touch(), Ok((101, 102)));
+    desk.flagged(108, &[(Body::put(true, 8, 1, 1, 1, 1), 1)]);
+    assert_eq!(desk.touch(), Ok((100, 101)));
 }
 
 #[test]

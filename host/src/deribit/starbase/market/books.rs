@@ -384,6 +384,10 @@ impl Books {
             self.ahead.push(place);
         }
         self.replay(place, seq);
+        if self.is_transaction_open {
+            // What was held may be a part of it.
+            self.touch(place);
+        }
         self.mark_changed(place);
         true
     }

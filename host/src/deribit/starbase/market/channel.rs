@@ -261,7 +261,7 @@ impl Channel {
                 self.close_gap(now_ns, false);
                 self.sequencer.start_at(packet);
                 self.books.reset(packet.seq);
-                self.snapshots.abandon();
+                self.snapshots.restart(packet.sending_time_ns);
                 self.await_snapshots(now_ns);
                 self.deliver_and_drain(source, packet, now_ns, observer);
             }
@@ -288,6 +288,11 @@ impl Channel {
     }
 
     fn on_retransmitted(&mut self, packet: &Packet<'_>, now_ns: u64, observer: &mut impl Observer) {
+        if !self.retransmitter.is_asking() {
+            // Late, or from before the venue counted afresh.
+            self.retransmitter.counts.stray_replies += 1;
+            return;
+        }
         // One from beyond the gap was not asked for, and is worth nothing before the gap is filled.
         let mut helped = false;
         if self.sequencer.place_again(packet) == Placed::Next {

@@ -58,6 +58,8 @@ pub struct RetransmitCounts {
     pub rejects_rate_limit: u64,
     /// Rejected for another reason.
     pub rejects_other: u64,
+    /// Packets of retransmitted messages while no request is under way.
+    pub stray_replies: u64,
     /// Rejections of a request that is not under way.
     pub stray_rejects: u64,
     /// From a request to the reply that helped.

@@ -170,6 +170,11 @@ impl Retransmitter {
         Action::Ask(Request::new(self.channel_id, self.correlation, from, message_count, now_ns))
     }
 
+    /// Whether a request is under way.
+    pub fn is_asking(&self) -> bool {
+        matches!(self.state, State::Asked { .. })
+    }
+
     /// A packet of retransmitted messages came. `helped`: it had the message expected next.
     pub fn on_reply(&mut self, helped: bool, now_ns: u64) {
         self.counts.replies += 1;

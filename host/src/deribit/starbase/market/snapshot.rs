@@ -38,6 +38,8 @@ struct Staging {
 pub(super) struct Snapshots {
     expected: Option<i64>,
     sent: SendingTimes,
+    /// Packets sent before are of another numbering of the incremental channel.
+    not_before_ns: i64,
     staging: Option<Staging>,
     /// Orders of the snapshot being put together.
     staged: OrderBook,
@@ -49,6 +51,7 @@ impl Snapshots {
         Self {
             expected: None,
             sent: SendingTimes::default(),
+            not_before_ns: i64::MIN,
             staging: None,
             staged: OrderBook::default(),
             counts: SnapshotCounts::default(),
@@ -60,8 +63,19 @@ impl Snapshots {
         self.counts.abandoned += u64::from(self.staging.take().is_some());
     }
 
+    /// The incremental channel counts afresh since `sent_ns`: a snapshot from before would claim messages that
+    /// are yet to come.
+    pub fn restart(&mut self, sent_ns: i64) {
+        self.abandon();
+        self.not_before_ns = sent_ns;
+    }
+
     /// Takes a packet. Returns whether the books became complete with it.
     pub fn on_packet(&mut self, packet: &Packet<'_>, books: &mut Books, observer: &mut impl Observer) -> bool {
+        if packet.sending_time_ns < self.not_before_ns {
+            self.counts.packets_old += 1;
+            return false;
+        }
         if !self.follows(packet) {
             return false;
         }
