@@ -211,6 +211,8 @@ impl Ladder {
                 (limit, limit <= top.bid)
             }
         };
+        // A price that is far too good says that market or reference is wrong.
+        let meets = meets && limit.abs_diff(top.reference) <= collar;
         if meets {
             return Step::Take(limit);
         }

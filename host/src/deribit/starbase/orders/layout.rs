@@ -13,7 +13,6 @@
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-
 /// Groups that a message has at most.
 pub const GROUPS_MAX: usize = 4;
 

@@ -369,7 +369,7 @@ impl Core {
     }
 
     fn log_on(&mut self, now_ns: u64) {
-        self.outgoing.clear();
+        self.forget_connection();
         self.version = SCHEMA_VERSION;
         if self.begins_anew {
             (self.next_out, self.inbound, self.acknowledged) = (1, Inbound::new(1), 0);
@@ -393,15 +393,20 @@ impl Core {
             self.begins_anew |= violation.breaks_numbering();
         }
         let wants_another = self.phase != Phase::LoggingOut;
-        self.outgoing.clear();
-        self.inbound.disconnect();
-        self.tested_ns = None;
-        self.is_ready = false;
+        self.forget_connection();
         self.enter(Phase::Disconnected, now_ns);
         if wants_another {
             self.schedule(now_ns);
         }
         sink(Event::Closed(reason));
+    }
+
+    /// What goes with a connection; numbers stay.
+    fn forget_connection(&mut self) {
+        self.outgoing.clear();
+        self.inbound.disconnect();
+        self.tested_ns = None;
+        self.is_ready = false;
     }
 
     /// Sets the time of the next attempt to connect.

@@ -252,7 +252,7 @@ messages! {
     }
     + text details "details"
 
-    /// Orders were cancelled by a filter; each is reported on its own.
+    /// Orders were cancelled by a filter. Whether each is reported too, the venue does not say.
     MassCancelResponse = 240, 36 bytes {
         timestamp "timestamp": i64 = 0;
         exec_id "execId": i64 = 8;
