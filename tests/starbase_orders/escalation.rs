@@ -30,6 +30,13 @@ fn a_buyer_climbs_rung_by_rung() {
     assert_eq!(ladder.step(&market, 999), Step::Rest(10_000 * TICK));
     assert_eq!(ladder.deadline_ns(999), Some(1_000));
     assert_eq!(ladder.step(&market, 1_000), Step::Rest(10_001 * TICK));
+    assert_eq!(
+        ladder.step(&top(10_001, 10_010), 1_200),
+        Step::Rest(10_001 * TICK),
+        "our own best is not improved again"
+    );
+    assert_eq!(ladder.step(&top(10_003, 10_010), 1_300), Step::Rest(10_003 * TICK), "others go further: joined");
+    assert_eq!(ladder.step(&top(9_999, 10_001), 1_400), Step::Rest(10_000 * TICK), "never at the opposite price");
     assert_eq!(ladder.step(&market, 1_499), Step::Rest(10_001 * TICK));
     assert_eq!(ladder.step(&market, 1_500), Step::Take(10_012 * TICK));
     ladder.failed(1_500);

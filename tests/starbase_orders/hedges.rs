@@ -74,7 +74,7 @@ impl Engine {
 
     fn gives(&mut self, report: &Report) {
         let message = Message::decode(report.0, 15, &report.1.0).expect("the peer writes well-formed messages");
-        self.session(&Event::Report { header: header(), message });
+        self.session(&Event::Report { header: &header(), message: &message });
     }
 
     fn market(&mut self, bid_ticks: u32, ask_ticks: u32) {

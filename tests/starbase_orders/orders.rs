@@ -213,6 +213,11 @@ fn amendments_and_their_refusals() {
     assert!(table.oms.amend(order.client_id, Price9(1)).is_ok());
     table.oms.not_sent(order.client_id);
     assert_eq!(table.order(&order).stage, Stage::Open, "an amendment that did not leave changes nothing");
+    table.oms.amend(order.client_id, Price9(1)).expect("it is in the book");
+    table.oms.sent(order.client_id, 52, 7);
+    table.oms.cancel(order.client_id).expect("a cancel may follow at once");
+    table.oms.not_sent(order.client_id);
+    assert!(table.oms.cancel(order.client_id).is_ok(), "one that did not leave may be asked for again");
 }
 
 #[test]

@@ -6,7 +6,11 @@ use super::peer::{
 use hedgewire_host::deribit::starbase::orders::session::{
     CloseReason, Event, Phase, SendError, Sequences, Session, SessionOptions, Violation,
 };
-use hedgewire_host::deribit::starbase::orders::{CancelOrderRequest, Credential, FrameError, Framing, Message};
+use hedgewire_host::deribit::starbase::orders::{
+    AmendOrderRequest, CancelOrderByIdRequest, CancelOrderRequest, Credential, Decimal72, FrameError, Framing,
+    MassCancelRequest, MassQuoteFlags, MassQuoteRequest, Message, OrderFlags, Price9, ProductType, Quote,
+    ReplaceOrderFlags, Side, Wire,
+};
 
 pub const SECOND: u64 = 1_000_000_000;
 const SECRET: &str = "correct-horse-battery-staple";
@@ -417,4 +421,88 @@ fn a_connection_that_takes_nothing_stops_the_sending() {
     assert_eq!(line.session.sequences().next_out, 20);
     line.session.written(100);
     assert!(line.session.send(line.now_ns, &cancel()).is_ok());
+}
+
+#[test]
+fn requests_are_as_the_byte_tables_say() {
+    let mut line = Line::logged_on();
+    let quantity = Decimal72 { mantissa: 25, exponent: -1 };
+    let show_qty = Decimal72::NULL;
+    let flags = ReplaceOrderFlags::POST_ONLY;
+    let amend = AmendOrderRequest {
+        client_order_id: 1,
+        correlation_id: 2,
+        instrument_id: 3,
+        price: Price9(4),
+        quantity,
+        show_qty,
+        flags,
+    };
+    line.session.send(line.now_ns, &amend).expect("it is logged on");
+    let cancel = CancelOrderByIdRequest { order_id: 5, correlation_id: 6, instrument_id: 7 };
+    line.session.send(line.now_ns, &cancel).expect("it is logged on");
+    let all = MassCancelRequest {
+        correlation_id: 8,
+        currency_pair_id: 9,
+        instrument_id: i64::NULL,
+        product_type: ProductType::Futures,
+        side: Side::Both,
+    };
+    line.session.send(line.now_ns, &all).expect("it is logged on");
+    let request = MassQuoteRequest {
+        quote_id: 10,
+        correlation_id: 11,
+        mmp_group_id: 12,
+        self_match_prevention_id: 13,
+        flags: MassQuoteFlags::RESET_MMP,
+    };
+    let quote = Quote {
+        instrument_id: 14,
+        bid_price: Price9(15),
+        ask_price: Price9::NULL,
+        bid_qty: quantity,
+        ask_qty: Decimal72::NULL,
+        bid_flags: OrderFlags::MMP.with(OrderFlags::POST_ONLY),
+        ask_flags: OrderFlags::CANCEL_ON_DISCONNECT,
+    };
+    line.session.send_quotes(line.now_ns, &request, &[quote, quote]).expect("it is logged on");
+    let entry = Bytes::zeros(46)
+        .i64(0, 14)
+        .i64(8, 15)
+        .i64(16, i64::MIN)
+        .i64(24, 25)
+        .i8(32, -1)
+        .i64(33, i64::MIN)
+        .put(42, &[0b1_0010, 0, 1, 0]);
+    let expected = [
+        (
+            110,
+            Bytes::zeros(52)
+                .i64(0, 1)
+                .i64(8, 2)
+                .i64(16, 3)
+                .i64(24, 4)
+                .i64(32, 25)
+                .i8(40, -1)
+                .i64(41, i64::MIN)
+                .i8(50, 2),
+        ),
+        (125, Bytes::zeros(24).i64(0, 5).i64(8, 6).i64(16, 7)),
+        (140, Bytes::zeros(26).i64(0, 8).i64(8, 9).i64(16, i64::MIN).put(24, &[2, 0])),
+        (
+            130,
+            Bytes::zeros(33)
+                .i64(0, 10)
+                .i64(8, 11)
+                .i64(16, 12)
+                .i64(24, 13)
+                .put(32, &[1])
+                .group(46, &[entry.clone(), entry]),
+        ),
+    ];
+    let sent = line.written();
+    assert_eq!(sent.len(), expected.len());
+    for (sent, (template, body)) in sent.iter().zip(expected) {
+        assert_eq!((sent.template, &sent.body), (template, &body.0));
+    }
 }

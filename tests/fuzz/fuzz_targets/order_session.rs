@@ -84,7 +84,7 @@ fuzz_target!(|input: &[u8]| {
     for piece in input.chunks(67) {
         let (kind, bytes) = (piece[0], &piece[1..]);
         let mut sink = |event: Event<'_>| match event {
-            Event::Report { message, .. } => oms.on_report(&message, &mut |_| {}),
+            Event::Report { message, .. } => oms.on_report(message, &mut |_| {}),
             Event::Ready { is_continuous } => oms.caught_up(is_continuous),
             Event::GapOpened { .. } => oms.fell_behind(),
             Event::Lost { .. } => oms.lost(),

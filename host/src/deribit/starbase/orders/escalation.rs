@@ -100,13 +100,15 @@ pub struct Ladder {
     /// No attempt to take before this.
     retry_ns: u64,
     failures: u32,
+    /// The price that was a tick better when that stage began.
+    improved: Option<u32>,
 }
 
 impl Ladder {
     /// The foot of the ladder; an urgent hedge begins across the spread.
     pub fn new(policy: EscalationPolicy, side: Side, is_urgent: bool, now_ns: u64) -> Self {
         let effort = if is_urgent { Effort::Cross } else { Effort::Passive };
-        Self { policy, side, effort, begun_ns: now_ns, since_ns: now_ns, retry_ns: now_ns, failures: 0 }
+        Self { policy, side, effort, begun_ns: now_ns, since_ns: now_ns, retry_ns: now_ns, failures: 0, improved: None }
     }
 
     /// How hard it is tried now.
@@ -141,8 +143,8 @@ impl Ladder {
             return Step::Wait;
         }
         match self.effort {
-            Effort::Passive => Step::Rest(self.resting(top, 0)),
-            Effort::Improve => Step::Rest(self.resting(top, TICK)),
+            Effort::Passive => Step::Rest(self.own_best(top)),
+            Effort::Improve => Step::Rest(self.improve(top)),
             Effort::Cross => self.take(top, self.policy.cross, now_ns),
             Effort::Wide => self.take(top, self.policy.wide, now_ns),
             Effort::Stop => Step::Stop,
@@ -187,11 +189,24 @@ impl Ladder {
         }
     }
 
-    /// The best own price, better by `improvement` where that does not cross.
-    fn resting(&self, top: &Top, improvement: u32) -> u32 {
+    /// The best price of the own side.
+    fn own_best(&self, top: &Top) -> u32 {
+        if self.side == Side::Buy { top.bid } else { top.ask }
+    }
+
+    /// A tick better than the best price was when the stage began, where that does not cross. The best
+    /// price is soon our own: it is not improved again, only joined where others go further.
+    fn improve(&mut self, top: &Top) -> u32 {
+        let best = self.own_best(top);
         match self.side {
-            Side::Buy => (top.bid.saturating_add(improvement)).min(top.ask.saturating_sub(TICK)).max(top.bid),
-            Side::Sell => top.ask.saturating_sub(improvement).max(top.bid.saturating_add(TICK)).min(top.ask),
+            Side::Buy => {
+                let improved = *self.improved.get_or_insert(best.saturating_add(TICK));
+                improved.max(best).min(top.ask.saturating_sub(TICK)).max(top.bid)
+            }
+            Side::Sell => {
+                let improved = *self.improved.get_or_insert(best.saturating_sub(TICK));
+                improved.min(best).max(top.bid.saturating_add(TICK)).min(top.ask)
+            }
         }
     }
 

@@ -369,9 +369,11 @@ impl Hedges {
     /// Asks for a cancel, whatever it costs; whether the request left.
     fn cancel_child(&mut self, id: i64, now_ns: u64, send: &mut impl FnMut(&Request) -> Option<i64>) -> bool {
         let Ok(request) = self.oms.cancel(id) else { return false };
-        self.bucket.drain(self.limits.cancel_cost, now_ns);
         let seq = send(&Request::Cancel(request));
         self.sent(id, seq, now_ns);
+        if seq.is_some() {
+            self.bucket.drain(self.limits.cancel_cost, now_ns);
+        }
         seq.is_some()
     }
 

@@ -378,7 +378,8 @@ impl Oms {
     /// The request for an order did not leave: a new one is done, others are as before.
     pub fn not_sent(&mut self, client_order_id: i64) {
         let Some(order) = self.order_mut(client_order_id) else { return };
-        if order.amending.take().is_none() && !std::mem::take(&mut order.is_cancelling) {
+        // A cancel may follow an amendment that is unanswered: it is the later of the two.
+        if !std::mem::take(&mut order.is_cancelling) && order.amending.take().is_none() {
             order.finish(Cause::NotSent);
         }
         self.touch(client_order_id);

@@ -23,9 +23,9 @@ pub enum Event<'a> {
     /// A report, in order, each once.
     Report {
         /// Its header.
-        header: Header,
+        header: &'a Header,
         /// What it says.
-        message: Message<'a>,
+        message: &'a Message<'a>,
     },
     /// Reports are missing and were asked for. No order may be sent until `Ready`.
     GapOpened {

@@ -40,7 +40,7 @@ impl Core {
             _ => {}
         }
         if self.arrived(now_ns, &header, sink)? {
-            self.handle(now_ns, header, message, sink)?;
+            self.handle(now_ns, &header, &message, sink)?;
         }
         self.become_ready(sink);
         Ok(())
@@ -125,8 +125,8 @@ impl Core {
     fn handle(
         &mut self,
         now_ns: u64,
-        header: Header,
-        message: Message<'_>,
+        header: &Header,
+        message: &Message<'_>,
         sink: &mut impl FnMut(Event<'_>),
     ) -> Result<(), Violation> {
         match message {
@@ -134,8 +134,8 @@ impl Core {
             Message::TestRequest(test) => {
                 self.write_own(now_ns, &Heartbeat { correlation_id: test.correlation_id });
             }
-            Message::GapFill(fill) => self.fill_gap(header.seq, &fill, sink)?,
-            message if is_from_client(&message) => {
+            Message::GapFill(fill) => self.fill_gap(header.seq, fill, sink)?,
+            message if is_from_client(message) => {
                 return Err(Violation::ClientMessage { template: header.template });
             }
             message => {
