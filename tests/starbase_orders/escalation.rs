@@ -109,7 +109,9 @@ proptest! {
     fn no_limit_is_beyond_its_collar_and_nothing_that_rests_crosses(
         is_buy in any::<bool>(),
         is_urgent in any::<bool>(),
-        markets in prop::collection::vec((9_000u32..11_000, 1u32..40, 9_500u32..10_500, 0u64..400, any::<bool>()), 1..60),
+        markets in prop::collection::vec(
+            (9_000u32..11_000, 1u32..40, 9_500u32..10_500, 0u64..400, any::<bool>()), 1..60,
+        ),
     ) {
         let side = if is_buy { Side::Buy } else { Side::Sell };
         let (mut ladder, mut now_ns, mut effort) = (Ladder::new(POLICY, side, is_urgent, 0), 0, Effort::Passive);

@@ -182,7 +182,8 @@ proptest! {
                 2 => line.at(line.now_ns + u64::from(jump) * 10),
                 // Behind a good header the bytes reach the decoder.
                 3 => {
-                    let template = [2, 5, 10, 20, 21, 30, 200, 220, 230, 300, 310, 312, 314][usize::from(bytes.len() as u8 % 13)];
+                    const TEMPLATES: [u16; 13] = [2, 5, 10, 20, 21, 30, 200, 220, 230, 300, 310, 312, 314];
+                    let template = TEMPLATES[bytes.len() % TEMPLATES.len()];
                     let seq = line.session.sequences().expected_in;
                     line.gives(&(template, Bytes(bytes)), (jump % 2) as u8, seq + i64::from(jump % 3), 1);
                 }

@@ -13,9 +13,10 @@ const SCHEMA: &str = "schemas/Deribit.Starbase.OrdersApi.v15.2026-08-28.xml";
 const GOLDEN: &str = "starbase/deribit_starbase_golden_neworder_v1.bin";
 
 /// A venue's own NewOrderRequest, 95 bytes: seq 226813, 500 contracts' worth at 0.812, post only.
-const GOLDEN_HEX: &str = "db 00 5f 00 64 00 01 00 fd 75 03 00 00 00 00 00 b1 f8 02 00 00 00 00 00 38 5a 0a 9f d4 13 a5 18 \
-    3c ab 3f 68 00 00 00 00 8a f5 02 00 00 00 00 00 42 a5 08 00 00 00 00 00 00 23 66 30 00 00 00 00 \
-    00 88 52 6a 74 00 00 00 f7 00 00 00 00 00 00 00 80 00 00 00 00 00 00 00 00 80 01 00 06 00 00";
+const GOLDEN_HEX: &str = "db 00 5f 00 64 00 01 00 fd 75 03 00 00 00 00 00 b1 f8 02 00 00 00 00 00 \
+    38 5a 0a 9f d4 13 a5 18 3c ab 3f 68 00 00 00 00 8a f5 02 00 00 00 00 00 42 a5 08 00 00 00 00 00 \
+    00 23 66 30 00 00 00 00 00 88 52 6a 74 00 00 00 f7 00 00 00 00 00 00 00 80 00 00 00 00 00 00 00 \
+    00 80 01 00 06 00 00";
 
 fn golden() -> Vec<u8> {
     GOLDEN_HEX.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).expect("two hex digits")).collect()
