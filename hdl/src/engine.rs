@@ -360,6 +360,7 @@ pub struct Engine<const N: usize> {
     is_lacking: DFF<Bit>,
     lacking_ladder: DFF<U<9>>,
     lacking_index: DFF<U<15>>,
+    is_halted: DFF<Bit>,
     /// A pass over rows makes way.
     must_yield: DFF<Bit>,
     lanes_go: DFF<Bit>,
@@ -565,7 +566,7 @@ impl<const N: usize> Engine<N> {
             writes_left inject_valid arrived arrival arrival_node v0 v1 v2 v3 window_on window_ladder
             window_start load_node load_left load_wait load_start values_left here here_scale here_target here_slots
             scanned is_scanned_settled
-            is_scanned seen_params seen_scale seen_summary is_lacking must_yield lanes_go is_worse window_end
+            is_scanned seen_params seen_scale seen_summary is_lacking is_halted must_yield lanes_go is_worse window_end
             has_window follows_window node_part node_steps index_part shift_low shift_high index_steps is_ratio_here writes_params params_place params_written
             writes_scale writes_target writes_slots is_other here_regions is_first_index next_index is_last index_less_one
             index_less_two low_ahead step is_scanned_finishing is_there is_awaited awaited_ladder
@@ -627,6 +628,7 @@ impl<const N: usize> Logic for Engine<N> {
             is_lacking,
             lacking_ladder,
             lacking_index,
+            is_halted,
             must_yield,
             lanes_go,
             is_worse,
@@ -824,10 +826,14 @@ impl<const N: usize> Logic for Engine<N> {
         self.fresh_valid.next = self.fresh_on.q.val();
         self.done.next = self.is_done.q.val();
         self.ok.next = self.is_ok.q.val();
-        self.halted.next = (self.state.q.val() == State::Idle)
+        // Nothing begins while `halt` is up but what is started, so that this still holds when it is seen.
+        self.is_halted.d.next = self.halt.val()
+            & !self.start.val()
+            & (self.state.q.val() == State::Idle)
             & !self.pending0.q.val()
             & !self.pending1.q.val()
             & !self.is_done.q.val();
+        self.halted.next = self.is_halted.q.val();
 
         // ---- writes, off unless a state below turns them on
         self.writes_params.d.next = false;
