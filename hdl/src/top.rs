@@ -142,6 +142,7 @@ mod tests {
     use hedgewire_sim::commands::CommandStream;
 
     use super::*;
+    use crate::host::Registers;
     use crate::host::stimulus::{Random, words};
     use crate::testbench::TestBench;
     use crate::{cycle, peek, poke};
@@ -258,7 +259,9 @@ mod tests {
             let bench = &mut self.bench;
             poke!(bench, s_axil_awvalid, false);
             poke!(bench, s_axil_wvalid, false);
-            self.step();
+            for _ in 0..Registers::WRITE_LATENCY {
+                self.step();
+            }
             let bench = &mut self.bench;
             assert!(peek!(bench, s_axil_bvalid));
             assert_eq!(peek!(bench, s_axil_bresp).raw(), 0, "{} is not to be written", register.name);
