@@ -543,6 +543,7 @@ pub struct Core<const N: usize> {
     bank_pending: DFF<Bit>,
     loop_at: DFF<U<8>>,
     is_own_loop: DFF<Bit>,
+    shadow_at: DFF<U<9>>,
     is_shadow_settled: DFF<Bit>,
     is_last_loop: DFF<Bit>,
     order_at: DFF<U<4>>,
@@ -741,7 +742,7 @@ impl<const N: usize> Core<N> {
             moves_now moves_seq is_sweep is_halting is_exact is_asked engine_pending is_owed bank_pending loop_at
             order_at dry first_units second_units greeks error head_word kind version number number_wide is_number code
             slot first_slot slot_count first count intervals at keep feed place ledger setup base_ladder
-            active_ladder shadow_ladder is_quote is_newer feed_step is_current is_fresh is_finished is_settled is_own_loop is_shadow_settled is_last_loop
+            active_ladder shadow_ladder is_quote is_newer feed_step is_current is_fresh is_finished is_settled is_own_loop shadow_at is_shadow_settled is_last_loop
             is_exact_interval shifted_usable shifted_inside shifted_word shifted_kind shifted_version shifted_code
             shifted_number shifted_feed shifted_settled shifted_exact shifted_step loading_word loading_number feeds_has on_ladder want_risk is_fast
             has_room issue advance is_empty flush flush_to fetched_word fetched_price front_kind front_at front_ladder
@@ -941,7 +942,7 @@ impl<const N: usize> Logic for Core<N> {
         );
         clock!(self, clock, read_quote, read_trigger, read_price, read_size, read_rate, read_status, read_configure);
         clock!(self, clock, read_target, read_reconciliation, read_control, read_build, read_trade, read_update);
-        clock!(self, clock, read_scale, is_own_loop, is_shadow_settled, is_last_loop, is_fresh, is_finished, is_settled, is_current, is_number, takes_quote, kinds, first_end, meets, span_steps, span, coin_sum, is_news);
+        clock!(self, clock, read_scale, is_own_loop, shadow_at, is_shadow_settled, is_last_loop, is_fresh, is_finished, is_settled, is_current, is_number, takes_quote, kinds, first_end, meets, span_steps, span, coin_sum, is_news);
         clock!(self, clock, has_space);
         self.desk.reset.next = self.reset.val();
         self.engine.reset.next = self.reset.val();
@@ -1500,7 +1501,8 @@ impl<const N: usize> Logic for Core<N> {
         self.order_written.d.next = self.no_order.val();
 
         // ---- arithmetic of the sequencer
-        self.is_shadow_settled.d.next = self.engine.settled.val().get_bit(self.shadow_ladder.val().index());
+        self.shadow_at.d.next = self.shadow_ladder.val();
+        self.is_shadow_settled.d.next = self.engine.settled.val().get_bit(self.shadow_at.q.val().index());
         self.is_own_loop.d.next = self.loop_at.q.val() == self.number.val();
         self.is_last_loop.d.next = self.loop_at.q.val() == self.last_underlying.val();
         self.slot_wide.next = unsigned_cast_wide(self.slot.val());

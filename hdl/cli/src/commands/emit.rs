@@ -44,6 +44,9 @@ pub struct Arguments {
     /// Folder to write to; it is made.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
+    /// Leave out the commit: the same source then gives the same files, whichever commit it is.
+    #[arg(long)]
+    anonymous: bool,
 }
 
 /// What was built.
@@ -62,11 +65,11 @@ struct Build {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let Arguments { lanes, rows, intervals, underlyings, out } = arguments;
+    let Arguments { lanes, rows, intervals, underlyings, out, anonymous } = arguments;
     let sizes = Sizes { underlyings: *underlyings, rows: *rows, intervals: *intervals };
     let parameters = Parameters { lanes: *lanes, sizes }.checked()?;
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
-    let commit = git_commit(Path::new(env!("CARGO_MANIFEST_DIR")));
+    let commit = if *anonymous { None } else { git_commit(Path::new(env!("CARGO_MANIFEST_DIR"))) };
     let build = Build {
         version: env!("CARGO_PKG_VERSION"),
         record_version: VERSION,
