@@ -258,6 +258,8 @@ mod tests {
             let bench = &mut self.bench;
             poke!(bench, s_axil_awvalid, false);
             poke!(bench, s_axil_wvalid, false);
+            // The act, and the answer.
+            self.step();
             self.step();
             let bench = &mut self.bench;
             assert!(peek!(bench, s_axil_bvalid));

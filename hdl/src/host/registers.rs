@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   aw --> [address] --+                                ar --> [look] --> select --> [data] --> r
-//!   w  --> [data] -----+--> act --> [answer] --> b            ROM
+//!   w  --> [data] -----+--> [act] --> [answer] --> b          ROM
 //! ```
 //!
 //! Address and data of a write may come in any order; one write and one read are in hand at a time.
@@ -124,6 +124,8 @@ pub struct Registers {
     write_data: DFF<U<32>>,
     /// All four bytes are written.
     is_whole: DFF<Bit>,
+    /// The data may be the low half of a ring's base.
+    is_low_aligned: DFF<Bit>,
     /// The data is the size of a ring.
     is_size: DFF<Bit>,
     has_answer: DFF<Bit>,
@@ -146,7 +148,10 @@ pub struct Registers {
     word_events_low: Signal<Local, U<32>>,
     word_events_high: Signal<Local, U<32>>,
     word_period: Signal<Local, U<32>>,
-    acts: Signal<Local, Bit>,
+    /// A write is carried out in this cycle.
+    acts: DFF<Bit>,
+    may_act: DFF<Bit>,
+    begins: Signal<Local, Bit>,
     is_allowed: Signal<Local, Bit>,
     size_log2: Signal<Local, U<5>>,
 
@@ -212,6 +217,7 @@ pub struct Registers {
     incomplete_bit: Constant<U<5>>,
     lost_bit: Constant<U<5>>,
     size_max: Constant<U<32>>,
+    all_ones: Constant<U<32>>,
     one: Constant<U<32>>,
     one_command: Constant<U<64>>,
     half: Constant<U<6>>,
@@ -231,7 +237,7 @@ impl Registers {
     /// Cycles from a read's address to its data.
     pub const READ_LATENCY: usize = 2;
     /// Cycles from a write's address and data to what it does.
-    pub const WRITE_LATENCY: usize = 1;
+    pub const WRITE_LATENCY: usize = 2;
 
     /// The registers of a card.
     pub fn new(identity: Identity) -> Self {
@@ -286,6 +292,7 @@ impl Registers {
             write_data: DFF::default(),
             is_whole: DFF::default(),
             is_size: DFF::default(),
+            is_low_aligned: DFF::default(),
             has_answer: DFF::default(),
             is_error: DFF::default(),
             write_word: Signal::default(),
@@ -306,7 +313,9 @@ impl Registers {
             word_events_low: Signal::default(),
             word_events_high: Signal::default(),
             word_period: Signal::default(),
-            acts: Signal::default(),
+            acts: DFF::default(),
+            may_act: DFF::default(),
+            begins: Signal::default(),
             is_allowed: Signal::default(),
             size_log2: Signal::default(),
             is_looking: DFF::default(),
@@ -368,6 +377,7 @@ impl Registers {
             incomplete_bit: bit(register::COMMAND_INCOMPLETE),
             lost_bit: bit(register::COMMAND_LOST),
             size_max: Constant::new(U::new(register::RING_SIZE_LOG2_MAX.into())),
+            all_ones: Constant::new(U::new(0xffff_ffff)),
             one: Constant::new(U::new(1)),
             one_command: Constant::new(U::new(1)),
             half: Constant::new(U::new(32)),
@@ -378,7 +388,7 @@ impl Registers {
 impl Logic for Registers {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, fixed);
+        clock!(self, clock, fixed, acts, may_act, mask, is_low_aligned);
         dff_setup!(self, clock, has_address, has_data, write_data, is_whole, is_size, has_answer, is_error);
         dff_setup!(
             self,
@@ -410,7 +420,7 @@ impl Logic for Registers {
             from_period
         );
         dff_setup!(self, clock, is_looking, has_data_out, read_data, read_error, commands_high_held, events_high_held);
-        dff_setup!(self, clock, is_enabled, base_low, base_high, ring_size, mask, period);
+        dff_setup!(self, clock, is_enabled, base_low, base_high, ring_size, period);
         dff_setup!(self, clock, commands, commands_lost, was_refused, was_incomplete, was_lost);
         self.enable.next = self.is_enabled.q.val();
         self.ring_base.next = (unsigned_cast_wide::<64, 32>(self.base_high.q.val()) << self.half.val())
@@ -470,14 +480,19 @@ impl Logic for Registers {
             self.is_whole.d.next = self.s_axil_wstrb.val().all();
             self.is_size.d.next = self.s_axil_wdata.val() <= self.size_max.val();
         }
-        self.acts.next =
-            self.has_address.q.val() & self.has_data.q.val() & (!self.has_answer.q.val() | self.s_axil_bready.val());
+        self.begins.next = self.has_address.q.val()
+            & self.has_data.q.val()
+            & (!self.has_answer.q.val() | self.s_axil_bready.val())
+            & !self.acts.q.val();
+        self.acts.d.next = self.begins.val();
+        self.may_act.d.next = self.begins.val() & self.is_whole.q.val() & !self.clear.val();
+        self.is_low_aligned.d.next = !self.write_data.q.val().get_bits::<6>(0).any();
         self.is_allowed.next = false;
         self.reset_request.next = false;
         self.consumer_write.next = false;
         self.heartbeat.next = false;
         self.size_log2.next = self.write_data.q.val().get_bits::<5>(0);
-        if self.acts.val() & self.is_whole.q.val() & !self.clear.val() {
+        if self.may_act.q.val() {
             if self.to_control.q.val() {
                 self.is_allowed.next = true;
                 if self.write_data.q.val().get_bit(self.reset_bit.val().index()) {
@@ -487,7 +502,7 @@ impl Logic for Registers {
                     self.is_enabled.d.next = self.ring_size.q.val().any();
                 }
             } else if self.to_ring_base_low.q.val() {
-                if !self.is_enabled.q.val() & !self.write_data.q.val().get_bits::<6>(0).any() {
+                if !self.is_enabled.q.val() & self.is_low_aligned.q.val() {
                     self.is_allowed.next = true;
                     self.base_low.d.next = self.write_data.q.val();
                 }
@@ -500,7 +515,6 @@ impl Logic for Registers {
                 if !self.is_enabled.q.val() & self.is_size.q.val() {
                     self.is_allowed.next = true;
                     self.ring_size.d.next = self.size_log2.val();
-                    self.mask.d.next = (self.one.val() << self.size_log2.val()) - self.one.val();
                 }
             } else if self.to_consumer.q.val() {
                 self.is_allowed.next = self.is_enabled.q.val();
@@ -513,7 +527,9 @@ impl Logic for Registers {
                 self.heartbeat.next = true;
             }
         }
-        if self.acts.val() {
+        // A cycle after the size; 0 is none.
+        self.mask.d.next = !(self.all_ones.val() << self.ring_size.q.val());
+        if self.acts.q.val() {
             self.has_address.d.next = false;
             self.has_data.d.next = false;
             self.has_answer.d.next = true;
@@ -653,7 +669,6 @@ impl Logic for Registers {
             self.base_low.d.next = bits_lit::<32>(0);
             self.base_high.d.next = bits_lit::<32>(0);
             self.ring_size.d.next = bits_lit::<5>(0);
-            self.mask.d.next = bits_lit::<32>(0);
             self.period.d.next = bits_lit::<32>(0);
             self.commands.d.next = bits_lit::<64>(0);
             self.commands_lost.d.next = bits_lit::<32>(0);
@@ -664,6 +679,8 @@ impl Logic for Registers {
             self.was_lost.d.next = false;
         }
         if self.reset.val() {
+            self.acts.d.next = false;
+            self.may_act.d.next = false;
             self.has_address.d.next = false;
             self.has_data.d.next = false;
             self.has_answer.d.next = false;

@@ -31,6 +31,9 @@ pub struct Watchdog {
     pub tripped: Signal<Out, Bit>,
     count: DFF<U<32>>,
     has_tripped: DFF<Bit>,
+    /// The period of a cycle ago, and whether it is one: a wide test.
+    limit: DFF<U<32>>,
+    has_limit: DFF<Bit>,
     one: Constant<U<32>>,
 }
 
@@ -45,6 +48,8 @@ impl Default for Watchdog {
             tripped: Signal::default(),
             count: DFF::default(),
             has_tripped: DFF::default(),
+            limit: DFF::default(),
+            has_limit: DFF::default(),
             one: Constant::new(U::new(1)),
         }
     }
@@ -59,11 +64,14 @@ impl Logic for Watchdog {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, count, has_tripped);
+        clock!(self, clock, limit, has_limit);
+        self.limit.d.next = self.period.val();
+        self.has_limit.d.next = self.period.val().any();
         self.tripped.next = self.has_tripped.q.val();
         self.count.d.next = self.count.q.val() + self.one.val();
-        if self.heartbeat.val() | !self.enable.val() | !self.period.val().any() {
+        if self.heartbeat.val() | !self.enable.val() | !self.has_limit.q.val() {
             self.count.d.next = bits_lit::<32>(0);
-        } else if self.count.q.val() >= self.period.val() {
+        } else if self.count.q.val() >= self.limit.q.val() {
             // A period made shorter than the count trips too.
             self.count.d.next = self.count.q.val();
             self.has_tripped.d.next = true;
@@ -87,6 +95,8 @@ mod tests {
         poke!(bench, reset, false);
         poke!(bench, enable, true);
         poke!(bench, period, U::new(period));
+        poke!(bench, heartbeat, true);
+        cycle!(bench);
         poke!(bench, heartbeat, false);
         bench
     }
@@ -134,14 +144,15 @@ mod tests {
     fn random_heartbeats_trip_it_exactly_when_they_are_late() {
         let mut bench = bench(12);
         let mut random = Random(9);
-        let (mut count, mut tripped, mut trips) = (0u32, false, 0);
+        let (mut count, mut tripped, mut trips, mut before) = (0u32, false, 0, 12);
         for i in 0..3000 {
             let (beat, reset, enable) = (random.chance(15), random.chance(2), random.chance(99));
-            let period = if random.chance(2) { random.next() as u32 % 20 } else { 12 };
+            let period = before;
+            before = if random.chance(2) { random.next() as u32 % 20 } else { 12 };
             poke!(bench, heartbeat, beat);
             poke!(bench, reset, reset);
             poke!(bench, enable, enable);
-            poke!(bench, period, U::new(u128::from(period)));
+            poke!(bench, period, U::new(u128::from(before)));
             cycle!(bench);
             if reset {
                 (count, tripped) = (0, false);
