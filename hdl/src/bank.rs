@@ -169,6 +169,8 @@ pub struct Bank {
     /// Bit `k`: an operation was started `k` cycles ago.
     steps: DFF<U<20>>,
     op_now: DFF<U<3>>,
+    is_write: DFF<Bit>,
+    is_trade: DFF<Bit>,
     underlying_now: DFF<U<8>>,
     bank_now: DFF<Bit>,
     slot_now: DFF<U<20>>,
@@ -213,6 +215,9 @@ pub struct Bank {
     result_gamma: DFF<Weighed>,
     result_delta: DFF<Weighed>,
     all_fit: DFF<Bit>,
+    /// The opposite, for the state: either drives much.
+    is_over: DFF<Bit>,
+    fits_next: Signal<Local, Bit>,
     // The constants of the row's bank; without its old share; with its new one.
     old_share: Share,
     old_word: DFF<S<BITS>>,
@@ -279,8 +284,6 @@ pub struct Bank {
 
     read_block: Signal<Local, U<14>>,
     slot_value: Signal<Local, U<20>>,
-    is_write: Signal<Local, Bit>,
-    is_trade: Signal<Local, Bit>,
     step_first: Signal<Local, Bit>,
     step_feed: Signal<Local, Bit>,
     step_commit: Signal<Local, Bit>,
@@ -459,6 +462,8 @@ impl Bank {
             at: DFF::default(),
             steps: DFF::default(),
             op_now: DFF::default(),
+            is_write: DFF::default(),
+            is_trade: DFF::default(),
             underlying_now: DFF::default(),
             bank_now: DFF::default(),
             slot_now: DFF::default(),
@@ -497,6 +502,8 @@ impl Bank {
             result_gamma: DFF::default(),
             result_delta: DFF::default(),
             all_fit: DFF::default(),
+            is_over: DFF::default(),
+            fits_next: Signal::default(),
             old_share: Share::default(),
             old_word: DFF::default(),
             old_carry: DFF::default(),
@@ -557,8 +564,6 @@ impl Bank {
             other_seen: DFF::default(),
             read_block: Signal::default(),
             slot_value: Signal::default(),
-            is_write: Signal::default(),
-            is_trade: Signal::default(),
             step_first: Signal::default(),
             step_feed: Signal::default(),
             step_commit: Signal::default(),
@@ -630,14 +635,38 @@ impl Logic for Bank {
     fn update(&mut self) {
         clock!(self, clock, spec0, spec1, weights0, weights1, quantities, written0, written1);
         clock!(self, clock, state0, state1, view, other_view, weigh);
-        dff_setup!(self, clock, at, op_now, underlying_now, bank_now, slot_now, quantity_now, spec_now, spec_ok);
+        dff_setup!(
+            self,
+            clock,
+            at,
+            op_now,
+            is_write,
+            is_trade,
+            underlying_now,
+            bank_now,
+            slot_now,
+            quantity_now,
+            spec_now,
+            spec_ok
+        );
         dff_setup!(self, clock, lead, held0, held1, left, stride, lots, feed_bank, feed_kind, feed_old_kind);
         dff_setup!(self, clock, kept_bank, kept_spec, kept_old_saturated, kept_weights);
         dff_setup!(self, clock, old_word, old_carry, old_counts, old_is_linear, old_bank);
         dff_setup!(self, clock, old_group, old_inverse, old_linear);
         dff_setup!(self, clock, reason_now, quantity_before, out_changed0, out_changed1, out_fits0, out_fits1);
         dff_setup!(self, clock, out_change0, out_change1, out_bank, out_slot, out_row);
-        clock!(self, clock, feed_delta, feed_gamma, feed_vega, result_vega, result_gamma, result_delta, all_fit);
+        clock!(
+            self,
+            clock,
+            feed_delta,
+            feed_gamma,
+            feed_vega,
+            result_vega,
+            result_gamma,
+            result_delta,
+            all_fit,
+            is_over
+        );
         clock!(self, clock, without_inverse, without_linear, with_inverse, with_linear);
         clock!(self, clock, new_word, new_carry, new_counts, new_group, kept_new_saturated);
         clock!(self, clock, commits, ends, puts, puts0, puts1, writes0, writes1, answers0, answers1);
@@ -671,8 +700,6 @@ impl Logic for Bank {
         self.other_state.next = self.other_seen.q.val();
         self.read.words.next = self.words.val();
 
-        self.is_write.next = self.op_now.q.val() == self.op_write.val();
-        self.is_trade.next = self.op_now.q.val() == self.op_trade.val();
         self.steps.d.next = self.steps.q.val() << self.one_step.val();
         self.step_first.next = self.steps.q.val().get_bit(self.at_first.val().index());
         self.step_feed.next = self.steps.q.val().get_bit(self.at_feed.val().index());
@@ -695,7 +722,7 @@ impl Logic for Bank {
             self.fetch_state.next = self.state1_held.q.val();
         }
         self.fetch_new.next = self.row_spec.q.val();
-        if self.is_write.val() {
+        if self.is_write.q.val() {
             self.fetch_new.next = self.spec_now.q.val();
         }
 
@@ -836,7 +863,9 @@ impl Logic for Bank {
             }
         }
 
-        self.all_fit.d.next = self.result.val().fits & self.result_vega.q.val().fits & self.result_gamma.q.val().fits;
+        self.fits_next.next = self.result.val().fits & self.result_vega.q.val().fits & self.result_gamma.q.val().fits;
+        self.all_fit.d.next = self.fits_next.val();
+        self.is_over.d.next = !self.fits_next.val();
         self.new_delta.next = bits_lit::<32>(0);
         self.new_gamma.next = bits_lit::<32>(0);
         self.new_vega.next = bits_lit::<32>(0);
@@ -899,15 +928,15 @@ impl Logic for Bank {
 
         // Commit: once per bank.
         self.commit.next = (self.at.q.val() == State::Weighing) & (self.step_old.val() | self.step_last.val());
-        self.put.next = self.commit.val() & (self.is_write.val() | self.kept_held.val());
-        self.answer.next = self.commit.val() & self.is_trade.val() & self.kept_held.val();
+        self.put.next = self.commit.val() & (self.is_write.q.val() | self.kept_held.val());
+        self.answer.next = self.commit.val() & self.is_trade.q.val() & self.kept_held.val();
         self.commits.d.next = self.commit.val();
-        self.ends.d.next = self.commit.val() & (self.step_last.val() | self.is_write.val() | !self.other_held.val());
+        self.ends.d.next = self.commit.val() & (self.step_last.val() | self.is_write.q.val() | !self.other_held.val());
         self.puts.d.next = self.put.val();
         self.puts0.d.next = self.put.val() & !self.kept_bank.q.val();
         self.puts1.d.next = self.put.val() & self.kept_bank.q.val();
-        self.writes0.d.next = self.put.val() & self.is_write.val() & !self.kept_bank.q.val();
-        self.writes1.d.next = self.put.val() & self.is_write.val() & self.kept_bank.q.val();
+        self.writes0.d.next = self.put.val() & self.is_write.q.val() & !self.kept_bank.q.val();
+        self.writes1.d.next = self.put.val() & self.is_write.q.val() & self.kept_bank.q.val();
         self.answers0.d.next = self.answer.val() & !self.kept_bank.q.val();
         self.answers1.d.next = self.answer.val() & self.kept_bank.q.val();
 
@@ -934,7 +963,7 @@ impl Logic for Bank {
             if !self.kept_held.val() {
                 self.state_new.next.written = self.written_more.q.val();
             }
-            if self.all_fit.q.val() {
+            if !self.is_over.q.val() {
                 self.inverse.next = unsigned_cast_wide(self.with_inverse.q.val());
                 self.linear.next = unsigned_cast_wide(self.with_linear.q.val());
                 self.state_new.next.gross_delta = self.result_delta.q.val().sum;
@@ -1048,14 +1077,14 @@ impl Logic for Bank {
             self.target_stage.next = self.state1_held.q.val().stage;
         }
         self.refused.next =
-            self.is_write.val() & (!self.spec_ok.q.val() | (self.target_stage.val() != self.open.val()));
+            self.is_write.q.val() & (!self.spec_ok.q.val() | (self.target_stage.val() != self.open.val()));
         self.lots_source.next = self.quantity_now.q.val();
-        if self.is_write.val() {
+        if self.is_write.q.val() {
             self.lots_source.next = self.quantities.q.val();
         }
         self.slot_stride.next = self.stride.q.val().get_bits::<20>(0);
 
-        if self.is_trade.val() & self.steps.q.val().get_bit(self.at_state.val().index()) {
+        if self.is_trade.q.val() & self.steps.q.val().get_bit(self.at_state.val().index()) {
             self.lead.d.next = self.state1.q.val().stage == self.active.val();
         }
 
@@ -1068,7 +1097,7 @@ impl Logic for Bank {
                         & (self.state1_held.q.val().stage != self.closed.val());
                     self.lots.d.next = self.lots_source.val().get_bits::<31>(0);
                     self.quantity_before.d.next = self.quantities.q.val();
-                    self.quantities.write.next = self.is_trade.val();
+                    self.quantities.write.next = self.is_trade.q.val();
                     if self.refused.val() {
                         self.reason_now.d.next = self.bank_closed.val();
                         if !self.spec_ok.q.val() {
@@ -1086,7 +1115,7 @@ impl Logic for Bank {
             State::Sweeping => {
                 self.quantities.write.next = self.op_now.q.val() == self.op_clear.val();
                 self.quantities.write_data.next = self.no_lots.val();
-                self.slot_now.d.next = self.slot_now.q.val() + self.slot_stride.val();
+                self.slot_now.d.next = (self.slot_now.q.val() + self.slot_stride.val()) & self.slot_mask.val();
                 self.left.d.next = self.left.q.val() - self.stride.q.val();
                 if self.left.q.val() == self.stride.q.val() {
                     self.done_now.d.next = true;
@@ -1103,6 +1132,8 @@ impl Logic for Bank {
                 if self.start.val() {
                     self.steps.d.next = self.first_step.val();
                     self.op_now.d.next = self.op.val();
+                    self.is_write.d.next = self.op.val() == self.op_write.val();
+                    self.is_trade.d.next = self.op.val() == self.op_trade.val();
                     self.underlying_now.d.next = self.underlying.val();
                     self.bank_now.d.next = self.bank.val();
                     // No slot lies past the memories: they need not look.
