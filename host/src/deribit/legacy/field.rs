@@ -33,7 +33,7 @@ macro_rules! integers {
         }
     )*};
 }
-integers!(u8, u16, u32, u64, i32);
+integers!(u8, u16, u32, u64, i8, i32, i64);
 
 /// A double in which NaN stands for "none".
 #[derive(Clone, Copy, Debug)]

@@ -37,7 +37,7 @@ pub struct FieldLayout {
 }
 
 impl Layout {
-    const fn is_contiguous(&self) -> bool {
+    pub(in crate::deribit) const fn is_contiguous(&self) -> bool {
         let (mut end, mut index) = (0, 0);
         while index < self.fields.len() {
             if self.fields[index].offset_bytes != end {
