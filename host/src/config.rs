@@ -15,6 +15,7 @@
 //! * a field that is not known is refused: a mistyped limit is not a limit that is off.
 
 mod check;
+mod escalation;
 mod plan;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::card::SessionOptions;
+pub use escalation::EscalationConfig;
 pub use plan::{MarketRules, OwnFills, Plan, PlannedHolding, Portfolio, PortfolioRule, UnderlyingPlan};
 
 /// What is wrong with one value.
@@ -323,6 +325,8 @@ pub struct UnderlyingConfig {
     pub ladder: LadderConfig,
     /// What becomes of orders in a replay.
     pub fill: FillConfig,
+    /// How hard hedges are tried at a venue; needed for a live run only.
+    pub escalation: Option<EscalationConfig>,
     /// A stress that orders must keep up with; not checked if left out.
     pub stress: Option<StressConfig>,
 }

@@ -1,7 +1,7 @@
-//! Deribit market data and order entry.
+//! Deribit: market data and order entry.
 //!
 //! [`legacy`] decodes the SBE multicast feed in service since 2022 (schema 1, versions 2 and 3);
-//! [`starbase`] speaks to the matching engine in service since 2026.
+//! [`starbase`] is the venue's direct access of 2026.
 
 pub mod legacy;
 pub mod starbase;

@@ -23,6 +23,7 @@ use hedgewire_abi::register::RING_SIZE_LOG2_MAX;
 use hedgewire_kernel::Sizes;
 
 use super::check::{Checks, is_multiple};
+use super::escalation::escalation;
 use super::{
     BandConfig, BandRule, CardConfig, Config, FillConfig, FillPriceConfig, ForwardRule, GatesConfig, HedgeConfig,
     HoldingConfig, LadderConfig, MarketConfig, NumeraireConfig, OnFaultConfig, OrdersConfig, PayoffConfig, PoolConfig,
@@ -31,6 +32,7 @@ use super::{
 };
 use crate::card::{CardOptions, OnFault, SessionOptions};
 use crate::compiler::{Band, HedgeInstrument, Ladder, Numeraire, PriceUnit, Settings, SkewRule, SlotRange};
+use crate::deribit::starbase::orders::escalation::EscalationPolicy;
 use crate::driver::Setup;
 use crate::fills::{FillModel, FillPrice};
 use crate::instrument::{AmmRange, Future, Instrument, Payoff};
@@ -116,6 +118,8 @@ pub struct UnderlyingPlan {
     pub fill: FillModel,
     /// Fee of a taker, a fraction of the value traded.
     pub taker_fee: f64,
+    /// How hard hedges are tried at a venue, if configured.
+    pub escalation: Option<EscalationPolicy>,
     /// What is held.
     pub portfolio: Portfolio,
     /// Coin cash at the start, coin.
@@ -348,6 +352,9 @@ fn plan_underlying(
     let status = status(&mut checks.at("gates"), &config.gates, &size);
     let ladder = ladder(&mut checks.at("ladder"), &config.ladder, sizes, &scene);
     let (fill, taker_fee) = fill(&mut checks.at("fill"), &config.fill);
+    let escalation = config.escalation.map(|escalation_config| {
+        escalation(&mut checks.at("escalation"), &escalation_config, &config.hedge, &config.gates)
+    });
     let portfolio = portfolio(&mut checks.at("portfolio"), config, slot_count);
     let (target, cash) = (checks.coin("target_coin", config.target_coin), checks.coin("cash_coin", config.cash_coin));
     let band = band_rule(&mut checks.at("band.rule"), &config.band.rule);
@@ -385,6 +392,7 @@ fn plan_underlying(
         ladder,
         fill,
         taker_fee,
+        escalation,
         portfolio,
         cash_coin: config.cash_coin,
     }

@@ -1,5 +1,6 @@
-//! Starbase, Deribit's matching engine for direct access.
+//! Deribit's Starbase: direct access to its matching engine, binary both ways.
 //!
-//! [`market`] reads its multicast market data (SBE schema 2102).
+//! [`market`] reads its multicast market data (SBE schema 2102); [`orders`] is order entry over TCP.
 
 pub mod market;
+pub mod orders;
