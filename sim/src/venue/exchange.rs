@@ -230,7 +230,13 @@ impl Exchange {
             receive_ns: now_ns,
         };
         let refused = match self.check_new(now_ns, member, request, asked) {
-            Ok(incoming) => self.place_new(now_ns, incoming),
+            Ok(incoming) => {
+                if incoming.order.is_protected && request.flags & order_flag::RESET_MMP != 0 {
+                    let pair = self.indexes[self.instruments[incoming.instrument].index].id;
+                    self.protections.reset(member, ProtectionKey::CurrencyPair(pair));
+                }
+                self.place_new(now_ns, incoming)
+            }
             Err(refusal) => Err(refusal),
         };
         match refused {

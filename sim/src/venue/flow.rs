@@ -184,7 +184,8 @@ impl Flow {
             self.watch(now_ns, exchange);
             return true;
         }
-        if let Some((_, instrument, order_id)) = self.strikes.pop_first_if_due(now_ns) {
+        let is_strike_due = self.strikes.first().is_some_and(|(due_ns, ..)| *due_ns <= now_ns);
+        if let Some((_, instrument, order_id)) = is_strike_due.then(|| self.strikes.pop_first()).flatten() {
             self.strike(now_ns, exchange, instrument, order_id);
         } else if self.tape_due_ns() <= now_ns {
             self.play(now_ns, exchange);
@@ -307,16 +308,5 @@ impl Played {
         let bid = self.orders.range(..(Side::Sell, i64::MIN)).next_back()?.0.1;
         let ask = self.orders.range((Side::Sell, i64::MIN)..).next()?.0.1;
         Some(bid + (ask - bid) / 2)
-    }
-}
-
-/// Takes the first entry if its time has come.
-trait PopDue {
-    fn pop_first_if_due(&mut self, now_ns: i64) -> Option<(i64, usize, i64)>;
-}
-
-impl PopDue for BTreeSet<(i64, usize, i64)> {
-    fn pop_first_if_due(&mut self, now_ns: i64) -> Option<(i64, usize, i64)> {
-        if self.first()?.0 <= now_ns { self.pop_first() } else { None }
     }
 }

@@ -296,8 +296,8 @@ impl Gateway {
     pub fn reject(&mut self, now_ns: i64, member: usize, ref_seq: i64, reason: i8, details: &str) {
         self.counts.rejects += 1;
         // A member acts on it as on a report: it is kept as one.
-        self.report(now_ns, member, &messages::reject(ref_seq, reason, details), Fate::Sent);
-        self.counts.reports -= 1;
+        let frame = self.number(now_ns, member, &messages::reject(ref_seq, reason, details), true);
+        self.write(now_ns, member, frame);
     }
 
     /// Numbers a report, keeps it, and writes it if the member is there and fate does not forbid it.

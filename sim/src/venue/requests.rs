@@ -51,7 +51,18 @@ impl Venue {
             }
         } else if template == amend_order_request::LAYOUT.template {
             let request = Amend::read(body)?;
-            self.exchange.amend(now_ns, member, &request);
+            if self.grants(now_ns, member) {
+                self.exchange.amend(now_ns, member, &request);
+            } else {
+                let asked = Asked {
+                    client_order_id: request.client_order_id,
+                    correlation_id: request.correlation_id,
+                    instrument_id: request.instrument_id,
+                    receive_ns: now_ns,
+                };
+                let refusal = (order_reject::RATE_LIMIT, "too many requests");
+                self.exchange.refuse(now_ns, member, Refused::Amend, &asked, None, refusal);
+            }
         } else if template == cancel_order_request::LAYOUT.template {
             self.exchange.cancel(now_ns, member, &Cancel::read(body)?);
         } else if template == cancel_order_by_id_request::LAYOUT.template {

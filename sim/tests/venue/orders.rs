@@ -282,3 +282,20 @@ fn protection_strikes_freezes_and_thaws() {
         .collect();
     assert_eq!(heard, [326]);
 }
+
+#[test]
+fn requests_beyond_the_allowance_are_refused_and_cancels_are_free() {
+    let mut settings = settings(1);
+    settings.rate_limit = Some(hedgewire_sim::venue::RateLimit { burst: 2, refill_ns: 100 * MS });
+    let mut world = World::new(settings);
+    let mut alpha = Client::log_on(&mut world, "alpha");
+    for id in 1..=2 {
+        assert_eq!(status(&alpha.order(&mut world, &Order::limit(id, 1, 60_000, 10))[0]).0, ACTIVE);
+    }
+    assert_eq!(refusal(&alpha.order(&mut world, &Order::limit(3, 1, 60_000, 10)), 202), 25);
+    assert_eq!(refusal(&alpha.amend(&mut world, &Order::limit(2, 1, 60_010, 10)), 212), 25);
+    assert_eq!(templates(&alpha.cancel(&mut world, 1, PERPETUAL_ID)), [220]);
+    world.wait(100 * MS);
+    assert_eq!(templates(&alpha.amend(&mut world, &Order::limit(2, 1, 60_010, 10))), [210]);
+    assert_eq!(world.venue.counts().over_rate, 2);
+}

@@ -109,7 +109,7 @@ impl Exchange {
             let until_ns = if settings.frozen_ns == 0 { i64::MAX } else { now_ns.saturating_add(settings.frozen_ns) };
             let watch = self.protections.watches.entry((member, key)).or_default();
             let level = watch.level as f64 / 1e9;
-            *watch = super::protection::Watch { frozen_until_ns: Some(until_ns), ..Watch::default() };
+            *watch = Watch { frozen_until_ns: Some(until_ns), ..Watch::default() };
             self.counts.protections += 1;
             let pairs: Vec<i64> = self.indexes.iter().map(|index| index.id).collect();
             self.withdraw_all(now_ns, member, cancel_reason::MM_PROTECTION, |instrument, order| match key {
