@@ -8,3 +8,4 @@ pub mod demo;
 pub mod market;
 pub mod monte_carlo;
 pub mod random;
+pub mod venue;

@@ -8,6 +8,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// A stream of random numbers.
+#[derive(Debug)]
 pub struct Random {
     rng: ChaCha8Rng,
     /// The second number of the last pair of normals.

@@ -1,0 +1,73 @@
+//! The instruments that `hedgewire-venue` lists: for BTC and ETH an inverse perpetual without a speed bump and, with
+//! one, a dated future and options around the money. A channel for each coin.
+
+use super::instrument::{Index, Instrument, Kind};
+
+/// Channel of BTC; ETH has the next one. The venue's sample uses these numbers.
+pub const FIRST_CHANNEL_ID: i32 = 44_849;
+/// Number of BTC-PERPETUAL.
+pub const BTC_PERPETUAL_ID: i64 = 210_838;
+const UNIT: i64 = 1_000_000_000;
+const NS_PER_DAY: i64 = 86_400 * UNIT;
+const DAYS: i64 = 30;
+/// Of one coin's instruments to the next one's.
+const ID_STEP: i64 = 1_000;
+
+/// Indexes and instruments at an opening time, ns, with so many strikes of options (a call and a put each) per
+/// coin. `coins` are at most two: BTC, then ETH.
+pub fn listing(now_ns: i64, coins: usize, strikes: i64) -> (Vec<Index>, Vec<Instrument>) {
+    let (mut indexes, mut instruments) = (vec![], vec![]);
+    let known = [("BTC", 60_000, UNIT / 2, 1_000), ("ETH", 3_000, UNIT / 20, 50)];
+    for (place, (base, price, tick, strike_step)) in known.into_iter().take(coins).enumerate() {
+        let name = format!("{}_usd", base.to_lowercase());
+        indexes.push(Index { id: 1 + place as i64, name, price: price * UNIT });
+        let channel_id = FIRST_CHANNEL_ID + place as i32;
+        let first_id = BTC_PERPETUAL_ID + ID_STEP * place as i64;
+        let perpetual = Instrument::inverse_perpetual(first_id, base, place, channel_id, tick, price * UNIT);
+        let expiry_ns = (now_ns / NS_PER_DAY + DAYS) * NS_PER_DAY + NS_PER_DAY / 3;
+        let future_name = format!("{base}-{DAYS}D");
+        instruments.push(perpetual.clone());
+        instruments.push(perpetual.clone().dated_future(first_id + 1, &future_name, expiry_ns, price * UNIT));
+        for strike in 0..strikes {
+            let dollars = price + (strike - strikes / 2) * strike_step;
+            for is_put in [false, true] {
+                let id = first_id + 2 + 2 * strike + i64::from(is_put);
+                let letter = if is_put { 'P' } else { 'C' };
+                let name = format!("{base}-{DAYS}D-{dollars}-{letter}");
+                let kind = Kind::Option { expiry_ns, strike: dollars * UNIT, is_put };
+                let (mark, slope) = option_mark(price, dollars, is_put);
+                instruments.push(perpetual.clone().inverse_option(id, &name, kind, mark, slope));
+            }
+        }
+    }
+    (indexes, instruments)
+}
+
+/// A mark in coin and its slope, 10^-9: worth at expiry and a time value that falls off with the distance. What an
+/// option is worth is the client's business; the venue's marks need only move with the index.
+fn option_mark(price: i64, strike: i64, is_put: bool) -> (i64, i64) {
+    let inside = if is_put { strike - price } else { price - strike };
+    let distance = i128::from((price - strike).abs()) * i128::from(UNIT) / i128::from(price);
+    let time_value = 40_000_000 * i128::from(UNIT) / (i128::from(UNIT) + 10 * distance);
+    let worth = i128::from(inside.max(0)) * i128::from(UNIT) / i128::from(price);
+    let half_delta: i64 = if is_put { -UNIT / 2 } else { UNIT / 2 };
+    // A coin price moves by delta over the price of the coin.
+    (i64::try_from(worth + time_value).unwrap_or(UNIT) / 100_000 * 100_000, half_delta / price)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inverse_perpetuals_alone_have_no_speed_bump() {
+        let (indexes, instruments) = listing(0, 2, 3);
+        assert_eq!((indexes.len(), instruments.len()), (2, 16));
+        for instrument in instruments {
+            assert_eq!(instrument.is_bumped, instrument.kind != Kind::Perpetual, "{}", instrument.name);
+            let (low, high) = instrument.band().expect("a mark");
+            let mark = instrument.mark.expect("a mark");
+            assert!(low <= mark && mark <= high && low % instrument.tick == 0 && high % instrument.tick == 0);
+        }
+    }
+}
