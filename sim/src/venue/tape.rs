@@ -1,5 +1,6 @@
 //! A recorded tape of Binance's inverse BTC perpetual (COIN-M `BTCUSD_PERP`): depth changes and trades, mapped onto
-//! an inverse perpetual here. One `recv_ns json` per line, compressed or not.
+//! an inverse perpetual here. One `recv_ns json` per line, compressed or not: messages of the streams, and the whole
+//! depth where the recorder asked for it, which replaces what was known and outdates changes up to its number.
 //!
 //! Mapping: times as received; prices to the instrument's tick, bids down and asks up, so that nothing crosses that
 //! did not; contracts of 100 USD to quantities in USD. Levels that fall on one tick are added. Numbers are read as
@@ -70,16 +71,28 @@ pub struct Tape {
     pub(super) events: Vec<(i64, TapeEvent)>,
 }
 
+/// Price and contracts.
+type Levels = Vec<(String, String)>;
+
 #[derive(Deserialize)]
-struct Line {
-    data: Data,
+#[serde(untagged)]
+enum Line {
+    Message {
+        data: Data,
+    },
+    Whole {
+        #[serde(rename = "lastUpdateId")]
+        last: u64,
+        bids: Levels,
+        asks: Levels,
+    },
 }
 
 #[derive(Deserialize)]
 #[serde(tag = "e")]
 enum Data {
     #[serde(rename = "depthUpdate")]
-    Depth { b: Vec<(String, String)>, a: Vec<(String, String)> },
+    Depth { u: u64, b: Levels, a: Levels },
     #[serde(rename = "trade")]
     Trade { p: String, q: String, m: bool },
     #[serde(other)]
@@ -107,7 +120,7 @@ impl Tape {
     /// # Errors
     /// As [`Tape::read`].
     pub fn parse(lines: impl BufRead, tick: i64) -> Result<Self, TapeError> {
-        let mut levels = Levels { tick, raw: BTreeMap::new() };
+        let mut depth = Depth { tick, raw: BTreeMap::new(), as_of: 0 };
         let mut events = vec![];
         for (place, line) in lines.lines().enumerate() {
             let wrong = |what: String| TapeError::Line { line: place + 1, what };
@@ -115,7 +128,7 @@ impl Tape {
             let (time, json) = line.split_once(' ').ok_or_else(|| wrong("no time before the message".into()))?;
             let time: i64 = time.parse().map_err(|error| wrong(format!("time: {error}")))?;
             let line: Line = serde_json::from_str(json).map_err(|error| wrong(error.to_string()))?;
-            levels.take(line.data, &mut |event| events.push((time, event))).map_err(wrong)?;
+            depth.take(line, &mut |event| events.push((time, event))).map_err(wrong)?;
         }
         // Received times may step back by a little: played in order all the same.
         events.sort_by_key(|(time, _)| *time);
@@ -156,27 +169,42 @@ impl Tape {
 }
 
 /// The tape's own levels.
-struct Levels {
+struct Depth {
     tick: i64,
     raw: BTreeMap<(Side, i64), i64>,
+    /// Number of the last whole depth; changes before it say nothing new.
+    as_of: u64,
 }
 
-impl Levels {
-    fn take(&mut self, data: Data, sink: &mut impl FnMut(TapeEvent)) -> Result<(), String> {
-        match data {
-            Data::Depth { b, a } => {
-                for (side, changes) in [(Side::Buy, b), (Side::Sell, a)] {
-                    for (price, contracts) in changes {
-                        self.level(side, nano(&price)?, quantity(&contracts)?, sink);
-                    }
-                }
+impl Depth {
+    fn take(&mut self, line: Line, sink: &mut impl FnMut(TapeEvent)) -> Result<(), String> {
+        let data = match line {
+            Line::Message { data } => data,
+            Line::Whole { last, bids, asks } => {
+                self.as_of = last;
+                let known: Vec<(Side, i64)> = self.raw.keys().copied().collect();
+                known.into_iter().for_each(|(side, price)| self.level(side, price, 0, sink));
+                return self.change(bids, asks, sink);
             }
+        };
+        match data {
+            Data::Depth { u, b, a } if u >= self.as_of => self.change(b, a, sink)?,
+            Data::Depth { .. } => {}
             Data::Trade { p, q, m } => {
                 let side = if m { Side::Sell } else { Side::Buy };
                 let price = round(nano(&p)?, self.tick, side.opposite());
                 sink(TapeEvent::Trade { side, price, quantity: quantity(&q)? });
             }
             Data::Other => {}
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, bids: Levels, asks: Levels, sink: &mut impl FnMut(TapeEvent)) -> Result<(), String> {
+        for (side, changes) in [(Side::Buy, bids), (Side::Sell, asks)] {
+            for (price, contracts) in changes {
+                self.level(side, nano(&price)?, quantity(&contracts)?, sink);
+            }
         }
         Ok(())
     }

@@ -179,10 +179,14 @@ fn fail_over_moves_the_feed_to_the_other_line() {
 #[test]
 fn tape_is_read_as_decimals_and_rounded_outwards() {
     let lines = [
-        r#"1000 {"s":1,"data":{"e":"depthUpdate","b":[["61773.6","10"],["61773.7","1"]],"a":[["61774.1","2"]]}}"#,
+        r#"1000 {"s":1,"data":{"e":"depthUpdate","u":7,"b":[["61773.6","10"],["61773.7","1"]],"a":[["61774.1","2"]]}}"#,
         r#"1500 {"stream":"s","data":{"e":"bookTicker","b":"1","B":"1"}}"#,
-        r#"2000 {"stream":"s","data":{"e":"depthUpdate","b":[["61773.6","0"]],"a":[]}}"#,
+        r#"2000 {"stream":"s","data":{"e":"depthUpdate","u":8,"b":[["61773.6","0"]],"a":[]}}"#,
         r#"3000 {"stream":"s","data":{"e":"trade","p":"61774.1","q":"4","m":false}}"#,
+        // The whole depth: what is not in it is gone, and a change from before it says nothing.
+        r#"4000 {"lastUpdateId":20,"bids":[["61770.0","3"]],"asks":[["61774.1","2"]]}"#,
+        r#"5000 {"stream":"s","data":{"e":"depthUpdate","u":19,"b":[["61770.0","9"]],"a":[]}}"#,
+        r#"6000 {"stream":"s","data":{"e":"depthUpdate","u":20,"b":[["61770.0","4"]],"a":[]}}"#,
     ]
     .join("\n");
     let tape = Tape::parse(lines.as_bytes(), UNIT / 2).expect("a tape");
@@ -193,6 +197,11 @@ fn tape_is_read_as_decimals_and_rounded_outwards() {
         (1_000, level(Side::Sell, 617_745, 200)),
         (2_000, level(Side::Buy, 617_735, 100)),
         (3_000, TapeEvent::Trade { side: Side::Buy, price: 617_745 * UNIT / 10, quantity: 400 }),
+        (4_000, level(Side::Buy, 617_735, 0)),
+        (4_000, level(Side::Sell, 617_745, 0)),
+        (4_000, level(Side::Buy, 617_700, 300)),
+        (4_000, level(Side::Sell, 617_745, 200)),
+        (6_000, level(Side::Buy, 617_700, 400)),
     ];
     assert_eq!(tape.events(), expected);
     for wrong in ["x {}", "1", "1 {}", r#"1 {"data":{"e":"trade","p":"1e3","q":"1","m":true}}"#] {

@@ -9,4 +9,4 @@ mod orders;
 mod packets;
 mod sessions;
 
-pub use client::*;
+use client::*;
