@@ -7,6 +7,7 @@ use hedgewire_abi::command::{SetPriceLimits, SetSizeLimits, SetTrigger};
 use hedgewire_host::card::{OnFault, SessionOptions};
 use hedgewire_host::config::{Config, ConfigError, Plan, Problem};
 use hedgewire_host::fills::{FillModel, FillPrice};
+use hedgewire_host::packet::{Checksums, Line, SourceKind, XdpMode};
 
 const MINIMAL: &str = include_str!("../host/examples/minimal.toml");
 const LEGACY: &str = include_str!("../host/examples/deribit-legacy.toml");
@@ -535,4 +536,67 @@ fn card_settings_are_read_and_checked() {
         assert!(matches!(&found[..], [problem] if problem.path == path), "{line}: {found:?}");
     }
     assert!(Plan::parse(&with("on_fault = \"hope\"")).is_err());
+}
+
+const PACKETS: &str = r#"
+[packets]
+source = "af_xdp"
+core = 3
+[[packets.line]]
+name = "a"
+interface = "eth1"
+groups = ["239.1.2.3:4220", "239.1.2.4:4230"]
+[[packets.line]]
+name = "b"
+interface = "eth2"
+queues = [0, 2]
+groups = ["239.1.2.3:4220"]
+"#;
+
+#[test]
+fn packets_are_taken_from_where_the_configuration_says() {
+    assert_eq!(Plan::parse(MINIMAL).expect("the minimal example").packets, None);
+    let packets = Plan::parse(&format!("{MINIMAL}{PACKETS}")).expect("it makes sense").packets.expect("packets");
+    assert_eq!((packets.source, packets.core, packets.ring_frames), (SourceKind::AfXdp, Some(3), 4096));
+    assert_eq!((packets.xdp_mode, packets.checksums), (XdpMode::Auto, Checksums::Verify));
+    assert_eq!(packets.lines[1].queues, [0, 2]);
+    assert_eq!((packets.lines[0].line, packets.lines[1].line), (Line::A, Line::B));
+    assert_eq!(packets.lines[0].groups[1], "239.1.2.4:4230".parse().expect("an address"));
+    let capture = PACKETS.replace("\"af_xdp\"", "\"capture\"") + "[packets.capture]\npath = \"x.pcap\"\nspeed = 2.5\n";
+    let packets = Plan::parse(&format!("{MINIMAL}{}", capture.replace("\"eth2\"", "\"eth1\"")));
+    assert!(packets.is_err(), "a capture cannot tell a group of one line from the same of the other");
+    let packets = Plan::parse(&format!("{MINIMAL}{}", capture.replacen("239.1.2.3", "239.1.2.9", 1)));
+    assert_eq!(packets.expect("it makes sense").packets.expect("packets").playback.expect("one").speed_per_mille, 2500);
+}
+
+#[test]
+fn packets_that_cannot_be_are_refused() {
+    for (from, to, path, reason) in [
+        ("core = 3", "core = 1.5", "packets.core", "whole number"),
+        ("core = 3", "ring_frames = 1000", "packets.ring_frames", "power of two"),
+        ("core = 3", "ring_frames = 32", "packets.ring_frames", "from 64 to 65536"),
+        ("core = 3", "busy_poll_us = -1", "packets.busy_poll_us", "whole number"),
+        ("\"af_xdp\"", "\"capture\"", "packets.capture", "name it"),
+        ("\"eth1\"", "\"a name that is long\"", "packets.line[0].interface", "ip link"),
+        ("\"eth1\"", "\"\"", "packets.line[0].interface", "ip link"),
+        ("239.1.2.4:4230", "10.0.0.1:4230", "packets.line[0].groups[1]", "multicast"),
+        ("239.1.2.4:4230", "239.1.2.4:0", "packets.line[0].groups[1]", "its port"),
+        ("239.1.2.4:4230", "[ff02::1]:4230", "packets.line[0].groups[1]", "IPv4"),
+        ("239.1.2.4:4230", "239.1.2.3:4220", "packets.line[0].groups[1]", "already"),
+        ("\"eth2\"", "\"eth1\"", "packets.line[1].groups[0]", "already"),
+        ("[0, 2]", "[0, -2]", "packets.line[1].queues[1]", "whole number"),
+    ] {
+        let text = PACKETS.replace(from, to);
+        let found = problems(&format!("{MINIMAL}{text}"));
+        let is_told = found.iter().any(|problem| problem.path == path && problem.reason.contains(reason));
+        assert!(is_told, "{to}: {found:?}");
+    }
+    let none = problems(&format!("{MINIMAL}\n[packets]\nsource = \"udp\"\n"));
+    assert_eq!((none.len(), none[0].path.as_str()), (1, "packets.line"));
+    let stray = problems(&format!("{MINIMAL}{PACKETS}[packets.capture]\npath = \"x\"\n"));
+    assert_eq!((stray.len(), stray[0].path.as_str()), (1, "packets.capture"));
+    for (from, to) in [("\"af_xdp\"", "\"dpdk\""), ("\"a\"", "\"c\""), ("core = 3", "cores = 3")] {
+        let error = Plan::parse(&format!("{MINIMAL}{}", PACKETS.replace(from, to))).expect_err("unknown");
+        assert!(error.to_string().contains("line"), "{error}");
+    }
 }

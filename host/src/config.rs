@@ -16,6 +16,7 @@
 
 mod check;
 mod escalation;
+mod packets;
 mod plan;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ use thiserror::Error;
 
 use crate::card::SessionOptions;
 pub use escalation::EscalationConfig;
+pub use packets::{LineConfig, PacketsConfig, PlaybackConfig};
 pub use plan::{MarketRules, OwnFills, Plan, PlannedHolding, Portfolio, PortfolioRule, UnderlyingPlan};
 
 /// What is wrong with one value.
@@ -87,6 +89,8 @@ pub struct Config {
     /// How a card is used, where there is one.
     #[serde(default)]
     pub card: CardConfig,
+    /// Where packets come from; needed for a live run only.
+    pub packets: Option<PacketsConfig>,
     /// Fills of the desk's own quotes, made up from public trades; none if left out.
     pub own_fills: Option<OwnFillsConfig>,
     /// The venue's numbers of instruments, for captures that do not define them.

@@ -1,7 +1,7 @@
 //! What a colocated machine needs and this one has: a finding each, with what to do about it.
 //!
 //! ```text
-//!   /proc, /sys, /dev below a root --read--> processor, memory, card, network --> findings --> text, JSON
+//!   /proc, /sys, /dev below a root --read--> processor, memory, card, network, packets --> findings --> text, JSON
 //! ```
 //!
 //! Everything is read below a root, `/` but in tests, so that other machines can be examined from a copy of their
@@ -13,6 +13,7 @@
 mod card;
 mod memory;
 mod network;
+mod packets;
 mod processor;
 #[cfg(test)]
 mod tests;
@@ -143,5 +144,6 @@ pub fn examine(root: &Path) -> Vec<Finding> {
     findings.extend(memory::examine(machine));
     findings.extend(card::examine(machine));
     findings.extend(network::examine(machine));
+    findings.extend(packets::examine(machine));
     findings
 }

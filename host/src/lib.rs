@@ -22,5 +22,6 @@ pub mod fills;
 pub mod greeks;
 pub mod instrument;
 pub mod journal;
+pub mod packet;
 pub mod replay;
 pub mod report;

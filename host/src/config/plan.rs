@@ -24,6 +24,7 @@ use hedgewire_kernel::Sizes;
 
 use super::check::{Checks, is_multiple};
 use super::escalation::escalation;
+use super::packets::packets;
 use super::{
     BandConfig, BandRule, CardConfig, Config, FillConfig, FillPriceConfig, ForwardRule, GatesConfig, HedgeConfig,
     HoldingConfig, LadderConfig, MarketConfig, NumeraireConfig, OnFaultConfig, OrdersConfig, PayoffConfig, PoolConfig,
@@ -36,6 +37,7 @@ use crate::deribit::starbase::orders::escalation::EscalationPolicy;
 use crate::driver::Setup;
 use crate::fills::{FillModel, FillPrice};
 use crate::instrument::{AmmRange, Future, Instrument, Payoff};
+use crate::packet::PacketSettings;
 
 /// Basis points in 1.
 const BP: f64 = 1e4;
@@ -57,6 +59,8 @@ pub struct Plan {
     pub market: MarketRules,
     /// How a card is used, where there is one.
     pub card: SessionOptions,
+    /// Where packets come from, in a live run.
+    pub packets: Option<PacketSettings>,
     /// The desk's own fills.
     pub own_fills: Option<OwnFills>,
     /// The venue's numbers of instruments, by name, as configured.
@@ -196,6 +200,7 @@ pub(super) fn plan(config: &Config) -> Result<Plan, Vec<Problem>> {
     let sizes = sizes(&mut checks.at("sizes"), &config.sizes);
     let market = market(&mut checks.at("market"), &config.market);
     let card = card(&mut checks.at("card"), &config.card);
+    let packets = config.packets.as_ref().map(|config| packets(&mut checks.at("packets"), config));
     let own_fills = config.own_fills.map(|own| {
         let mut checks = checks.at("own_fills");
         checks.require(own.share > 0.0 && own.share <= 1.0, "share", own.share, || {
@@ -216,7 +221,7 @@ pub(super) fn plan(config: &Config) -> Result<Plan, Vec<Problem>> {
         format!("the underlyings have {first_slot} slots together; raise it or lower their slots")
     });
     let instrument_ids = instrument_ids(&mut Checks::new(&mut problems).at("instrument_ids"), config);
-    let plan = Plan { sizes, market, card, own_fills, instrument_ids, underlyings };
+    let plan = Plan { sizes, market, card, packets, own_fills, instrument_ids, underlyings };
     if problems.is_empty() { Ok(plan) } else { Err(problems) }
 }
 

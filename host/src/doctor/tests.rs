@@ -65,6 +65,12 @@ fn perfect() -> tempfile::TempDir {
             "Limit  Soft  Hard  Units\nMax locked memory         unlimited            unlimited            bytes\n",
         ),
         ("sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n"),
+        ("proc/self/status", "Name:\thedgewire\nCapEff:\t000001ffffffbfff\n"),
+        ("proc/sys/kernel/osrelease", "6.12.1\n"),
+        (
+            "proc/net/protocols",
+            "protocol  size sockets\nPACKET    1472      1\nXDP       1080     -1\nUDP       1344      5\n",
+        ),
         ("proc/swaps", "Filename\tType\tSize\tUsed\tPriority\n"),
         ("sys/kernel/iommu_groups/17/type", "DMA\n"),
         ("dev/vfio/vfio", ""),
@@ -91,6 +97,12 @@ fn of<'a>(findings: &'a [Finding], key: &str) -> &'a Finding {
     let first = found.next().unwrap_or_else(|| panic!("no {key}"));
     assert_eq!(found.count(), 0, "{key} more than once");
     first
+}
+
+/// What is found of one way in.
+fn packet_source(findings: &[Finding], way: &str) -> Finding {
+    let is_it = |finding: &&Finding| finding.key == "packet_source" && finding.subject.as_deref() == Some(way);
+    findings.iter().find(is_it).expect("a way in").clone()
 }
 
 /// The finding of a perfect machine with one change.
@@ -131,7 +143,7 @@ fn keys_are_those_that_programs_rely_on() {
     let keys: Vec<&str> = examine(machine.path()).iter().map(|finding| finding.key).collect();
     let expected = "isolated_cores nohz_full clock_source rt_throttling frequency_governor cpu_features irqbalance \
                     huge_pages locked_memory transparent_huge_pages swap iommu vfio card card_driver card_iommu_group \
-                    card_identity posting network";
+                    card_identity posting network packet_source packet_source packet_source packet_source";
     assert_eq!(keys, expected.split_whitespace().collect::<Vec<_>>());
 }
 
@@ -145,6 +157,11 @@ fn bare_machine_lacks_what_it_lacks_and_says_what_to_do() {
     }
     for key in ["clock_source", "rt_throttling", "frequency_governor", "cpu_features", "irqbalance", "locked_memory"] {
         assert_eq!(verdict(key), Verdict::Unknown, "{key}");
+    }
+    assert_eq!(packet_source(&findings, "af_xdp").verdict, Verdict::Unknown);
+    assert_missing(&packet_source(&findings, "packet_ring"), "no packet sockets", "CONFIG_PACKET");
+    for way in ["udp", "capture"] {
+        assert_eq!(packet_source(&findings, way).verdict, Verdict::Ok, "{way}");
     }
     for key in ["transparent_huge_pages", "swap"] {
         assert_eq!(verdict(key), Verdict::Ok, "a kernel without {key}");
@@ -248,6 +265,25 @@ fn faults_of_a_card_are_named() {
     let short = changed("card_identity", |root| put(root, &format!("{CARD}/resource0"), [0; 64]));
     assert_eq!(short.verdict, Verdict::Unknown);
     assert!(short.found.contains("smaller than this card's"), "{short:?}");
+}
+
+#[test]
+fn ways_in_lack_kernel_or_capabilities() {
+    let changed = |way: &str, path: &str, text: &str| {
+        let machine = perfect();
+        put(machine.path(), path, text);
+        packet_source(&examine(machine.path()), way)
+    };
+    let (status, kernel, protocols) = ("proc/self/status", "proc/sys/kernel/osrelease", "proc/net/protocols");
+    assert_missing(&changed("af_xdp", kernel, "5.8.0\n"), "kernel 5.8.0", "5.9");
+    assert_missing(&changed("af_xdp", protocols, "PACKET 1\n"), "no AF_XDP", "packet_ring");
+    assert_missing(&changed("packet_ring", protocols, "XDP 1\n"), "no packet sockets", "af_packet");
+    let raw = "CapEff:\t0000000000002000\n";
+    assert_eq!(changed("packet_ring", status, raw).verdict, Verdict::Ok);
+    assert_missing(&changed("af_xdp", status, raw), "without CAP_NET_ADMIN, CAP_BPF", "AmbientCapabilities");
+    assert_missing(&changed("packet_ring", status, "CapEff:\t0\n"), "without CAP_NET_RAW", "as root");
+    let all_but_bpf = "CapEff:\t0000000000203000\n";
+    assert_eq!(changed("af_xdp", status, all_but_bpf).verdict, Verdict::Ok, "CAP_SYS_ADMIN stands for CAP_BPF");
 }
 
 #[test]
