@@ -942,7 +942,28 @@ impl<const N: usize> Logic for Core<N> {
         );
         clock!(self, clock, read_quote, read_trigger, read_price, read_size, read_rate, read_status, read_configure);
         clock!(self, clock, read_target, read_reconciliation, read_control, read_build, read_trade, read_update);
-        clock!(self, clock, read_scale, is_own_loop, shadow_at, is_shadow_settled, is_last_loop, is_fresh, is_finished, is_settled, is_current, is_number, takes_quote, kinds, first_end, meets, span_steps, span, coin_sum, is_news);
+        clock!(
+            self,
+            clock,
+            read_scale,
+            is_own_loop,
+            shadow_at,
+            is_shadow_settled,
+            is_last_loop,
+            is_fresh,
+            is_finished,
+            is_settled,
+            is_current,
+            is_number,
+            takes_quote,
+            kinds,
+            first_end,
+            meets,
+            span_steps,
+            span,
+            coin_sum,
+            is_news
+        );
         clock!(self, clock, has_space);
         self.desk.reset.next = self.reset.val();
         self.engine.reset.next = self.reset.val();
@@ -1659,16 +1680,16 @@ impl<const N: usize> Logic for Core<N> {
                             self.state.d.next = State::Evaluate;
                         }
                     } else if !self.is_number.q.val()
-                        | (!self.place.val().is_known
-                            & !self.kinds.q.val().get_bit(1)
-                            & !self.kinds.q.val().get_bit(9))
+                        | (!self.place.val().is_known & !self.kinds.q.val().get_bit(1) & !self.kinds.q.val().get_bit(9))
                     {
                         self.reason.d.next = bits_lit::<8>(132);
                     } else if !self.head_known.q.val() {
                         self.reason.d.next = bits_lit::<8>(129);
                     } else if self.head_stray.q.val() {
                         self.reason.d.next = bits_lit::<8>(130);
-                    } else if (self.kinds.q.val().get_bit(33) | self.kinds.q.val().get_bit(35)) & !self.same_price.q.val() {
+                    } else if (self.kinds.q.val().get_bit(33) | self.kinds.q.val().get_bit(35))
+                        & !self.same_price.q.val()
+                    {
                         // Placed before a quote ahead of it had moved the price: once more.
                         self.state.d.next = State::Again;
                     } else {
@@ -1708,10 +1729,7 @@ impl<const N: usize> Logic for Core<N> {
                     self.is_halting.d.next = true;
                     self.state.d.next = State::Open;
                 }
-                if self.kinds.q.val().get_bit(17)
-                    | self.kinds.q.val().get_bit(18)
-                    | self.kinds.q.val().get_bit(19)
-                {
+                if self.kinds.q.val().get_bit(17) | self.kinds.q.val().get_bit(18) | self.kinds.q.val().get_bit(19) {
                     self.state.d.next = State::Shadow;
                 }
                 if self.kinds.q.val().get_bit(33) {

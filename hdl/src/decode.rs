@@ -341,7 +341,8 @@ impl<R: Decoded> Logic for Read<R> {
                 format!("f_{}[{}:0]", rule.name, bits - 1)
             })
             .collect();
-        text += &format!("wire [{top}:0] fits = {{{}}};\nreg [{top}:0] fitted;\n", tests.join(", "), top = tests.len() - 1);
+        text +=
+            &format!("wire [{top}:0] fits = {{{}}};\nreg [{top}:0] fitted;\n", tests.join(", "), top = tests.len() - 1);
         text += "initial fitted = 0;\nalways @(posedge clock) fitted <= fits;\n";
         text += &format!("always @(*) begin\nrecord = {{{}}};\nok = &fits;\nwas_ok = &fitted;\nend", slices.join(", "));
         Verilog::Custom(text)

@@ -133,8 +133,8 @@ impl<T: Synth, const A: usize> LookUp<T, A> {
 
 impl<T: Synth, const A: usize> Logic for LookUp<T, A> {
     fn update(&mut self) {
-        let [read, written] = [self.read_address.val(), self.write_address.val()]
-            .map(|address| wrapped(address, *self._address_bits));
+        let [read, written] =
+            [self.read_address.val(), self.write_address.val()].map(|address| wrapped(address, *self._address_bits));
         if self.clock.pos_edge()
             && self.write.val()
             && let Some(word) = self._store.get_mut(written)
