@@ -162,10 +162,10 @@ macro_rules! sabotages {
 }
 
 sabotages! {
-    wrong_node_of_phi_is_found_out "lane" "nearer = ((32'h0) & 11'h7ff)=>nearer = ((32'h1) & 11'h7ff)";
+    wrong_node_of_phi_is_found_out "lane" "nearer = ((32'h0) & 10'h3ff)=>nearer = ((32'h1) & 10'h3ff)";
     wrong_unit_of_the_error_is_found_out
         "interval" "error_unit = ((32'h1) & 16'hffff)=>error_unit = ((32'h2) & 16'hffff)";
-    wrong_shift_of_a_constant_is_found_out "bank" "localparam  half = 5'b11100=>localparam  half = 5'b11101";
+    wrong_shift_of_a_constant_is_found_out "bank" "localparam  unit = 5'b11100=>localparam  unit = 5'b11101";
     wrong_unit_of_cash_is_found_out "offset" "localparam  left = 5'b10111=>localparam  left = 5'b10110";
     wrong_place_of_a_product_is_found_out
         "exposure" "$signed((whole_bits << ((32'h10) & 5'h1f)) | rest_bits)=>$signed((whole_bits << ((32'h11) & 5'h1f)) | rest_bits)";
