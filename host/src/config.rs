@@ -16,6 +16,7 @@
 
 mod check;
 mod escalation;
+mod live;
 mod packets;
 mod plan;
 
@@ -28,6 +29,9 @@ use thiserror::Error;
 
 use crate::card::SessionOptions;
 pub use escalation::EscalationConfig;
+pub use live::{
+    ChannelConfig, ChannelPlan, GatewayConfig, GatewayPlan, LiveConfig, LivePlan, RateConfig, SecretError, SecretSource,
+};
 pub use packets::{LineConfig, PacketsConfig, PlaybackConfig};
 pub use plan::{MarketRules, OwnFills, Plan, PlannedHolding, Portfolio, PortfolioRule, UnderlyingPlan};
 
@@ -91,6 +95,11 @@ pub struct Config {
     pub card: CardConfig,
     /// Where packets come from; needed for a live run only.
     pub packets: Option<PacketsConfig>,
+    /// A running engine; needed for a live run only.
+    pub live: Option<LiveConfig>,
+    /// Sessions for orders; needed for a live run only.
+    #[serde(default)]
+    pub gateway: Vec<GatewayConfig>,
     /// Fills of the desk's own quotes, made up from public trades; none if left out.
     pub own_fills: Option<OwnFillsConfig>,
     /// The venue's numbers of instruments, for captures that do not define them.

@@ -441,11 +441,12 @@ impl Driver {
         }
     }
 
-    /// Configures an underlying and sets its gates. It stays disarmed.
+    /// As [`Driver::set_up`] without the venue's word on the position: until that is told, the kernel refuses every
+    /// hedge as `NOT_RECONCILED`.
     ///
     /// # Errors
     /// [`DriverError`].
-    pub fn set_up(&mut self, underlying: u8, now_ns: u64, setup: &Setup) -> Result<(), DriverError> {
+    pub fn configure(&mut self, underlying: u8, now_ns: u64, setup: &Setup) -> Result<(), DriverError> {
         self.carry_out(underlying, now_ns, &setup.configure)?;
         self.carry_out(underlying, now_ns, &setup.trigger)?;
         self.carry_out(underlying, now_ns, &setup.price)?;
@@ -453,6 +454,15 @@ impl Driver {
         self.carry_out(underlying, now_ns, &setup.rate)?;
         self.carry_out(underlying, now_ns, &setup.status)?;
         self.carry_out(underlying, now_ns, &setup.target)?;
+        Ok(())
+    }
+
+    /// Configures an underlying and sets its gates. It stays disarmed.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    pub fn set_up(&mut self, underlying: u8, now_ns: u64, setup: &Setup) -> Result<(), DriverError> {
+        self.configure(underlying, now_ns, setup)?;
         self.carry_out(underlying, now_ns, &setup.reconcile)?;
         Ok(())
     }

@@ -25,7 +25,6 @@
 
 mod desk;
 mod directory;
-mod market;
 mod summary;
 
 use std::collections::BTreeMap;

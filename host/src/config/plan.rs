@@ -24,6 +24,7 @@ use hedgewire_kernel::Sizes;
 
 use super::check::{Checks, is_multiple};
 use super::escalation::escalation;
+use super::live::{LivePlan, live};
 use super::packets::packets;
 use super::{
     BandConfig, BandRule, CardConfig, Config, FillConfig, FillPriceConfig, ForwardRule, GatesConfig, HedgeConfig,
@@ -61,6 +62,8 @@ pub struct Plan {
     pub card: SessionOptions,
     /// Where packets come from, in a live run.
     pub packets: Option<PacketSettings>,
+    /// A running engine.
+    pub live: Option<LivePlan>,
     /// The desk's own fills.
     pub own_fills: Option<OwnFills>,
     /// The venue's numbers of instruments, by name, as configured.
@@ -201,6 +204,11 @@ pub(super) fn plan(config: &Config) -> Result<Plan, Vec<Problem>> {
     let market = market(&mut checks.at("market"), &config.market);
     let card = card(&mut checks.at("card"), &config.card);
     let packets = config.packets.as_ref().map(|config| packets(&mut checks.at("packets"), config));
+    let coins: Vec<&str> = config.underlying.iter().map(|underlying| underlying.coin.as_str()).collect();
+    let live_plan = config.live.as_ref().map(|config_live| live(&mut checks, config_live, &config.gateway, &coins));
+    checks.require(config.live.is_some() || config.gateway.is_empty(), "gateway", config.gateway.len(), || {
+        "is for a live run: add [live], or remove it".to_owned()
+    });
     let own_fills = config.own_fills.map(|own| {
         let mut checks = checks.at("own_fills");
         checks.require(own.share > 0.0 && own.share <= 1.0, "share", own.share, || {
@@ -221,7 +229,7 @@ pub(super) fn plan(config: &Config) -> Result<Plan, Vec<Problem>> {
         format!("the underlyings have {first_slot} slots together; raise it or lower their slots")
     });
     let instrument_ids = instrument_ids(&mut Checks::new(&mut problems).at("instrument_ids"), config);
-    let plan = Plan { sizes, market, card, packets, own_fills, instrument_ids, underlyings };
+    let plan = Plan { sizes, market, card, packets, live: live_plan, own_fills, instrument_ids, underlyings };
     if problems.is_empty() { Ok(plan) } else { Err(problems) }
 }
 

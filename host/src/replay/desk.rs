@@ -19,15 +19,15 @@
 use std::collections::BTreeMap;
 
 use hedgewire_abi::command::{OrderUpdate, Quote, Reconcile, SetTarget, Time, Trade, code};
-use hedgewire_abi::event::{Hedge, Refused, Risk};
-use hedgewire_abi::{Event, Reason};
 
 use super::ReplayError;
-use super::directory::{Directory, is_option_on};
-use super::market::{self, MarkedOption, Top, Touch};
+use super::directory::Directory;
 use super::summary::{HedgeRecord, Point, UnderlyingResult};
 use crate::compiler::{Bank, FittedLadder, Holding, Ladder, Numeraire, PriceUnit, compile};
-use crate::config::{MarketRules, OwnFills, PlannedHolding, PortfolioRule, Reference, UnderlyingPlan};
+use crate::config::{MarketRules, OwnFills, PlannedHolding, Reference, UnderlyingPlan};
+use crate::desk::answer::Answer;
+use crate::desk::market::{self, MarkedOption, Top, Touch};
+use crate::desk::portfolio;
 use crate::deribit::legacy::{Books, Direction, Message, PriceIndex, Trade as PublicTrade};
 use crate::driver::{Driver, DriverError, Stage, Stopwatch};
 use crate::fills::{Fills, from_wire_coin, to_wire_coin};
@@ -437,7 +437,7 @@ impl<'p> Desk<'p> {
     fn settle(&mut self, driver: &mut Driver, bank: &Bank, now_ns: u64) -> Result<(), ReplayError> {
         let lots =
             |slot: u32| self.held.iter().find(|held| held.holding.slot == slot).map_or(0, |held| held.quantity_lots);
-        let settled: f64 = bank.settled.iter().map(|part| f64::from(lots(part.slot)) * part.coin_per_lot).sum();
+        let settled = portfolio::settled_coin(bank, lots);
         let is_usd = self.plan.compiler.numeraire == Numeraire::Usd;
         if is_usd && settled != self.settled_coin {
             self.settled_coin = settled;
@@ -467,45 +467,6 @@ impl Held {
     /// As the compiler wants it: a configured vol stands, one from the mark fills in for the smile.
     fn for_compiler(&self) -> Holding {
         Holding { vol: self.holding.vol.or(self.vol), ..self.holding.clone() }
-    }
-}
-
-/// What one or two events say of a decision.
-#[derive(Debug, Clone, Copy, Default)]
-struct Answer {
-    exposure: i64,
-    band: i64,
-    hedge: Option<Hedge>,
-    risk: Option<Risk>,
-    /// Exposure and band were worked out.
-    is_evaluated: bool,
-    /// The command itself was no good, and nothing changed.
-    is_refused_command: bool,
-}
-
-impl Answer {
-    fn of(events: &[Event]) -> Self {
-        let mut answer = Self::default();
-        for event in events {
-            match event.kind() {
-                Hedge::KIND => {
-                    let hedge = Hedge::decode(event);
-                    (answer.exposure, answer.band, answer.hedge) = (hedge.exposure, hedge.band, Some(hedge));
-                    answer.is_evaluated = true;
-                }
-                Refused::KIND => {
-                    let (refused, reason) = (Refused::decode(event), event.reason().unwrap_or_default());
-                    (answer.exposure, answer.band) = (refused.exposure, refused.band);
-                    answer.is_refused_command = reason >= Reason::BadVersion;
-                    let is_blind =
-                        matches!(reason, Reason::NoRows | Reason::NoQuote | Reason::RefTooFar | Reason::ExposureRange);
-                    answer.is_evaluated = !is_blind && !answer.is_refused_command;
-                }
-                Risk::KIND => answer.risk = Some(Risk::decode(event)),
-                _ => {}
-            }
-        }
-        answer
     }
 }
 
@@ -544,16 +505,8 @@ fn portfolio(plan: &UnderlyingPlan, directory: &Directory) -> Result<Vec<Held>, 
         for (id, listing) in directory.iter() {
             let Some(instrument) = &listing.instrument else { continue };
             let is_held = held.iter().any(|held| held.instrument_id == Some(id));
-            let quantity = if is_held { None } else { rule_quantity(rule, &plan.coin, instrument) };
-            if let Some(quantity_lots) = quantity {
-                let planned = PlannedHolding {
-                    instrument: instrument.clone(),
-                    lot_size: plan.portfolio.lot_coin,
-                    quantity_lots,
-                    quantity_max_lots: plan.portfolio.quantity_max_lots,
-                    vol: None,
-                    entry_price_usd: None,
-                };
+            let planned = if is_held { None } else { portfolio::by_rule(plan, rule, instrument) };
+            if let Some(planned) = planned {
                 held.push(hold(plan, held.len(), Some(id), &planned));
             }
         }
@@ -567,46 +520,12 @@ fn portfolio(plan: &UnderlyingPlan, directory: &Directory) -> Result<Vec<Held>, 
 
 fn hold(plan: &UnderlyingPlan, at: usize, instrument_id: Option<u32>, planned: &PlannedHolding) -> Held {
     Held {
-        holding: Holding {
-            slot: plan.range.first_slot + at as u32,
-            instrument: planned.instrument.clone(),
-            quantity_max_lots: planned.quantity_max_lots,
-            lot_size: planned.lot_size,
-            vol: planned.vol,
-            entry_price_usd: planned.entry_price_usd,
-        },
+        holding: portfolio::holding(plan, at, planned),
         instrument_id,
         quantity_lots: planned.quantity_lots,
         top: None,
         vol: None,
     }
-}
-
-/// Lots that a rule holds of an instrument; `None` if it does not hold it.
-fn rule_quantity(rule: PortfolioRule, coin: &str, instrument: &Instrument) -> Option<i32> {
-    match rule {
-        PortfolioRule::EveryOption { quantity_lots, payoff } => {
-            is_option_on(instrument, coin, payoff).then_some(quantity_lots)
-        }
-        PortfolioRule::Seeded { seed, quantity_max_lots } => is_option_on(instrument, coin, None)
-            .then(|| seeded_quantity(seed, &instrument.to_string(), quantity_max_lots)),
-    }
-}
-
-/// A whole number from `-max` to `max`, drawn from seed and name alone: the portfolio does not depend
-/// on what else the capture defines. The mixer is that of G. Steele, D. Lea and C. Flood, "Fast
-/// splittable pseudorandom number generators" (2014).
-fn seeded_quantity(seed: u64, name: &str, max: i32) -> i32 {
-    let mix = |state: u64| {
-        let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    };
-    let drawn = name.bytes().fold(mix(seed), |state, byte| mix(state ^ u64::from(byte)));
-    let width = 2 * i64::from(max) + 1;
-    // The high bits of a product: an even spread without division, up to width / 2^64.
-    ((u128::from(drawn) * width as u128) >> 64) as i32 - max
 }
 
 fn dated_futures(plan: &UnderlyingPlan, directory: &Directory) -> BTreeMap<u32, (u64, Option<f64>)> {

@@ -15,7 +15,7 @@ use crate::deribit::legacy::{
     Books, DecodeError, Frame, InstrumentDefinition, InstrumentKind, InstrumentState, OptionRight, PaddedText,
     PayoffType, SettlementPeriod, Wire,
 };
-use crate::instrument::{Instrument, Payoff};
+use crate::instrument::Instrument;
 
 /// One instrument.
 #[derive(Debug, Clone, PartialEq)]
@@ -204,13 +204,5 @@ fn bare_definition(instrument_id: u32, name: &str, tick_size: Option<f64>) -> In
         tick_size,
         maker_commission: None,
         taker_commission: None,
-    }
-}
-
-/// Whether an instrument is an option on a coin that settles in a given way; in any, if `None`.
-pub(super) fn is_option_on(instrument: &Instrument, coin: &str, payoff: Option<Payoff>) -> bool {
-    match instrument {
-        Instrument::Option(option) => option.underlying == coin && payoff.is_none_or(|payoff| payoff == option.payoff),
-        _ => false,
     }
 }

@@ -1,6 +1,8 @@
 //! The instruments that `hedgewire-venue` lists: for BTC and ETH an inverse perpetual without a speed bump and, with
 //! one, a dated future and options around the money. A channel for each coin.
 
+use hedgewire_host::instrument::{EuropeanOption, Future, Payoff, Right};
+
 use super::instrument::{Index, Instrument, Kind};
 
 /// Channel of BTC; ETH has the next one. The venue's sample uses these numbers.
@@ -25,18 +27,25 @@ pub fn listing(now_ns: i64, coins: usize, strikes: i64) -> (Vec<Index>, Vec<Inst
         let first_id = BTC_PERPETUAL_ID + ID_STEP * place as i64;
         let perpetual = Instrument::inverse_perpetual(first_id, base, place, channel_id, tick, price * UNIT);
         let expiry_ns = (now_ns / NS_PER_DAY + DAYS) * NS_PER_DAY + NS_PER_DAY / 3;
-        let future_name = format!("{base}-{DAYS}D");
+        let expiry = expiry_ns.cast_unsigned();
+        let future =
+            Future { underlying: base.to_owned(), expiry_ns: Some(expiry), payoff: Payoff::Inverse };
         instruments.push(perpetual.clone());
-        instruments.push(perpetual.clone().dated_future(first_id + 1, &future_name, expiry_ns, price * UNIT));
+        instruments.push(perpetual.clone().dated_future(first_id + 1, &future.to_string(), expiry_ns, price * UNIT));
         for strike in 0..strikes {
             let dollars = price + (strike - strikes / 2) * strike_step;
             for is_put in [false, true] {
                 let id = first_id + 2 + 2 * strike + i64::from(is_put);
-                let letter = if is_put { 'P' } else { 'C' };
-                let name = format!("{base}-{DAYS}D-{dollars}-{letter}");
+                let option = EuropeanOption {
+                    underlying: base.to_owned(),
+                    expiry_ns: expiry,
+                    strike_usd: dollars as f64,
+                    right: if is_put { Right::Put } else { Right::Call },
+                    payoff: Payoff::Inverse,
+                };
                 let kind = Kind::Option { expiry_ns, strike: dollars * UNIT, is_put };
                 let (mark, slope) = option_mark(price, dollars, is_put);
-                instruments.push(perpetual.clone().inverse_option(id, &name, kind, mark, slope));
+                instruments.push(perpetual.clone().inverse_option(id, &option.to_string(), kind, mark, slope));
             }
         }
     }

@@ -186,6 +186,22 @@ impl Hedges {
         }
     }
 
+    /// Gives every hedge of an underlying up; later ones are taken.
+    pub fn cancel_all(&mut self, underlying: u8) {
+        let desks = self.desks.iter_mut().filter(|desk| desk.rules.underlying == underlying);
+        desks.flat_map(|desk| desk.hedges.iter_mut().flatten()).for_each(|hedge| hedge.ladder.stop());
+    }
+
+    /// Whether orders may be sent: a session is ready, and nobody said stop.
+    pub fn is_ready(&self) -> bool {
+        self.is_ready && !self.is_stopped
+    }
+
+    /// Whether any hedge is being worked: prices matter to it.
+    pub fn is_working(&self) -> bool {
+        self.desks.iter().flat_map(|desk| desk.hedges.iter().flatten()).any(|hedge| !hedge.is_done)
+    }
+
     fn stop_all(&mut self) {
         let hedges = self.desks.iter_mut().flat_map(|desk| desk.hedges.iter_mut().flatten());
         hedges.for_each(|hedge| hedge.ladder.stop());

@@ -33,7 +33,7 @@ pub struct HedgeTerms {
     pub contract_nano: i64,
     /// A contract as a quantity of the venue; its mantissa is positive.
     pub contract_quantity: Decimal72,
-    /// Price increment, 10^-9 USD; positive, a multiple of 256.
+    /// Price increment, 10^-9 USD; at least 256, so that a price unit is not below 10^-9 USD.
     pub tick_nano: i64,
     /// Fee of a resting order, 10^-9 of the value; negative if it is received.
     pub maker_fee_nano: i64,
@@ -76,8 +76,7 @@ impl HedgeTerms {
         let in_range = |fee: i64| i128::from(fee).abs() < NANO;
         self.contract_nano > 0
             && self.contract_quantity.mantissa > 0
-            && self.tick_nano > 0
-            && self.tick_nano % (1 << PRICE_BITS) == 0
+            && self.tick_nano >= 1 << PRICE_BITS
             && in_range(self.maker_fee_nano)
             && in_range(self.taker_fee_nano)
     }
@@ -103,9 +102,15 @@ impl HedgeTerms {
         Price9(i64::from(ticks).saturating_mul(self.tick_nano))
     }
 
-    /// Price units as 10^-9 USD, exactly.
+    /// A price as price units, rounded down; `None` if it is not positive, or has no place in 32 bits.
+    pub fn units_of(&self, price: i64) -> Option<u32> {
+        let units = (i128::from(price) << PRICE_BITS) / i128::from(self.tick_nano);
+        u32::try_from(units).ok().filter(|units| *units > 0)
+    }
+
+    /// Price units as 10^-9 USD, rounded down: exact where a tick is a multiple of 256.
     fn nano_of(&self, units: u32) -> i128 {
-        i128::from(units) * i128::from(self.tick_nano >> PRICE_BITS)
+        (i128::from(units) * i128::from(self.tick_nano)) >> PRICE_BITS
     }
 
     /// What a fill is worth; `None` if the price is not positive or the arrival price is not known.

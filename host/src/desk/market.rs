@@ -27,7 +27,7 @@ const CLOCK_LEAD_MAX_NS: u64 = 60_000_000_000;
 
 /// What a ticker said last. Prices and amounts are above zero: the venue's 0 stands for none.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Top {
+pub(crate) struct Top {
     /// The venue's time, ms since 1970 UTC.
     pub timestamp_ms: u64,
     /// Price and amount of the best bid.
@@ -66,7 +66,7 @@ impl Top {
 
 /// Best bid and ask of the hedge instrument, and what is to be thought of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Touch {
+pub(crate) struct Touch {
     /// Bid, ask, mark and index.
     pub top: Top,
     /// When the venue said so, ns since 1970 UTC.
@@ -76,7 +76,7 @@ pub(super) struct Touch {
 }
 
 /// The touch by the configured source; `None` before there is one.
-pub(super) fn touch(rule: QuoteSource, ticker: Option<&Top>, book: Option<&Book>) -> Option<Touch> {
+pub(crate) fn touch(rule: QuoteSource, ticker: Option<&Top>, book: Option<&Book>) -> Option<Touch> {
     let from_ticker = |is_trusted| {
         let top = *ticker?;
         Some(Touch { top, feed_ns: top.timestamp_ms.saturating_mul(MS_NS), is_trusted })
@@ -98,7 +98,7 @@ pub(super) fn touch(rule: QuoteSource, ticker: Option<&Top>, book: Option<&Book>
 }
 
 /// An option whose vol is wanted, and what is known of it.
-pub(super) struct MarkedOption<'a> {
+pub(crate) struct MarkedOption<'a> {
     /// The option.
     pub option: &'a EuropeanOption,
     /// Its ticker.
@@ -110,7 +110,7 @@ pub(super) struct MarkedOption<'a> {
 /// The market of a coin from tickers: forwards first, then vols in their light.
 ///
 /// `futures_usd` are marks of dated futures by expiry.
-pub(super) fn market(
+pub(crate) fn market(
     coin: &str,
     now_ns: u64,
     price_ref_usd: f64,

@@ -1,0 +1,47 @@
+//! The running engine: market data in, hedges out, and everything that a desk needs not to be hurt by it.
+//!
+//! ```text
+//!   datagrams ──► feed ──► desk: quote ──► Driver: kernel or card ──► hedge ──► gate: order, session ──► bytes
+//!                  │                          ▲      ▲      ▲                    │
+//!                  └─ marks, index ─► job     │      │      └─ order updates ◄───┴─── reports ◄── bytes
+//!                                      │      │      └──────── own fills ◄── session, drop copy
+//!                       compiler ◄─────┘      └── bank, in pieces
+//!                          └────────────────────────┘
+//!   records ──► state file        commands, events ──► journal        alarms ──► log
+//! ```
+//!
+//! [`Engine`] has neither clock nor socket nor thread: it is given times and inputs, and gives outputs. Equal inputs at
+//! equal times give equal commands, whoever turns the handle: [`shell`] with sockets and a core of its own, or a test
+//! with a simulated venue and no time at all.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `engine.rs`, `decide.rs`, `banks.rs`, `own_fills.rs`, `control.rs` | the machine: inputs, decisions, banks, fills, requests |
+//! | `feed.rs`, `desk.rs`, `gate.rs` | channels; an underlying; a session for orders |
+//! | `compile.rs` | jobs and banks |
+//! | `alarm.rs` | what people must hear of |
+//! | `record.rs`, `image.rs`, `recovery.rs` | what is remembered, put together, and made up for |
+
+mod alarm;
+mod banks;
+mod compile;
+mod control;
+mod decide;
+mod desk;
+mod engine;
+mod feed;
+mod gate;
+mod image;
+mod own_fills;
+mod record;
+mod recovery;
+
+pub use alarm::{Alarm, AlarmKind, Alarms, Raised};
+pub use compile::{Built, Compiled, Compiler, Job};
+pub use control::{KillState, Request};
+pub use engine::{Engine, EngineCounts, LiveError, Output};
+pub use feed::Stated;
+pub use gate::Standing;
+pub use image::{GatewayImage, Image, PositionImage, Remembered};
+pub use own_fills::{DeskFill, Outcome};
+pub use record::{Encoder, RECORD_BYTES, Record, StateError, decode, header};

@@ -1,0 +1,341 @@
+//! What a desk must hear of: raised when it begins, cleared when it is over, each with its place and reason.
+//!
+//! An alarm is a value without text, so that raising one costs the hot path a copy; `Display` writes it out for the
+//! log. What each means and what to do about it at 3 a.m. is a table in the package's README.
+
+use std::fmt;
+
+use hedgewire_abi::Reason;
+
+use crate::deribit::starbase::market::Doubt;
+use crate::deribit::starbase::orders::order::OrderFault;
+use crate::deribit::starbase::orders::{CancelOrderRejectReason, OrderRejectReason};
+
+macro_rules! alarms {
+    ($($(#[doc = $text:literal])+ $kind:ident $name:literal { $($(#[doc = $field_text:literal])+ $field:ident: $type:ty),* };)*) => {
+        /// What happened.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Alarm {
+            $($(#[doc = $text])+ $kind { $($(#[doc = $field_text])+ $field: $type),* },)*
+        }
+
+        /// Kinds of alarms, to count by.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum AlarmKind {
+            $($(#[doc = $text])+ $kind,)*
+        }
+
+        impl AlarmKind {
+            /// All kinds, in order.
+            pub const ALL: &[Self] = &[$(Self::$kind),*];
+
+            /// Name, as in logs and metrics.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$kind => $name,)* }
+            }
+        }
+
+        impl Alarm {
+            /// Its kind.
+            pub fn kind(&self) -> AlarmKind {
+                match self { $(Self::$kind { .. } => AlarmKind::$kind,)* }
+            }
+        }
+    };
+}
+
+alarms! {
+    /// The book of a hedge instrument may not be traded on.
+    BookInDoubt "book_in_doubt" {
+        /// Index of the underlying.
+        underlying: u8,
+        /// Why.
+        doubt: Doubt
+    };
+    /// Messages of the feed were lost for good: books wait for snapshots.
+    MessagesLost "messages_lost" {
+        /// The channel.
+        channel_id: i32,
+        /// How many, in total since the start.
+        messages: u64
+    };
+    /// Not even a heartbeat of a channel came in time.
+    ChannelSilent "channel_silent" {
+        /// The channel.
+        channel_id: i32
+    };
+    /// The line that brings a channel's messages changed.
+    LineChanged "line_changed" {
+        /// The channel.
+        channel_id: i32,
+        /// Now line B, else line A.
+        is_line_b: bool
+    };
+    /// Datagrams of a channel came twice or late, or could not be read: more than a thousandth of them.
+    FeedDirty "feed_dirty" {
+        /// The channel.
+        channel_id: i32,
+        /// Such datagrams since the last check.
+        datagrams: u64
+    };
+    /// The session with a gateway is not there: nothing can be sent.
+    SessionDown "session_down" {
+        /// Index of the gateway.
+        gateway: u8
+    };
+    /// Reports of a gateway are missing and were asked for.
+    ReportsMissing "reports_missing" {
+        /// Index of the gateway.
+        gateway: u8,
+        /// Number of the first one.
+        from: i64
+    };
+    /// Reports of a gateway are lost for good: positions must be told by people.
+    ReportsLost "reports_lost" {
+        /// Index of the gateway.
+        gateway: u8
+    };
+    /// What became of an order of the kernel is not known.
+    OrderInDoubt "order_in_doubt" {
+        /// Index of the underlying.
+        underlying: u8,
+        /// The kernel's number of it.
+        order_id: u32
+    };
+    /// The venue refused an order.
+    OrderRefused "order_refused" {
+        /// Our number of it.
+        client_order_id: i64,
+        /// Why.
+        reason: OrderRejectReason
+    };
+    /// The venue refused a cancel.
+    CancelRefused "cancel_refused" {
+        /// Our number of the order.
+        client_order_id: i64,
+        /// Why.
+        reason: CancelOrderRejectReason
+    };
+    /// A report contradicts what is known of an order.
+    OrderFaulty "order_faulty" {
+        /// Our number of it.
+        client_order_id: i64,
+        /// What is odd.
+        fault: OrderFault
+    };
+    /// A report of an order or request that is not ours: the underlyings of the gateway are disarmed.
+    Unmatched "unmatched" {
+        /// Index of the gateway.
+        gateway: u8,
+        /// The number that it names.
+        client_order_id: i64
+    };
+    /// The kernel found a fault.
+    KernelFault "kernel_fault" {
+        /// Index of the underlying.
+        underlying: u8,
+        /// Which.
+        reason: Reason
+    };
+    /// The kernel's position is not the sum of the fills: the underlying is disarmed.
+    LedgerDiffers "ledger_differs" {
+        /// Index of the underlying.
+        underlying: u8,
+        /// The kernel's, contracts.
+        kernel: i64,
+        /// The sum of the fills, contracts.
+        fills: i64
+    };
+    /// No bank could be compiled, or the kernel refused it: rows go stale.
+    BankFailed "bank_failed" {
+        /// Index of the underlying.
+        underlying: u8
+    };
+    /// What banks are compiled from is stale: none is compiled, and rows go stale.
+    InputStale "input_stale" {
+        /// Index of the underlying.
+        underlying: u8
+    };
+    /// A definition on the feed differs from the configuration: the underlying is not hedged.
+    DefinitionDiffers "definition_differs" {
+        /// Index of the underlying.
+        underlying: u8
+    };
+    /// The position cannot be proved: it must be told by people.
+    PositionUnproved "position_unproved" {
+        /// Index of the underlying.
+        underlying: u8,
+        /// What is remembered, contracts.
+        remembered: i64
+    };
+    /// At the start the venue's word differed from what was remembered; the venue's was taken.
+    PositionDiffers "position_differs" {
+        /// Index of the underlying.
+        underlying: u8,
+        /// What was remembered, contracts.
+        remembered: i64,
+        /// What the venue says, contracts.
+        venue: i64
+    };
+    /// A fill of the desk's own that could not be booked: unknown instrument, part of a lot, beyond a limit.
+    FillRefused "fill_refused" {
+        /// The venue's number of the instrument.
+        instrument_id: i64,
+        /// Number of the fill.
+        fill_id: i64
+    };
+    /// A position of an instrument that the plan does not hold is remembered: it is not hedged.
+    HoldingUnknown "holding_unknown" {
+        /// The venue's number of the instrument.
+        instrument_id: i64,
+        /// Lots.
+        lots: i64
+    };
+    /// Everything was told to stop.
+    Killed "killed" {};
+    /// After a kill a gateway has not said yet that nothing is open.
+    KillUnverified "kill_unverified" {
+        /// Index of the gateway.
+        gateway: u8
+    };
+    /// Journal or state file cannot be written: the engine is killed.
+    JournalFailed "journal_failed" {};
+}
+
+/// An alarm that began, or is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raised {
+    /// When, ns since 1970 UTC.
+    pub now_ns: u64,
+    /// What.
+    pub alarm: Alarm,
+    /// Whether it began; else it is over.
+    pub begins: bool,
+}
+
+impl fmt::Display for Alarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BookInDoubt { doubt, .. } => write!(f, "no hedging on this book: {doubt}"),
+            Self::MessagesLost { channel_id, messages } => {
+                write!(f, "channel {channel_id} lost messages for good, {messages} since the start")
+            }
+            Self::ChannelSilent { channel_id } => write!(f, "channel {channel_id} is silent"),
+            Self::LineChanged { channel_id, is_line_b } => {
+                write!(f, "channel {channel_id} comes over line {} now", if *is_line_b { "B" } else { "A" })
+            }
+            Self::FeedDirty { channel_id, datagrams } => {
+                write!(f, "channel {channel_id}: {datagrams} datagrams twice, late or unreadable")
+            }
+            Self::SessionDown { gateway } => write!(f, "gateway {gateway}: no session, nothing can be sent"),
+            Self::ReportsMissing { gateway, from } => write!(f, "gateway {gateway}: reports from {from} on are missing"),
+            Self::ReportsLost { gateway } => write!(f, "gateway {gateway}: reports are lost; tell it the positions"),
+            Self::OrderInDoubt { order_id, .. } => write!(f, "what became of hedge {order_id} is not known"),
+            Self::OrderRefused { client_order_id, reason } => write!(f, "order {client_order_id} refused: {reason:?}"),
+            Self::CancelRefused { client_order_id, reason } => {
+                write!(f, "cancel of order {client_order_id} refused: {reason:?}")
+            }
+            Self::OrderFaulty { client_order_id, fault } => write!(f, "order {client_order_id}: {fault:?}"),
+            Self::Unmatched { gateway, client_order_id } => {
+                write!(f, "gateway {gateway} reports order {client_order_id}, which is not ours")
+            }
+            Self::KernelFault { reason, .. } => write!(f, "the kernel found {}: {}", reason.name(), reason.description()),
+            Self::LedgerDiffers { kernel, fills, .. } => {
+                write!(f, "the kernel's position is {kernel} contracts, the fills add up to {fills}")
+            }
+            Self::BankFailed { .. } => f.write_str("no new bank; the old rows go stale"),
+            Self::InputStale { .. } => f.write_str("marks or index are stale; no new bank is compiled"),
+            Self::DefinitionDiffers { .. } => f.write_str("the feed defines the hedge instrument otherwise"),
+            Self::PositionUnproved { remembered, .. } => {
+                write!(f, "the position cannot be proved ({remembered} contracts are remembered); tell it the venue's")
+            }
+            Self::PositionDiffers { remembered, venue, .. } => {
+                write!(f, "{remembered} contracts were remembered, the venue has {venue}; the venue's are taken")
+            }
+            Self::FillRefused { instrument_id, fill_id } => {
+                write!(f, "fill {fill_id} of instrument {instrument_id} could not be booked")
+            }
+            Self::HoldingUnknown { instrument_id, lots } => {
+                write!(f, "{lots} lots of instrument {instrument_id} are held and not in the plan")
+            }
+            Self::Killed {} => f.write_str("killed: nothing is sent any more"),
+            Self::KillUnverified { gateway } => write!(f, "gateway {gateway} has not said that nothing is open"),
+            Self::JournalFailed {} => f.write_str("journal or state file cannot be written"),
+        }
+    }
+}
+
+impl fmt::Display for Raised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = if self.begins { "alarm" } else { "over" };
+        write!(f, "{word} {}: {}", self.alarm.kind().name(), self.alarm)
+    }
+}
+
+/// Alarms by kind and place: what is on, what was ever raised, and what nobody has heard yet.
+#[derive(Debug)]
+pub struct Alarms {
+    on: Vec<Alarm>,
+    untold: Vec<Raised>,
+    counts: Vec<u64>,
+}
+
+/// Most alarms that wait to be told; more are counted only.
+const UNTOLD_MAX: usize = 4_096;
+
+impl Default for Alarms {
+    fn default() -> Self {
+        Self {
+            on: Vec::with_capacity(64),
+            untold: Vec::with_capacity(UNTOLD_MAX),
+            counts: vec![0; AlarmKind::ALL.len()],
+        }
+    }
+}
+
+impl Alarms {
+    /// How often a kind was raised.
+    pub fn count(&self, kind: AlarmKind) -> u64 {
+        self.counts[kind as usize]
+    }
+
+    /// What is on now.
+    pub fn on(&self) -> &[Alarm] {
+        &self.on
+    }
+
+    /// Takes what has not been told yet, oldest first.
+    pub fn drain(&mut self) -> impl Iterator<Item = Raised> + '_ {
+        self.untold.drain(..)
+    }
+
+    /// Tells of something that has no end of its own.
+    pub fn tell(&mut self, now_ns: u64, alarm: Alarm) {
+        self.counts[alarm.kind() as usize] += 1;
+        self.push(Raised { now_ns, alarm, begins: true });
+    }
+
+    /// An alarm is on: told once, until it is cleared. `is_same` says which one of its kind is the same.
+    pub fn raise(&mut self, now_ns: u64, alarm: Alarm, is_same: impl Fn(&Alarm) -> bool) {
+        match self.on.iter_mut().find(|on| is_same(on)) {
+            Some(on) if *on == alarm => return,
+            Some(on) => *on = alarm,
+            None => self.on.push(alarm),
+        }
+        self.tell(now_ns, alarm);
+    }
+
+    /// It is over.
+    pub fn clear(&mut self, now_ns: u64, is_same: impl Fn(&Alarm) -> bool) {
+        if let Some(at) = self.on.iter().position(is_same) {
+            let alarm = self.on.swap_remove(at);
+            self.push(Raised { now_ns, alarm, begins: false });
+        }
+    }
+
+    fn push(&mut self, raised: Raised) {
+        if self.untold.len() < UNTOLD_MAX {
+            self.untold.push(raised);
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! What people ask for, and what a gateway tells: kill, arm, disarm, limits, positions; reconciliation.
+//!
+//! ```text
+//!   kill ─► kernel: kill, all underlyings ─► hedges cancelled one by one ─► mass cancel on every session
+//!                                                    └─► until each session says that nothing is open: verified
+//! ```
+//!
+//! Limits are widened by nothing but a request that carries them, and the kernel's journal has every one of them.
+
+use hedgewire_abi::command::{Control, SetStatus, code};
+
+use super::alarm::Alarm;
+use super::engine::{Engine, Output};
+use super::gate::{Gate, Standing, Told};
+use super::own_fills::{DeskFill, Outcome};
+use crate::config::Plan;
+use crate::deribit::starbase::orders::oms::OwnFill;
+use crate::deribit::starbase::orders::{Decimal72, Side as WireSide};
+
+/// 10^-9 as a quantity.
+const NANO: Decimal72 = Decimal72 { mantissa: 1, exponent: -9 };
+
+/// What people ask for.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// Stop everything, for good.
+    Kill,
+    /// No order leaves any more; what is at the venue is cancelled.
+    Disarm,
+    /// Orders may leave again.
+    Arm,
+    /// Take the limits of another plan over; everything else of it is ignored.
+    Limits(Box<Plan>),
+    /// The venue's word on a position of the hedge instrument, contracts: it stands instead of what is remembered.
+    Position {
+        /// Index of the underlying.
+        underlying: u8,
+        /// Contracts.
+        contracts: i64,
+    },
+}
+
+/// A kill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KillState {
+    /// When it was asked for, ns.
+    pub since_ns: u64,
+    /// When every gateway had said that nothing is open, ns.
+    pub verified_ns: Option<u64>,
+}
+
+impl Engine {
+    /// Does what people ask for.
+    pub fn on_request(&mut self, now_ns: u64, request: &Request) {
+        match request {
+            Request::Kill => self.kill(now_ns),
+            Request::Disarm => (0..self.desks.len()).for_each(|index| self.disarm(index, now_ns)),
+            Request::Arm => {
+                for desk in &mut self.desks {
+                    desk.wants_arming = true;
+                }
+            }
+            Request::Limits(plan) => self.take_limits(plan, now_ns),
+            Request::Position { underlying, contracts } => self.take_position(*underlying, *contracts, now_ns),
+        }
+        self.act(now_ns);
+    }
+
+    /// The kill, if there was one.
+    pub fn kill_state(&self) -> Option<KillState> {
+        self.kill
+    }
+
+    fn kill(&mut self, now_ns: u64) {
+        if self.kill.is_some() {
+            return;
+        }
+        self.send(0, now_ns, &Control { action: code::KILL }, |_| ());
+        self.stop_at_venue(now_ns);
+    }
+
+    /// Cancels everything that is at the venue, and lets nothing follow.
+    pub(super) fn stop_at_venue(&mut self, now_ns: u64) {
+        self.kill.get_or_insert(KillState { since_ns: now_ns, verified_ns: None });
+        self.alarms.raise(now_ns, Alarm::Killed {}, |on| *on == Alarm::Killed {});
+        self.gates.iter_mut().flatten().for_each(Gate::kill);
+    }
+
+    /// Says which gateways have not said yet that nothing is open.
+    pub(super) fn look_at_kill(&mut self, now_ns: u64) {
+        let Some(kill) = self.kill.filter(|kill| kill.verified_ns.is_none()) else { return };
+        let mut is_verified = true;
+        for (gateway, gate) in self.gates.iter().enumerate() {
+            let alarm = Alarm::KillUnverified { gateway: gateway as u8 };
+            match gate {
+                Some(gate) if !gate.is_empty() => {
+                    is_verified = false;
+                    self.alarms.raise(now_ns, alarm, |on| *on == alarm);
+                }
+                _ => self.alarms.clear(now_ns, |on| *on == alarm),
+            }
+        }
+        if is_verified {
+            self.kill = Some(KillState { verified_ns: Some(now_ns), ..kill });
+        }
+    }
+
+    pub(super) fn arm(&mut self, index: usize, now_ns: u64) {
+        let underlying = self.desks[index].plan.index;
+        self.desks[index].is_armed = true;
+        self.send(underlying, now_ns, &Control { action: code::ARM }, |_| ());
+    }
+
+    /// No order of an underlying leaves until people arm it again; its orders are cancelled.
+    pub(super) fn disarm(&mut self, index: usize, now_ns: u64) {
+        let desk = &mut self.desks[index];
+        let underlying = desk.plan.index;
+        (desk.wants_arming, desk.is_armed) = (false, false);
+        self.cancel_hedges(index);
+        self.send(underlying, now_ns, &Control { action: code::DISARM }, |_| ());
+    }
+
+    fn take_limits(&mut self, plan: &Plan, now_ns: u64) {
+        for index in 0..self.desks.len() {
+            let Some(new) = plan.underlyings.get(index) else { continue };
+            let desk = &mut self.desks[index];
+            if new.hedge_name != desk.plan.hedge_name {
+                continue;
+            }
+            let setup = &mut desk.plan.setup;
+            (setup.trigger, setup.price, setup.size, setup.rate) =
+                (new.setup.trigger, new.setup.price, new.setup.size, new.setup.rate);
+            setup.status = new.setup.status;
+            let (underlying, setup, is_restricted) = (desk.plan.index, *setup, desk.is_restricted);
+            if !desk.is_configured {
+                continue;
+            }
+            self.send(underlying, now_ns, &setup.trigger, |_| ());
+            self.send(underlying, now_ns, &setup.price, |_| ());
+            self.send(underlying, now_ns, &setup.size, |_| ());
+            self.send(underlying, now_ns, &setup.rate, |_| ());
+            let restricted = u8::from(is_restricted);
+            let status = SetStatus { restricted, ..setup.status };
+            self.send(underlying, now_ns, &status, |_| ());
+        }
+    }
+
+    fn take_position(&mut self, underlying: u8, contracts: i64, now_ns: u64) {
+        let index = usize::from(underlying);
+        let Some(desk) = self.desks.get_mut(index) else { return };
+        let (remembered, gateway) = (desk.position, desk.gateway);
+        if remembered != contracts {
+            self.alarms.tell(now_ns, Alarm::PositionDiffers { underlying, remembered, venue: contracts });
+        }
+        self.desks[index].position = contracts;
+        let others: Vec<usize> = (0..self.desks.len()).filter(|other| self.desks[*other].gateway == gateway).collect();
+        let alarm = |on: &Alarm| matches!(on, Alarm::PositionUnproved { underlying: of, .. } if *of == underlying);
+        self.alarms.clear(now_ns, alarm);
+        let is_unproved = |on: &Alarm| {
+            matches!(on, Alarm::PositionUnproved { underlying, .. } if others.contains(&usize::from(*underlying)))
+        };
+        let is_last = !self.alarms.on().iter().any(is_unproved);
+        let Some(gate) = self.gates[gateway].as_mut() else { return };
+        if is_last {
+            gate.prove();
+            self.alarms.clear(now_ns, |on| *on == Alarm::ReportsLost { gateway: gateway as u8 });
+        }
+        self.desks[index].is_reconciled = false;
+        let image = self.image.positions.entry(underlying).or_default();
+        image.contracts = contracts;
+    }
+
+    // ---- what a gateway tells ----------------------------------------------------------------
+
+    pub(super) fn on_told(&mut self, gateway: usize, told: &Told, now_ns: u64) {
+        let index = gateway as u8;
+        match *told {
+            Told::Connect => self.outputs.push_back(Output::Connect(gateway)),
+            Told::Close => self.outputs.push_back(Output::Close(gateway)),
+            Told::Alarm(alarm) => self.alarms.tell(now_ns, alarm),
+            Told::Missing(from) => {
+                let is_same = |on: &Alarm| matches!(on, Alarm::ReportsMissing { gateway, .. } if *gateway == index);
+                match from {
+                    Some(from) => {
+                        self.alarms.raise(now_ns, Alarm::ReportsMissing { gateway: index, from }, is_same);
+                    }
+                    None => self.alarms.clear(now_ns, is_same),
+                }
+            }
+            Told::Lost => self.on_lost(gateway, now_ns),
+            Told::Unmatched(client_order_id) => {
+                self.alarms.tell(now_ns, Alarm::Unmatched { gateway: index, client_order_id });
+                self.disarm_gateway(gateway, now_ns);
+            }
+            Told::Own(fill) => self.on_own_fill(&fill, now_ns),
+            Told::Found(found) => {
+                let desk = self.live.gateways[gateway].underlyings.get(found.terms_index);
+                if let Some(desk) = desk.map(|desk| usize::from(*desk)) {
+                    self.desks[desk].position += found.contracts;
+                    self.desks[desk].hedge_coin += found.worth.coin;
+                    self.record_position(desk);
+                }
+            }
+            Told::Swept { .. } => self.look_at_status(now_ns),
+        }
+    }
+
+    fn disarm_gateway(&mut self, gateway: usize, now_ns: u64) {
+        let indices: Vec<usize> = (0..self.desks.len()).filter(|index| self.desks[*index].gateway == gateway).collect();
+        indices.into_iter().for_each(|index| self.disarm(index, now_ns));
+    }
+
+    /// Positions are no longer what the reports add up to.
+    fn on_lost(&mut self, gateway: usize, now_ns: u64) {
+        let alarm = Alarm::ReportsLost { gateway: gateway as u8 };
+        self.alarms.raise(now_ns, alarm, |on| *on == alarm);
+        self.disarm_gateway(gateway, now_ns);
+        for index in 0..self.desks.len() {
+            let desk = &self.desks[index];
+            if desk.gateway != gateway {
+                continue;
+            }
+            let (underlying, remembered) = (desk.plan.index, desk.position);
+            let is_same = |on: &Alarm| matches!(on, Alarm::PositionUnproved { underlying: of, .. } if *of == underlying);
+            self.alarms.raise(now_ns, Alarm::PositionUnproved { underlying, remembered }, is_same);
+        }
+    }
+
+    /// Nothing is open at its gateway, every report has come, and a price is known: the position stands.
+    pub(super) fn settle_position(&mut self, index: usize, now_ns: u64) {
+        let desk = &self.desks[index];
+        let gate = self.gates[desk.gateway].as_ref();
+        let stands = gate.is_some_and(|gate| gate.standing() == Standing::Clean && gate.is_proved());
+        if desk.is_reconciled || desk.quote.is_none() || !stands {
+            return;
+        }
+        let (underlying, venue) = (desk.plan.index, desk.position);
+        let remembered = self.image.positions.get(&underlying).map_or(venue, |position| position.contracts);
+        if remembered != venue {
+            self.alarms.tell(now_ns, Alarm::PositionDiffers { underlying, remembered, venue });
+        }
+        self.reconcile(index, now_ns);
+        if let Some(gate) = self.gates[self.desks[index].gateway].as_mut() {
+            gate.is_uncommitted = true;
+        }
+    }
+
+    fn on_own_fill(&mut self, fill: &OwnFill, now_ns: u64) {
+        let sign = match fill.side {
+            WireSide::Buy => 1,
+            WireSide::Sell => -1,
+            _ => 0,
+        };
+        let quantity_nano = fill.quantity.in_units(NANO).unwrap_or(0) * sign;
+        let fill = DeskFill {
+            instrument_id: fill.instrument_id,
+            fill_id: fill.match_id,
+            quantity_nano,
+            price_nano: fill.price.0,
+        };
+        let outcome = if quantity_nano == 0 {
+            self.alarms.tell(now_ns, Alarm::FillRefused { instrument_id: fill.instrument_id, fill_id: fill.fill_id });
+            Outcome::Quantity
+        } else {
+            self.book(now_ns, &fill)
+        };
+        if outcome == Outcome::Quantity
+            && let Some(index) = self.desks.iter().position(|desk| desk.holds(fill.instrument_id))
+        {
+            self.disarm(index, now_ns);
+        }
+    }
+}

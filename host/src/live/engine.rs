@@ -1,0 +1,531 @@
+//! The machine: what goes in, what comes out, and in which order things are looked at.
+//!
+//! ```text
+//!   on_datagram ─► books, notes ─► quotes of what changed ─┐
+//!   on_stream ───► reports, own fills ─────────────────────┼─► gates act ─► updates ─► kernel ─► records, commit
+//!   on_trade, on_bank, on_request, on_time ────────────────┘
+//! ```
+//!
+//! Invariants:
+//! * the order in which desks, gates and channels are looked at is that of the configuration;
+//! * a hedge is counted by the kernel before its order has a number, and has a number before it is written;
+//! * after a failure of driver or journal no command is sent, and everything at the venue is cancelled.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::alarm::{Alarm, AlarmKind, Alarms};
+use super::compile::Job;
+use super::control::KillState;
+use super::desk::Desk;
+use super::feed::Feed;
+use super::gate::{Gate, Told};
+use super::image::{BookedFills, Image};
+use super::record::Record;
+use crate::config::{LivePlan, Plan, UnderlyingPlan};
+use crate::deribit::starbase::market::{ChannelState, Doubt, Request as Retransmission, Source};
+use crate::deribit::starbase::orders::Credential;
+use crate::deribit::starbase::orders::hedges::{HedgeRules, Update};
+use crate::driver::{Driver, DriverError};
+
+/// Why an engine cannot be made, or stopped.
+#[derive(Debug, Error)]
+pub enum LiveError {
+    /// The configuration is not one of a running engine.
+    #[error("the configuration has no {0}; host/examples/live.toml has one")]
+    Missing(String),
+    /// Kernel, card or journal failed.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+}
+
+/// What is to be done outside.
+#[derive(Debug)]
+pub enum Output {
+    /// Connect a gateway.
+    Connect(usize),
+    /// Close its connection.
+    Close(usize),
+    /// Send a request for lost messages of a channel.
+    Retransmit(usize, Box<Retransmission>),
+    /// Compile a bank.
+    Compile(Box<Job>),
+}
+
+/// What an engine did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EngineCounts {
+    /// Datagrams.
+    pub datagrams: u64,
+    /// Quotes given to the kernel.
+    pub quotes: u64,
+    /// Hedges that it decided on.
+    pub hedges: u64,
+    /// Banks in use so far.
+    pub banks: u64,
+    /// Own fills booked.
+    pub own_fills: u64,
+    /// Own fills that were booked before.
+    pub own_fills_repeated: u64,
+}
+
+/// The engine.
+pub struct Engine {
+    pub(super) live: LivePlan,
+    pub(super) driver: Driver,
+    pub(super) feed: Feed,
+    pub(super) desks: Vec<Desk>,
+    /// By index; none until the instruments of its underlyings are known.
+    pub(super) gates: Vec<Option<Gate>>,
+    secrets: Vec<Credential<48>>,
+    plan: Arc<Plan>,
+    pub(super) image: Image,
+    pub(super) fills: BookedFills,
+    pub(super) alarms: Alarms,
+    pub(super) outputs: VecDeque<Output>,
+    pub(super) records: Vec<Record>,
+    /// Records given so far, and so many of them that are in the file.
+    pub(super) record_count: u64,
+    durable_count: u64,
+    pub(super) kill: Option<KillState>,
+    /// What made it stop.
+    pub(super) fatal: Option<LiveError>,
+    pub(super) counts: EngineCounts,
+    /// Time of the first datagram, ns.
+    first_ns: u64,
+    swapped: Vec<Update>,
+    told: Vec<Told>,
+    checked_ns: u64,
+}
+
+/// Between two looks at what is counted on the feed, ns.
+const CHECK_NS: u64 = 1_000_000_000;
+
+impl Engine {
+    /// An engine with what was remembered; `secrets` are those of the gateways, in order. The records that it begins
+    /// with are in [`Engine::take_records`]: they are the new state file, and nothing is sent before they are written.
+    ///
+    /// # Errors
+    /// [`LiveError::Missing`].
+    pub fn new(
+        plan: &Arc<Plan>,
+        secrets: Vec<Credential<48>>,
+        driver: Driver,
+        image: Image,
+    ) -> Result<Self, LiveError> {
+        let live = plan.live.clone().ok_or_else(|| LiveError::Missing("[live]".to_owned()))?;
+        if let Some(without) = plan.underlyings.iter().find(|underlying| underlying.escalation.is_none()) {
+            return Err(LiveError::Missing(format!("[underlying.escalation] of {}", without.coin)));
+        }
+        if secrets.len() != live.gateways.len() {
+            return Err(LiveError::Missing("secret for each gateway".to_owned()));
+        }
+        let gateway_of = |index: u8| live.gateways.iter().position(|gateway| gateway.underlyings.contains(&index));
+        let desk = |underlying: &UnderlyingPlan| {
+            let gateway = gateway_of(underlying.index);
+            let gateway = gateway.ok_or_else(|| LiveError::Missing(format!("gateway of {}", underlying.coin)))?;
+            Ok(Desk::new(underlying, plan.market, gateway, live.arms))
+        };
+        let desks = plan.underlyings.iter().map(desk).collect::<Result<Vec<_>, LiveError>>()?;
+        let mut engine = Self {
+            driver,
+            feed: Feed::new(live.channels.iter().map(|channel| channel.id)),
+            desks,
+            gates: live.gateways.iter().map(|_| None).collect(),
+            secrets,
+            plan: Arc::clone(plan),
+            fills: image.fills.clone(),
+            alarms: Alarms::default(),
+            outputs: VecDeque::with_capacity(64),
+            records: Vec::with_capacity(1_024),
+            record_count: 0,
+            durable_count: 0,
+            kill: None,
+            fatal: None,
+            counts: EngineCounts::default(),
+            first_ns: 0,
+            swapped: Vec::with_capacity(64),
+            told: Vec::with_capacity(64),
+            checked_ns: 0,
+            live,
+            image,
+        };
+        for desk in &mut engine.desks {
+            if let Some(position) = engine.image.positions.get(&desk.plan.index) {
+                (desk.position, desk.hedge_coin, desk.cash) = (position.contracts, position.hedge_coin, position.cash);
+            }
+        }
+        for record in engine.image.records() {
+            engine.record(record);
+        }
+        Ok(engine)
+    }
+
+    // ---- inputs ------------------------------------------------------------------------------
+
+    /// Takes a datagram of a line, or one that came back to the socket that requests are sent from.
+    pub fn on_datagram(&mut self, now_ns: u64, source: Source, payload: &[u8]) {
+        self.counts.datagrams += 1;
+        if self.first_ns == 0 {
+            self.first_ns = now_ns;
+        }
+        let Some(channel) = self.feed.on_datagram(source, payload, now_ns) else { return };
+        while let Some(handle) = self.feed.channels[channel].channel.next_changed() {
+            for desk in &mut self.desks {
+                if let Some(hedge) = &desk.hedge {
+                    desk.is_dirty |= hedge.channel == channel && hedge.handle == handle;
+                }
+            }
+        }
+        self.poll_channel(channel, now_ns);
+        self.quote_dirty(now_ns);
+        self.act(now_ns);
+    }
+
+    /// The connection of a gateway stands.
+    pub fn on_connected(&mut self, now_ns: u64, gateway: usize) {
+        if let Some(gate) = self.gates[gateway].as_mut() {
+            gate.connected(now_ns);
+            gate.is_due = true;
+        }
+        self.act(now_ns);
+    }
+
+    /// There is no connection to be had.
+    pub fn on_connection_failed(&mut self, now_ns: u64, gateway: usize) {
+        if let Some(gate) = self.gates[gateway].as_mut() {
+            gate.session.connection_failed(now_ns);
+            gate.is_due = true;
+        }
+        self.act(now_ns);
+    }
+
+    /// A connection is gone.
+    pub fn on_disconnected(&mut self, now_ns: u64, gateway: usize) {
+        if let Some(gate) = self.gates[gateway].as_mut() {
+            gate.with_session(|session, mut sink| session.disconnected(now_ns, &mut sink));
+        }
+        self.act(now_ns);
+    }
+
+    /// Takes bytes of a gateway.
+    pub fn on_stream(&mut self, now_ns: u64, gateway: usize, bytes: &[u8]) {
+        if let Some(gate) = self.gates[gateway].as_mut() {
+            gate.with_session(|session, mut sink| session.on_bytes(now_ns, bytes, &mut sink));
+        }
+        self.act(now_ns);
+    }
+
+    /// Time passes: to be called whenever there is nothing else to do.
+    pub fn on_time(&mut self, now_ns: u64) {
+        for channel in 0..self.feed.channels.len() {
+            self.poll_channel(channel, now_ns);
+        }
+        self.define(now_ns);
+        self.look_at_books(now_ns);
+        self.quote_dirty(now_ns);
+        self.tick(now_ns);
+        self.keep_banks(now_ns);
+        if self.fatal.is_none() {
+            self.driver.work();
+        }
+        self.act(now_ns);
+        if now_ns.saturating_sub(self.checked_ns) >= CHECK_NS {
+            self.checked_ns = now_ns;
+            self.look_at_channels(now_ns);
+        }
+    }
+
+    /// So many of the records are in the state file.
+    pub fn on_durable(&mut self, record_count: u64) {
+        self.durable_count = record_count;
+        self.gates.iter_mut().flatten().for_each(|gate| gate.on_durable(record_count));
+    }
+
+    /// Journal or state file cannot be written: nothing is remembered any more, so nothing is done any more.
+    pub fn on_journal_failed(&mut self, now_ns: u64) {
+        self.alarms.tell(now_ns, Alarm::JournalFailed {});
+        self.stop_at_venue(now_ns);
+    }
+
+    // ---- outputs -----------------------------------------------------------------------------
+
+    /// What is to be done outside, oldest first.
+    pub fn next_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Bytes for a gateway's connection.
+    pub fn outgoing(&self, gateway: usize) -> &[u8] {
+        self.gates[gateway].as_ref().map_or(&[], |gate| gate.session.outgoing())
+    }
+
+    /// So many of them are written.
+    pub fn written(&mut self, gateway: usize, bytes: usize) {
+        if let Some(gate) = self.gates[gateway].as_mut() {
+            gate.session.written(bytes);
+        }
+    }
+
+    /// Takes the records that are not in the state file yet: appends them to `into`. Returns how many there ever were.
+    pub fn take_records(&mut self, into: &mut Vec<Record>) -> u64 {
+        into.append(&mut self.records);
+        self.record_count
+    }
+
+    /// What people must hear of.
+    pub fn alarms(&mut self) -> &mut Alarms {
+        &mut self.alarms
+    }
+
+    /// How often a kind of alarm was raised.
+    pub fn alarm_count(&self, kind: AlarmKind) -> u64 {
+        self.alarms.count(kind)
+    }
+
+    /// What was done.
+    pub fn counts(&self) -> &EngineCounts {
+        &self.counts
+    }
+
+    /// What the hedges of an underlying came to, contracts.
+    pub fn position(&self, underlying: u8) -> i64 {
+        self.desks.get(usize::from(underlying)).map_or(0, |desk| desk.position)
+    }
+
+    /// Orders at the venue that may still fill, as far as is known.
+    pub fn open_orders(&self) -> usize {
+        self.gates.iter().flatten().map(|gate| gate.hedges.oms.live().count()).sum()
+    }
+
+    /// Whether an underlying hedges: reconciled, armed, with rows, and a session that takes orders.
+    pub fn is_hedging(&self, underlying: u8) -> bool {
+        self.desks.get(usize::from(underlying)).is_some_and(|desk| {
+            desk.is_armed && desk.is_reconciled && desk.is_active() && !desk.is_restricted && self.kill.is_none()
+        })
+    }
+
+    /// Lots of an instrument.
+    pub fn lots(&self, instrument_id: i64) -> Option<i32> {
+        self.desks.iter().find_map(|desk| desk.lots(instrument_id))
+    }
+
+    /// What the kernel answered.
+    pub fn driver(&self) -> &Driver {
+        &self.driver
+    }
+
+    /// What made it stop, if anything did.
+    pub fn fatal(&self) -> Option<&LiveError> {
+        self.fatal.as_ref()
+    }
+
+    /// Ends the journal. Returns the driver's counts and latencies.
+    ///
+    /// # Errors
+    /// [`DriverError::Journal`].
+    pub fn finish(self) -> Result<(crate::driver::Counts, crate::driver::Latencies), DriverError> {
+        Ok(self.driver.finish()?)
+    }
+
+    // ---- the feed ----------------------------------------------------------------------------
+
+    fn poll_channel(&mut self, channel: usize, now_ns: u64) {
+        let Feed { channels, notes, .. } = &mut self.feed;
+        if let Some(request) = channels[channel].channel.poll(now_ns, notes) {
+            self.outputs.push_back(Output::Retransmit(channel, Box::new(request)));
+        }
+        self.look_at_books(now_ns);
+    }
+
+    /// Raises what began and clears what is over, of every book that hedges trade on.
+    fn look_at_books(&mut self, now_ns: u64) {
+        for index in 0..self.desks.len() {
+            let desk = &mut self.desks[index];
+            if desk.hedge.is_none() {
+                continue;
+            }
+            let doubt = desk.doubt_now(&self.feed);
+            // Between two packets of one transaction nothing is decided, and nothing is amiss.
+            if doubt == Some(Doubt::OpenTransaction) {
+                continue;
+            }
+            match desk.blind_ns {
+                None if doubt.is_some() => desk.blind_ns = Some(now_ns),
+                Some(since_ns) if doubt.is_some() => {
+                    if now_ns.saturating_sub(since_ns) >= self.live.blind_ns {
+                        self.cancel_hedges(index);
+                    }
+                }
+                _ => self.desks[index].blind_ns = None,
+            }
+            let desk = &mut self.desks[index];
+            if desk.doubt == doubt {
+                continue;
+            }
+            desk.doubt = doubt;
+            desk.is_dirty = true;
+            let underlying = desk.plan.index;
+            let is_same = |on: &Alarm| matches!(on, Alarm::BookInDoubt { underlying: other, .. } if *other == underlying);
+            match doubt {
+                Some(doubt) => self.alarms.raise(now_ns, Alarm::BookInDoubt { underlying, doubt }, is_same),
+                None => self.alarms.clear(now_ns, is_same),
+            }
+        }
+    }
+
+    /// Looks at what is counted on the channels, now and then.
+    fn look_at_channels(&mut self, now_ns: u64) {
+        for channel in &mut self.feed.channels {
+            let (id, counts) = (channel.id, channel.channel.counts());
+            let mut told = channel.told;
+            if counts.messages_lost > told.lost {
+                told.lost = counts.messages_lost;
+                self.alarms.tell(now_ns, Alarm::MessagesLost { channel_id: id, messages: told.lost });
+            }
+            let first = counts.lines.map(|line| line.messages_first);
+            let brought = [first[0] - told.first[0], first[1] - told.first[1]];
+            told.first = first;
+            if brought[0] + brought[1] > 0 {
+                let is_line_b = brought[1] > brought[0];
+                if told.is_line_b.replace(is_line_b).is_some_and(|before| before != is_line_b) {
+                    self.alarms.tell(now_ns, Alarm::LineChanged { channel_id: id, is_line_b });
+                }
+            }
+            let lines = &counts.lines;
+            let old = lines.iter().map(|line| line.packets_old).min().unwrap_or(0);
+            let dirty = counts.early_packets + counts.refused_packets + counts.wild_packets + old;
+            let datagrams = lines.iter().map(|line| line.packets).sum::<u64>();
+            let (more_dirty, more) = (dirty - told.dirty, datagrams - told.datagrams);
+            (told.dirty, told.datagrams) = (dirty, datagrams);
+            let is_same = |on: &Alarm| matches!(on, Alarm::FeedDirty { channel_id, .. } if *channel_id == id);
+            if more_dirty * 1_000 > more {
+                let alarm = Alarm::FeedDirty { channel_id: id, datagrams: more_dirty };
+                if !self.alarms.on().iter().any(is_same) {
+                    self.alarms.raise(now_ns, alarm, is_same);
+                }
+            } else {
+                self.alarms.clear(now_ns, is_same);
+            }
+            let is_silent = channel.channel.is_silent();
+            let is_same = |on: &Alarm| *on == Alarm::ChannelSilent { channel_id: id };
+            match (told.is_silent, is_silent) {
+                (false, true) => self.alarms.raise(now_ns, Alarm::ChannelSilent { channel_id: id }, is_same),
+                (true, false) => self.alarms.clear(now_ns, is_same),
+                _ => {}
+            }
+            told.is_silent = is_silent;
+            channel.told = told;
+        }
+    }
+
+    /// Finds instruments whose definitions have come, and makes gateways whose instruments are all known.
+    fn define(&mut self, now_ns: u64) {
+        if self.gates.iter().all(Option::is_some) || now_ns.saturating_sub(self.first_ns) < self.plan.market.warm_up_ns {
+            return;
+        }
+        for desk in self.desks.iter_mut().filter(|desk| desk.hedge.is_none() && !desk.is_contradicted) {
+            let fee = self.live.gateways[desk.gateway].maker_fee_nano;
+            for (index, channel) in self.feed.channels.iter().enumerate() {
+                if channel.channel.state() == ChannelState::Live && desk.define(index, &channel.channel, fee) {
+                    break;
+                }
+            }
+            if desk.is_contradicted {
+                self.alarms.tell(now_ns, Alarm::DefinitionDiffers { underlying: desk.plan.index });
+            }
+            if let Some(hedge) = &desk.hedge {
+                self.feed.notes.trades.entry(hedge.terms.instrument_id).or_default();
+                desk.is_dirty = true;
+            }
+        }
+        for gateway in 0..self.gates.len() {
+            self.open_gate(gateway, now_ns);
+        }
+    }
+
+    fn open_gate(&mut self, gateway: usize, now_ns: u64) {
+        let plan = &self.live.gateways[gateway];
+        let desks: Vec<usize> = plan.underlyings.iter().map(|index| usize::from(*index)).collect();
+        let is_known = desks.iter().all(|desk| self.desks[*desk].hedge.is_some());
+        if self.gates[gateway].is_some() || !is_known || self.fatal.is_some() {
+            return;
+        }
+        let (mut terms, mut rules) = (Vec::new(), Vec::new());
+        for (terms_index, desk) in desks.iter().map(|desk| &self.desks[*desk]).enumerate() {
+            let known = desk.hedge.zip(desk.plan.escalation);
+            let Some((hedge, policy)) = known else { return };
+            terms.push(hedge.terms);
+            rules.push(HedgeRules { underlying: desk.plan.index, terms_index, policy });
+        }
+        let image = self.image.gateways.get(&(gateway as u8));
+        let mut gate = Gate::new(gateway as u8, plan, self.secrets[gateway], (terms, &rules), image, now_ns);
+        gate.start(now_ns);
+        self.gates[gateway] = Some(gate);
+        self.alarms.raise(now_ns, Alarm::SessionDown { gateway: gateway as u8 }, |on| {
+            *on == Alarm::SessionDown { gateway: gateway as u8 }
+        });
+        for desk in desks {
+            self.take_over(desk, now_ns);
+        }
+    }
+
+    // ---- orders ------------------------------------------------------------------------------
+
+    pub(super) fn record(&mut self, record: Record) {
+        self.records.push(record);
+        self.record_count += 1;
+    }
+
+    /// Lets gates do what is due, and carries over what they tell, until nothing is.
+    pub(super) fn act(&mut self, now_ns: u64) {
+        for gateway in 0..self.gates.len() {
+            for _ in 0..ROUNDS_MAX {
+                let Some(gate) = self.gates[gateway].as_mut() else { break };
+                if let Some(record) = gate.reserve(self.record_count + 1) {
+                    self.record(record);
+                }
+                let Some(gate) = self.gates[gateway].as_mut() else { break };
+                if !gate.is_due && now_ns < gate.deadline_ns && gate.told.is_empty() {
+                    break;
+                }
+                gate.act(now_ns);
+                std::mem::swap(&mut gate.updates, &mut self.swapped);
+                std::mem::swap(&mut gate.told, &mut self.told);
+                self.carry_updates(now_ns);
+                self.carry_told(gateway, now_ns);
+            }
+            self.commit(gateway);
+        }
+        self.look_at_status(now_ns);
+        self.look_at_kill(now_ns);
+    }
+
+    fn carry_updates(&mut self, now_ns: u64) {
+        let mut updates = std::mem::take(&mut self.swapped);
+        for update in updates.drain(..) {
+            self.on_update(&update, now_ns);
+        }
+        self.swapped = updates;
+    }
+
+    fn carry_told(&mut self, gateway: usize, now_ns: u64) {
+        let mut told = std::mem::take(&mut self.told);
+        for told in told.drain(..) {
+            self.on_told(gateway, &told, now_ns);
+        }
+        self.told = told;
+    }
+
+    fn commit(&mut self, gateway: usize) {
+        let Some(gate) = self.gates[gateway].as_mut().filter(|gate| gate.is_uncommitted) else { return };
+        let before = self.records.len();
+        gate.commit(&mut self.records);
+        self.record_count += (self.records.len() - before) as u64;
+    }
+}
+
+/// Rounds of acting and carrying over, before other gates have their turn.
+const ROUNDS_MAX: usize = 8;

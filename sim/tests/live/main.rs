@@ -1,0 +1,5 @@
+//! The running engine against the simulated venue, in one thread and virtual time: same seed, same decisions.
+
+mod faults;
+mod rig;
+mod trading;
