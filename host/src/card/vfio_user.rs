@@ -329,7 +329,7 @@ impl Socket {
         let (major, minor) = (0u16, 1u16);
         let payload = [&major.to_le_bytes()[..], &minor.to_le_bytes(), CAPABILITIES.to_bytes_with_nul()].concat();
         let (reply, _) = self.request(VERSION, &payload)?;
-        let is_ours = reply.len() >= 4 && u32_at(&reply, 0) & 0xffff == major.into();
+        let is_ours = reply.len() >= 4 && u32_at(&reply, 0) & 0xffff == u32::from(major);
         if is_ours { Ok(()) } else { Err(MessageError::Reply) }
     }
 
