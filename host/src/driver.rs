@@ -29,6 +29,7 @@ use hedgewire_kernel::Kernel;
 use thiserror::Error;
 
 use crate::card::{Card, Session, SessionError};
+use crate::journal::behind::Behind;
 use crate::journal::{self, JournalError};
 
 /// Why a set-up was not carried out.
@@ -303,10 +304,18 @@ enum Machine {
 /// A session with whatever card there is.
 pub type CardSession = Session<Box<dyn Card>>;
 
+/// Who writes the journal.
+enum Journal {
+    /// Whoever sends.
+    Here(journal::Writer<File>),
+    /// Another thread.
+    Behind(Behind),
+}
+
 /// A kernel or card, its journal, and what was measured.
 pub struct Driver {
     machine: Machine,
-    journal: Option<journal::Writer<File>>,
+    journal: Option<Journal>,
     is_measured: bool,
     now_ns: u64,
     counts: Counts,
@@ -327,7 +336,14 @@ impl Driver {
 
     fn of(machine: Machine, journal: Option<journal::Writer<File>>) -> Self {
         let (counts, latencies) = (Counts::default(), Latencies::default());
+        let journal = journal.map(Journal::Here);
         Self { machine, journal, is_measured: true, now_ns: 0, counts, latencies }
+    }
+
+    /// With a journal that another thread writes.
+    #[must_use]
+    pub fn journalled_behind(self, behind: Behind) -> Self {
+        Self { journal: Some(Journal::Behind(behind)), ..self }
     }
 
     /// Without latencies of the kernel: where nobody waits for an answer, reading the clock twice for each is
@@ -414,8 +430,10 @@ impl Driver {
         if COUNTS {
             self.counts.observe(is_decision, events);
         }
-        if let Some(journal) = &mut self.journal {
-            journal.append(&command, events)?;
+        match &mut self.journal {
+            Some(Journal::Here(journal)) => journal.append(&command, events)?,
+            Some(Journal::Behind(journal)) => journal.append(&command, events)?,
+            None => {}
         }
         Ok(events)
     }
@@ -530,7 +548,7 @@ impl Driver {
     /// # Errors
     /// [`JournalError::Write`].
     pub fn finish(self) -> Result<(Counts, Latencies), JournalError> {
-        if let Some(journal) = self.journal {
+        if let Some(Journal::Here(journal)) = self.journal {
             journal.close()?;
         }
         Ok((self.counts, self.latencies))

@@ -24,6 +24,8 @@
 //! * a file is only ever appended to, and never written over;
 //! * no byte of a file can make the reader panic, or hold more than one buffer of it in memory.
 
+pub mod behind;
+
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};

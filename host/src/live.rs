@@ -21,6 +21,7 @@
 //! | `compile.rs` | jobs and banks |
 //! | `alarm.rs` | what people must hear of |
 //! | `record.rs`, `image.rs`, `recovery.rs` | what is remembered, put together, and made up for |
+//! | `shell.rs`, `writer.rs`, `drop_copy.rs`, `sight.rs` | sockets and threads, what is written, fills from elsewhere, what is shown |
 
 mod alarm;
 mod banks;
@@ -28,6 +29,7 @@ mod compile;
 mod control;
 mod decide;
 mod desk;
+pub mod drop_copy;
 mod engine;
 mod feed;
 mod gate;
@@ -35,6 +37,9 @@ mod image;
 mod own_fills;
 mod record;
 mod recovery;
+pub mod shell;
+mod sight;
+mod writer;
 
 pub use alarm::{Alarm, AlarmKind, Alarms, Raised};
 pub use compile::{Built, Compiled, Compiler, Job};
@@ -44,4 +49,6 @@ pub use feed::Stated;
 pub use gate::Standing;
 pub use image::{GatewayImage, Image, PositionImage, Remembered};
 pub use own_fills::{DeskFill, Outcome};
+pub use sight::names;
+pub use writer::{Appender, Memory, MemoryError, StateFile};
 pub use record::{Encoder, RECORD_BYTES, Record, StateError, decode, header};

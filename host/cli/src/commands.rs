@@ -6,4 +6,5 @@ pub mod doctor;
 pub mod greeks;
 pub mod journal;
 pub mod replay;
+pub mod run;
 pub mod simulate;

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{backtest, demo, doctor, greeks, journal, replay, simulate};
+use commands::{backtest, demo, doctor, greeks, journal, replay, run, simulate};
 use output::Output;
 
 /// Hedging engine for crypto-options market makers.
@@ -39,6 +39,7 @@ struct Arguments {
 enum Command {
     Demo(demo::Arguments),
     Replay(replay::Arguments),
+    Run(run::Arguments),
     Greeks(greeks::Arguments),
     Backtest(backtest::Arguments),
     Journal(journal::Arguments),
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
     let verdict = match &arguments.command {
         Command::Demo(arguments) => demo::run(arguments, &output),
         Command::Replay(arguments) => replay::run(arguments, &output),
+        Command::Run(arguments) => run::run(arguments, &output),
         Command::Greeks(arguments) => greeks::run(arguments, &output),
         Command::Backtest(arguments) => backtest::run(arguments, &output),
         Command::Journal(arguments) => journal::run(arguments, &output),

@@ -122,6 +122,16 @@ impl ControlServer {
         Ok((Self { path, stop, thread: Some(thread), _lock: lock }, requests))
     }
 
+    /// A socket of mode 0600 that nobody else has, with the lock that says so: for other lines that are spoken locally.
+    pub(crate) fn listen_alone(path: &Path) -> Result<(UnixListener, File), ControlError> {
+        let lock = take_lock(path)?;
+        remove_stale(path)?;
+        let opened = open(path);
+        let listener =
+            opened.map_err(|source| ControlError::System { path: path.to_owned(), doing: "bind", source })?;
+        Ok((listener, lock))
+    }
+
     /// The socket's file.
     pub fn path(&self) -> &Path {
         &self.path

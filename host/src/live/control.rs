@@ -9,7 +9,7 @@
 
 use hedgewire_abi::command::{Control, SetStatus, code};
 
-use super::alarm::Alarm;
+use super::alarm::{Alarm, AlarmKind};
 use super::engine::{Engine, Output};
 use super::gate::{Gate, Standing, Told};
 use super::own_fills::{DeskFill, Outcome};
@@ -27,7 +27,7 @@ pub enum Request {
     Kill,
     /// No order leaves any more; what is at the venue is cancelled.
     Disarm,
-    /// Orders may leave again.
+    /// Orders may leave again; a kill is cleared.
     Arm,
     /// Take the limits of another plan over; everything else of it is ignored.
     Limits(Box<Plan>),
@@ -55,11 +55,7 @@ impl Engine {
         match request {
             Request::Kill => self.kill(now_ns),
             Request::Disarm => (0..self.desks.len()).for_each(|index| self.disarm(index, now_ns)),
-            Request::Arm => {
-                for desk in &mut self.desks {
-                    desk.wants_arming = true;
-                }
-            }
+            Request::Arm => self.arm_again(now_ns),
             Request::Limits(plan) => self.take_limits(plan, now_ns),
             Request::Position { underlying, contracts } => self.take_position(*underlying, *contracts, now_ns),
         }
@@ -103,6 +99,24 @@ impl Engine {
         if is_verified {
             self.kill = Some(KillState { verified_ns: Some(now_ns), ..kill });
         }
+    }
+
+    fn arm_again(&mut self, now_ns: u64) {
+        // What was never remembered cannot be gone on with.
+        if self.fatal.is_some() || self.alarms.count(AlarmKind::JournalFailed) > 0 {
+            return;
+        }
+        if self.kill.take().is_some() {
+            self.send(0, now_ns, &Control { action: code::CLEAR_KILL }, |_| ());
+            self.gates.iter_mut().flatten().for_each(Gate::revive);
+            self.alarms.clear(now_ns, |on| *on == Alarm::Killed {});
+            for gateway in 0..self.gates.len() {
+                self.alarms.clear(now_ns, |on| *on == Alarm::KillUnverified { gateway: gateway as u8 });
+            }
+            // Clearing the kill leaves everything disarmed.
+            self.desks.iter_mut().for_each(|desk| desk.is_armed = false);
+        }
+        self.desks.iter_mut().for_each(|desk| desk.wants_arming = true);
     }
 
     pub(super) fn arm(&mut self, index: usize, now_ns: u64) {

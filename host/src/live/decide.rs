@@ -30,6 +30,12 @@ impl Engine {
         }
         match self.driver.send(underlying, now_ns, body) {
             Ok(events) => {
+                if let Some(telemetry) = &self.telemetry {
+                    for event in events {
+                        telemetry.on_event(event);
+                        self.pictures[usize::from(underlying)].observe(event);
+                    }
+                }
                 let fault = fault_of(events);
                 let read = read(events);
                 if let Some(reason) = fault {

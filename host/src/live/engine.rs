@@ -29,6 +29,7 @@ use crate::deribit::starbase::market::{ChannelState, Doubt, Request as Retransmi
 use crate::deribit::starbase::orders::Credential;
 use crate::deribit::starbase::orders::hedges::{HedgeRules, Update};
 use crate::driver::{Driver, DriverError};
+use crate::telemetry::{Picture, Telemetry};
 
 /// Why an engine cannot be made, or stopped.
 #[derive(Debug, Error)]
@@ -98,6 +99,9 @@ pub struct Engine {
     swapped: Vec<Update>,
     told: Vec<Told>,
     checked_ns: u64,
+    pub(super) telemetry: Option<Arc<Telemetry>>,
+    pub(super) pictures: Vec<Picture>,
+    pub(super) shown_ns: u64,
 }
 
 /// Between two looks at what is counted on the feed, ns.
@@ -149,6 +153,9 @@ impl Engine {
             swapped: Vec::with_capacity(64),
             told: Vec::with_capacity(64),
             checked_ns: 0,
+            telemetry: None,
+            pictures: Vec::new(),
+            shown_ns: 0,
             live,
             image,
         };
@@ -232,6 +239,7 @@ impl Engine {
             self.driver.work();
         }
         self.act(now_ns);
+        self.show(now_ns);
         if now_ns.saturating_sub(self.checked_ns) >= CHECK_NS {
             self.checked_ns = now_ns;
             self.look_at_channels(now_ns);
@@ -322,12 +330,15 @@ impl Engine {
         self.fatal.as_ref()
     }
 
-    /// Ends the journal. Returns the driver's counts and latencies.
-    ///
-    /// # Errors
-    /// [`DriverError::Journal`].
-    pub fn finish(self) -> Result<(crate::driver::Counts, crate::driver::Latencies), DriverError> {
-        Ok(self.driver.finish()?)
+    /// What the hedges of every underlying came to, contracts.
+    pub fn positions(&self) -> Vec<i64> {
+        self.desks.iter().map(|desk| desk.position).collect()
+    }
+
+    /// Lets go of the driver, so that its journal can be ended. Returns what made it stop, if anything did.
+    pub fn finish(self) -> Option<LiveError> {
+        let ended = self.driver.finish();
+        self.fatal.or_else(|| ended.err().map(|error| LiveError::Driver(error.into())))
     }
 
     // ---- the feed ----------------------------------------------------------------------------

@@ -340,6 +340,13 @@ impl Gate {
         self.sweep();
     }
 
+    /// Takes hedges again.
+    pub fn revive(&mut self) {
+        self.is_killed = false;
+        self.hedges.resume();
+        self.is_due = true;
+    }
+
     /// Whether nothing is open, and the venue has said so since the last sweep began.
     pub fn is_empty(&self) -> bool {
         self.standing == Standing::Clean && self.hedges.oms.live().next().is_none()

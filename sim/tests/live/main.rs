@@ -1,5 +1,6 @@
 //! The running engine against the simulated venue, in one thread and virtual time: same seed, same decisions.
 
+mod crashes;
 mod faults;
 mod rig;
 mod trading;

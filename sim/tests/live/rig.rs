@@ -77,7 +77,10 @@ pub struct Rig {
     pub write_delay_steps: usize,
     unwritten: Vec<(usize, Record)>,
     steps: usize,
+    /// Nothing of the feed arrives.
     pub is_cut_off: bool,
+    /// Nobody answers at the gateway's address.
+    pub is_gateway_gone: bool,
 }
 
 impl Rig {
@@ -101,6 +104,7 @@ impl Rig {
             unwritten: vec![],
             steps: 0,
             is_cut_off: false,
+            is_gateway_gone: false,
             plan,
         };
         rig.start();
@@ -127,6 +131,15 @@ impl Rig {
         self.unwritten.clear();
         if let Some(connection) = self.connection.take() {
             self.venue.disconnected(self.now_ns, connection);
+        }
+    }
+
+    /// The connection breaks on the way.
+    pub fn cut_connection(&mut self) {
+        let now_ns = self.ns();
+        if let Some(connection) = self.connection.take() {
+            self.venue.disconnected(self.now_ns, connection);
+            self.engine().on_disconnected(now_ns, 0);
         }
     }
 
@@ -201,6 +214,7 @@ impl Rig {
             let Some(engine) = self.engine.as_mut() else { return };
             let Some(output) = engine.next_output() else { break };
             match output {
+                Output::Connect(_) if self.is_gateway_gone => engine.on_connection_failed(now_ns, 0),
                 Output::Connect(_) => {
                     self.connections += 1;
                     self.connection = Some(self.connections);

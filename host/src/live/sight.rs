@@ -1,0 +1,163 @@
+//! What the engine shows: its state into the telemetry's cells, now and then, and its alarms as they come.
+//!
+//! Events of the kernel are counted as they come; everything else is copied every 20 ms, by loads and stores.
+
+use std::sync::Arc;
+
+use hedgewire_abi::command::code;
+
+use super::alarm::{Alarm, Raised};
+use super::engine::Engine;
+use super::feed::FeedChannel;
+use crate::config::Plan;
+use crate::deribit::starbase::market::ChannelState;
+use crate::deribit::starbase::orders::session::Phase;
+use crate::telemetry::{
+    Alarm as Shown, BookTrust, FeedCount, FeedState, Names, Picture, SessionCount, SessionState, Telemetry, Underlying,
+};
+
+/// Between two copies, ns.
+const SHOW_NS: u64 = 20_000_000;
+
+/// What there is to tell of, by a plan.
+pub fn names(plan: &Plan) -> Names {
+    let underlying = |underlying: &crate::config::UnderlyingPlan| {
+        Underlying::new(&underlying.coin, &underlying.hedge_name, underlying.compiler.hedge.tick_usd)
+    };
+    let live = plan.live.as_ref();
+    Names {
+        underlyings: plan.underlyings.iter().map(underlying).collect(),
+        feeds: live.iter().flat_map(|live| &live.channels).map(|channel| format!("channel-{}", channel.id)).collect(),
+        sessions: live.iter().flat_map(|live| &live.gateways).map(|gateway| gateway.address.to_string()).collect(),
+    }
+}
+
+impl Engine {
+    /// With somebody who watches; the telemetry has the names of [`names`].
+    #[must_use]
+    pub fn watched(mut self, telemetry: Arc<Telemetry>) -> Self {
+        self.pictures = vec![Picture::default(); self.desks.len()];
+        self.telemetry = Some(telemetry);
+        self
+    }
+
+    /// Shows an alarm that began or is over.
+    pub fn show_alarm(&self, raised: &Raised) {
+        let Some(telemetry) = &self.telemetry else { return };
+        let Some((shown, subject, stays)) = self.shown(&raised.alarm) else { return };
+        if raised.begins {
+            telemetry.alarms.raise(shown, subject, raised.now_ns);
+        }
+        // What has no end of its own is counted, and not left on.
+        let is_still_on = self.alarms.on().iter().any(|on| self.shown(on).is_some_and(|on| on == (shown, subject, stays)));
+        if !stays && !is_still_on {
+            telemetry.alarms.clear(shown, subject);
+        }
+    }
+
+    /// What an alarm is called there, of whom it is, and whether it stays until people have looked.
+    fn shown(&self, alarm: &Alarm) -> Option<(Shown, usize, bool)> {
+        let feed = |channel_id: i32| self.feed.channels.iter().position(|channel| channel.id == channel_id);
+        let of = |underlying: u8| usize::from(underlying);
+        Some(match *alarm {
+            Alarm::BookInDoubt { underlying, .. } => (Shown::BookUntrusted, of(underlying), false),
+            Alarm::MessagesLost { channel_id, .. } => (Shown::FeedLost, feed(channel_id)?, false),
+            Alarm::ChannelSilent { channel_id } => (Shown::FeedSilent, feed(channel_id)?, false),
+            Alarm::LineChanged { channel_id, .. } => (Shown::LineDown, feed(channel_id)?, false),
+            Alarm::FeedDirty { channel_id, .. } => (Shown::FeedGap, feed(channel_id)?, false),
+            Alarm::SessionDown { gateway } => (Shown::SessionDown, of(gateway), false),
+            Alarm::ReportsLost { gateway } => (Shown::ReportsLost, of(gateway), false),
+            Alarm::OrderInDoubt { underlying, .. } => (Shown::OrderUnknown, of(underlying), false),
+            Alarm::Unmatched { gateway, .. } => (Shown::UnmatchedReport, of(gateway), true),
+            Alarm::KernelFault { underlying, .. } => (Shown::KernelFault, of(underlying), true),
+            Alarm::LedgerDiffers { underlying, .. } | Alarm::DefinitionDiffers { underlying } => {
+                (Shown::NotReconciled, of(underlying), true)
+            }
+            Alarm::PositionUnproved { underlying, .. } => (Shown::NotReconciled, of(underlying), false),
+            Alarm::BankFailed { underlying } => (Shown::CompilerFailed, of(underlying), false),
+            Alarm::InputStale { underlying } => (Shown::InputsStale, of(underlying), false),
+            Alarm::FillRefused { .. } => (Shown::DropCopyDown, 0, false),
+            Alarm::OrderRefused { .. } => (Shown::OrderRejected, 0, false),
+            Alarm::Killed {} => (Shown::Killed, 0, false),
+            Alarm::KillUnverified { .. } => (Shown::KillUnverified, 0, false),
+            Alarm::JournalFailed {} => (Shown::JournalFailed, 0, true),
+            Alarm::ReportsMissing { .. }
+            | Alarm::CancelRefused { .. }
+            | Alarm::OrderFaulty { .. }
+            | Alarm::PositionDiffers { .. }
+            | Alarm::HoldingUnknown { .. } => return None,
+        })
+    }
+
+    /// Copies what is to be seen, if it is time.
+    pub(super) fn show(&mut self, now_ns: u64) {
+        let Some(telemetry) = self.telemetry.clone() else { return };
+        if now_ns.saturating_sub(self.shown_ns) < SHOW_NS {
+            return;
+        }
+        self.shown_ns = now_ns;
+        telemetry.alive(now_ns);
+        for (number, channel) in self.feed.channels.iter().enumerate() {
+            show_channel(&telemetry, number, channel);
+        }
+        for (number, gate) in self.gates.iter().enumerate() {
+            let cells = telemetry.session(number);
+            let Some(gate) = gate else { continue };
+            let counts = gate.session.counts();
+            cells.count(SessionCount::Logons).set_total(counts.logons);
+            cells.count(SessionCount::Gaps).set_total(counts.gaps);
+            cells.count(SessionCount::Duplicates).set_total(counts.duplicates);
+            cells.count(SessionCount::Lost).set_total(counts.lost);
+            cells.count(SessionCount::TestRequests).set_total(counts.test_requests);
+            cells.set_state(match gate.session.phase() {
+                Phase::Disconnected => SessionState::Disconnected,
+                Phase::LoggingOn => SessionState::LoggingOn,
+                Phase::LoggedOn if gate.may_send() => SessionState::Ready,
+                Phase::LoggedOn => SessionState::LoggedOn,
+                Phase::LoggingOut => SessionState::LoggingOut,
+            });
+        }
+        for (desk, picture) in self.desks.iter().zip(&mut self.pictures) {
+            let quote = desk.quote.unwrap_or_default();
+            (picture.quote_ns, picture.bid, picture.ask) = (quote.feed_ns, quote.bid, quote.ask);
+            picture.price = quote.price;
+            picture.target = desk.plan.setup.target.target;
+            picture.position = desk.position;
+            (picture.is_armed, picture.is_reconciled) = (desk.is_armed, desk.is_reconciled);
+            picture.is_killed = self.kill.is_some();
+            let cells = telemetry.underlying(usize::from(desk.plan.index));
+            cells.publish(picture);
+            let is_known = desk.hedge.is_some() && quote.flags & code::QUOTE_UNTRUSTED == 0;
+            let trust = if is_known { BookTrust::Trusted } else { BookTrust::Unknown };
+            cells.set_trust(desk.doubt.map_or(trust, BookTrust::from));
+            let is_disarmed = desk.is_configured && !desk.is_armed && !desk.wants_arming;
+            telemetry.alarms.set(Shown::Disarmed, usize::from(desk.plan.index), is_disarmed, now_ns);
+        }
+    }
+}
+
+fn show_channel(telemetry: &Telemetry, number: usize, channel: &FeedChannel) {
+    let (cells, counts) = (telemetry.feed(number), channel.channel.counts());
+    let requests = channel.channel.retransmit_counts();
+    let total = |row: FeedCount, total: u64| cells.count(row).set_total(total);
+    total(FeedCount::Packets, counts.lines.iter().map(|line| line.packets).sum());
+    total(FeedCount::LineADatagrams, counts.lines[0].packets);
+    total(FeedCount::LineBDatagrams, counts.lines[1].packets);
+    total(FeedCount::Malformed, counts.refused_packets + counts.messages.errors);
+    total(FeedCount::Gaps, counts.gaps);
+    total(FeedCount::GapsGivenUp, counts.given_up.total());
+    total(FeedCount::MessagesLost, counts.messages_lost);
+    total(FeedCount::Retransmissions, requests.requests);
+    total(FeedCount::Retransmitted, counts.messages_retransmitted);
+    total(FeedCount::Snapshots, channel.channel.snapshot_counts().installed);
+    total(FeedCount::HeartbeatLosses, counts.silences);
+    total(FeedCount::Restarts, counts.resets);
+    total(FeedCount::BookContradictions, channel.channel.book_counts().contradictions);
+    cells.set_state(match channel.channel.state() {
+        _ if channel.channel.is_silent() => FeedState::Silent,
+        ChannelState::Unstarted => FeedState::Unstarted,
+        ChannelState::Joining => FeedState::Joining,
+        ChannelState::Gap => FeedState::Gap,
+        ChannelState::Live => FeedState::Live,
+    });
+}
