@@ -146,6 +146,13 @@ alarms! {
         /// The sum of the fills, contracts.
         fills: i64
     };
+    /// A hedge would carry the exposure across its target if everything open filled: the underlying is disarmed.
+    OverHedge "over_hedge" {
+        /// Index of the underlying.
+        underlying: u8,
+        /// Contracts of the hedge, positive to buy.
+        contracts: i64
+    };
     /// No bank could be compiled, or the kernel refused it: rows go stale.
     BankFailed "bank_failed" {
         /// Index of the underlying.
@@ -243,6 +250,7 @@ impl fmt::Display for Alarm {
             Self::LedgerDiffers { kernel, fills, .. } => {
                 write!(f, "the kernel's position is {kernel} contracts, the fills add up to {fills}")
             }
+            Self::OverHedge { contracts, .. } => write!(f, "a hedge of {contracts} contracts would go across the target"),
             Self::BankFailed { .. } => f.write_str("no new bank; the old rows go stale"),
             Self::InputStale { .. } => f.write_str("marks or index are stale; no new bank is compiled"),
             Self::DefinitionDiffers { .. } => f.write_str("the feed defines the hedge instrument otherwise"),

@@ -5,7 +5,8 @@
 //! an instruction, and is followed.
 
 use hedgewire_abi::command::{OrderUpdate, SetStatus, Time, code};
-use hedgewire_abi::event::{Fault, Ledger};
+use hedgewire_abi::event::{Fault, Hedge, Ledger};
+use hedgewire_abi::format::CONTRACT_BITS;
 use hedgewire_abi::{Event, Reason};
 
 use super::alarm::Alarm;
@@ -111,6 +112,8 @@ impl Engine {
         if let Some(hedge) = &answer.hedge {
             self.counts.hedges += 1;
             desk.on_hedge(hedge);
+            self.audit(index, hedge, now_ns);
+            let desk = &self.desks[index];
             let arrival = desk.quote.map_or(0, |quote| quote.hedge_price);
             let (underlying, gateway) = (desk.plan.index, desk.gateway);
             if let Some(gate) = self.gates[gateway].as_mut() {
@@ -119,6 +122,27 @@ impl Engine {
             }
         } else if answer.reason == Reason::FlipCancelFirst {
             self.cancel_hedges(index);
+        }
+    }
+
+    /// Checks an order of the kernel against what the order manager knows to be on its way, not against the kernel's own
+    /// ledger: no fill of everything may carry the exposure across the target. What is found is told, counted, and nothing
+    /// follows it.
+    fn audit(&mut self, index: usize, hedge: &Hedge, now_ns: u64) {
+        let desk = &self.desks[index];
+        let (underlying, contracts) = (desk.plan.index, hedge.quantity);
+        let gate = self.gates[desk.gateway].as_ref();
+        let (buy, sell) = gate.map_or((0, 0), |gate| gate.hedges.in_flight(underlying));
+        let exposure = i128::from(hedge.exposure);
+        let goes_across = if contracts > 0 {
+            sell > 0 || exposure + (i128::from(buy + contracts) << CONTRACT_BITS) > 0
+        } else {
+            buy > 0 || exposure + (i128::from(contracts - sell) << CONTRACT_BITS) < 0
+        };
+        if goes_across {
+            self.counts.over_hedges += 1;
+            self.alarms.tell(now_ns, Alarm::OverHedge { underlying, contracts });
+            self.disarm(index, now_ns);
         }
     }
 

@@ -64,6 +64,8 @@ pub struct EngineCounts {
     pub quotes: u64,
     /// Hedges that it decided on.
     pub hedges: u64,
+    /// Hedges that would have gone across the target if everything open had filled: always a fault.
+    pub over_hedges: u64,
     /// Banks in use so far.
     pub banks: u64,
     /// Own fills booked.
@@ -405,12 +407,14 @@ impl Engine {
                     self.alarms.tell(now_ns, Alarm::LineChanged { channel_id: id, is_line_b });
                 }
             }
-            let lines = &counts.lines;
-            let old = lines.iter().map(|line| line.packets_old).min().unwrap_or(0);
-            let dirty = counts.early_packets + counts.refused_packets + counts.wild_packets + old;
-            let datagrams = lines.iter().map(|line| line.packets).sum::<u64>();
-            let (more_dirty, more) = (dirty - told.dirty, datagrams - told.datagrams);
-            (told.dirty, told.datagrams) = (dirty, datagrams);
+            let packets = counts.lines.map(|line| line.packets);
+            let old = counts.lines.iter().map(|line| line.packets_old).sum::<u64>();
+            let came = [packets[0] - told.packets[0], packets[1] - told.packets[1]];
+            // What both lines bring is old once, and nothing is amiss.
+            let twice = (old - told.old).saturating_sub(came[0].min(came[1]));
+            let odd = counts.early_packets + counts.refused_packets + counts.wild_packets;
+            let (more_dirty, more) = (twice + odd - told.odd, came[0] + came[1]);
+            (told.packets, told.old, told.odd) = (packets, old, odd);
             let is_same = |on: &Alarm| matches!(on, Alarm::FeedDirty { channel_id, .. } if *channel_id == id);
             if more_dirty * 1_000 > more {
                 let alarm = Alarm::FeedDirty { channel_id: id, datagrams: more_dirty };

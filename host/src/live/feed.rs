@@ -104,10 +104,12 @@ pub struct ToldOfChannel {
     pub is_line_b: Option<bool>,
     /// Messages that each line brought first.
     pub first: [u64; 2],
-    /// Datagrams twice, late or unreadable.
-    pub dirty: u64,
-    /// All datagrams.
-    pub datagrams: u64,
+    /// Datagrams of each line.
+    pub packets: [u64; 2],
+    /// Those with nothing new.
+    pub old: u64,
+    /// Those too early, unreadable or not to be believed.
+    pub odd: u64,
 }
 
 /// All channels.

@@ -70,7 +70,9 @@ impl Engine {
             Alarm::OrderInDoubt { underlying, .. } => (Shown::OrderUnknown, of(underlying), false),
             Alarm::Unmatched { gateway, .. } => (Shown::UnmatchedReport, of(gateway), true),
             Alarm::KernelFault { underlying, .. } => (Shown::KernelFault, of(underlying), true),
-            Alarm::LedgerDiffers { underlying, .. } | Alarm::DefinitionDiffers { underlying } => {
+            Alarm::LedgerDiffers { underlying, .. }
+            | Alarm::OverHedge { underlying, .. }
+            | Alarm::DefinitionDiffers { underlying } => {
                 (Shown::NotReconciled, of(underlying), true)
             }
             Alarm::PositionUnproved { underlying, .. } => (Shown::NotReconciled, of(underlying), false),

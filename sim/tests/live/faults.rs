@@ -49,7 +49,10 @@ fn a_gap_puts_the_book_in_doubt_and_the_kernel_refuses_on_it() {
 
 #[test]
 fn messages_that_are_lost_for_good_are_told() {
-    let mut rig = Rig::new(settings(13, FaultSettings::default()));
+    let mut settings = settings(13, FaultSettings::default());
+    // A gateway that has forgotten what was missed.
+    settings.retransmit.history_messages = 10;
+    let mut rig = Rig::new(settings);
     rig.run(4 * UNIT);
     rig.is_cut_off = true;
     rig.run(2 * UNIT);

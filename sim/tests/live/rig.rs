@@ -303,6 +303,11 @@ impl Rig {
     /// What must hold whatever went wrong.
     pub fn check(&mut self, context: &str) {
         assert!(self.sent.values().all(|times| *times == 1), "{context}: an order was sent twice");
+        assert_eq!(self.engine().counts().over_hedges, 0, "{context}: over-hedges");
+        let answers = self.engine().driver().counts();
+        let (decisions, hedges) = (answers.decisions, answers.hedges);
+        let refused: u64 = answers.refusals_by_reason().filter(|(reason, _)| (*reason as u8) < 128).map(|(_, n)| n).sum();
+        assert_eq!(decisions, hedges + refused, "{context}: a decision without a reason");
         for kind in [AlarmKind::KernelFault, AlarmKind::LedgerDiffers, AlarmKind::Unmatched, AlarmKind::OrderFaulty] {
             let told: Vec<_> = self.alarms.iter().filter(|raised| raised.alarm.kind() == kind).collect();
             assert!(told.is_empty(), "{context}: {told:?}");
@@ -314,6 +319,7 @@ impl Rig {
         self.check(context);
         let (ours, theirs) = self.positions();
         assert_eq!(ours, theirs, "{context}: position; alarms {:?}", self.engine().alarms().on());
+        assert_eq!(self.count(AlarmKind::OverHedge), 0, "{context}");
         let open: Vec<_> = self.venue.open_orders(0).map(|(_, order)| order.client_order_id).collect();
         assert_eq!(self.engine().open_orders(), open.len(), "{context}: {open:?}");
     }

@@ -197,6 +197,16 @@ impl Hedges {
         self.is_ready && !self.is_stopped
     }
 
+    /// Contracts of an underlying that may still be bought and sold, by what is known here.
+    pub fn in_flight(&self, underlying: u8) -> (i64, i64) {
+        let desks = self.desks.iter().filter(|desk| desk.rules.underlying == underlying);
+        let hedges = desks.flat_map(|desk| desk.hedges.iter().flatten());
+        hedges.filter(|hedge| !hedge.is_done || hedge.child.is_some()).fold((0, 0), |(buy, sell), hedge| {
+            let left = (hedge.quantity - hedge.filled).max(0);
+            if hedge.side == Side::Buy { (buy + left, sell) } else { (buy, sell + left) }
+        })
+    }
+
     /// Whether any hedge is being worked: prices matter to it.
     pub fn is_working(&self) -> bool {
         self.desks.iter().flat_map(|desk| desk.hedges.iter().flatten()).any(|hedge| !hedge.is_done)
