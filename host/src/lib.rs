@@ -23,6 +23,7 @@ pub mod fills;
 pub mod greeks;
 pub mod instrument;
 pub mod journal;
+pub mod logs;
 pub mod packet;
 pub mod replay;
 pub mod report;
