@@ -222,8 +222,9 @@ fn installed_qemu() -> Result<PathBuf, &'static str> {
 fn qemu_with_vfio_user() -> Result<PathBuf, &'static str> {
     let candidates = [PathBuf::from(QEMU), folder().join("qemu").join(QEMU)];
     let has_device = |qemu: &PathBuf| {
-        let listed = Command::new(qemu).args(["-device", "help"]).output();
-        listed.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("\"vfio-user-pci\""))
+        // Not `help` alone: that loads every module that is found, and ends at one of another build.
+        let options = Command::new(qemu).args(["-device", "vfio-user-pci,help"]).output();
+        options.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).starts_with("vfio-user-pci options:"))
     };
     let missing = "no QEMU has the device vfio-user-pci (10.1 or newer); run scripts/install qemu-vfio-user";
     candidates.into_iter().find(has_device).ok_or(missing)
