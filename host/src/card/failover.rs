@@ -31,277 +31,30 @@
 //! * while a card answers, submit and poll allocate nothing and read no register: the history's memory is
 //!   reserved at the start.
 
-use std::collections::VecDeque;
-use std::fmt;
-use std::time::{Duration, Instant};
+mod answer;
+mod catch_up;
+mod change;
+mod policy;
 
-use hedgewire_abi::command::Swap;
-use hedgewire_abi::event::{Accepted, FLAG_EXACT, FLAG_LAST, FLAG_URGENT, Fault};
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use hedgewire_abi::event::FLAG_LAST;
 use hedgewire_abi::register::COMMAND_CREDIT;
 use hedgewire_abi::{Command, Event, MAX_EVENTS_PER_COMMAND, VERSION};
 use hedgewire_kernel::Kernel;
-use thiserror::Error;
 
 use super::Card;
-use super::driver::{BringUpError, CardDriver, CardFault, CardOptions, Identity};
+use super::driver::{CardDriver, CardFault};
+use answer::{Answer, Image, is_answer};
+use catch_up::{CatchUp, Silence};
+pub use change::{Cause, Change, Holder, SessionError};
+pub use policy::{OnFault, SessionOptions};
 
 /// Answered commands that the image may be behind.
 pub const BEHIND_COMMANDS: usize = 1 << 10;
 /// Polls without an event between two readings of the clock: some two microseconds.
 const POLLS_PER_CLOCK: u32 = 1 << 7;
-/// Readings of the clock before a busy card is given up: a host that was itself off its core for a while must look
-/// again before it takes its own absence for the card's silence.
-const LOOKS_BEFORE_SILENT: u32 = 8;
-/// Events that a card which catches up is asked for in one piece of work.
-const CATCH_UP_EVENTS: u32 = 64;
-
-/// What to do when a card fails.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum OnFault {
-    /// The CPU goes on.
-    #[default]
-    FallBack,
-    /// Nothing more is answered: a desk that would rather not trade than trade at the CPU's speed.
-    Stop,
-}
-
-/// How a card and the CPU share the work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SessionOptions {
-    /// Ring and watchdog.
-    pub card: CardOptions,
-    /// What to do when the card fails.
-    pub on_fault: OnFault,
-    /// Of how many commands one is compared with the CPU kernel before its events are handed on: 1 is each, 0 none.
-    /// The others are compared afterwards, when there is time.
-    pub check_every: u32,
-    /// After how long without an event the card's registers are read, and how often from then on: a card that says it is
-    /// idle has lost it.
-    pub ask_after: Duration,
-    /// After how long without an event, or without an answer from its registers, a busy card is given up.
-    pub deadline: Duration,
-    /// The same while a swap is to be answered next: it waits for a ladder to be built.
-    pub swap_deadline: Duration,
-    /// Commands remembered for a card that comes back; with more, none can.
-    pub history_commands: usize,
-    /// Time between two attempts to get a card back; none for never.
-    pub retry_every: Option<Duration>,
-    /// Time between two heartbeats, where there is a watchdog.
-    pub heartbeat_every: Duration,
-}
-
-impl Default for SessionOptions {
-    /// Falls back; compares afterwards; asks after 200 us, gives up after 2 s; remembers 2^22 commands (256 MiB,
-    /// taken as they come); tries again every 100 ms; a heartbeat every 10 ms.
-    fn default() -> Self {
-        Self {
-            card: CardOptions::default(),
-            on_fault: OnFault::FallBack,
-            check_every: 0,
-            ask_after: Duration::from_micros(200),
-            deadline: Duration::from_secs(2),
-            swap_deadline: Duration::from_secs(2),
-            history_commands: 1 << 22,
-            retry_every: Some(Duration::from_millis(100)),
-            heartbeat_every: Duration::from_millis(10),
-        }
-    }
-}
-
-/// Why a card does not answer, or no longer.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Cause {
-    /// There is none.
-    #[error("no card: {0}")]
-    NoCard(String),
-    /// It cannot be started.
-    #[error(transparent)]
-    BringUp(#[from] BringUpError),
-    /// It failed.
-    #[error(transparent)]
-    Fault(#[from] CardFault),
-    /// An event that cannot be an answer to its command.
-    #[error("an event that answers nothing asked\n  command {command:?}\n  event   {event:?}")]
-    Corrupted {
-        /// The oldest command without an answer; none if all had been answered.
-        command: Option<Box<Command>>,
-        /// The event.
-        event: Box<Event>,
-    },
-    /// The CPU kernel says something else.
-    #[error("card and CPU differ\n  command {command:?}\n  card    {card:?}\n  CPU     {cpu:?}")]
-    Difference {
-        /// The command.
-        command: Box<Command>,
-        /// The card's event; none if it has fewer.
-        card: Option<Box<Event>>,
-        /// The CPU's event; none if it has fewer.
-        cpu: Option<Box<Event>>,
-    },
-    /// A card that caught up has said something else than was said.
-    #[error("the card answered the day's {commands} commands with other events than the CPU; check its build")]
-    OtherImage {
-        /// Commands that it was given.
-        commands: u64,
-    },
-    /// More commands than are remembered.
-    #[error("the card cannot be given the day's commands again: there are more than {commands}; raise the history")]
-    HistoryFull {
-        /// Commands remembered.
-        commands: usize,
-    },
-}
-
-/// Who answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Holder {
-    /// The card that says it is this.
-    Card(Identity),
-    /// The CPU kernel.
-    Cpu,
-    /// Nobody: stopped.
-    Nobody,
-}
-
-/// A change of who answers, or a card that was not taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// Time of day.
-    pub at: jiff::Timestamp,
-    /// Commands answered before it.
-    pub commands: u64,
-    /// Who answers from then on.
-    pub holder: Holder,
-    /// Why; none if a card took over in good order.
-    pub cause: Option<Cause>,
-    /// How long it took until the commands in flight had been answered, ns.
-    pub took_ns: u64,
-}
-
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.6}: after {} commands ", self.at, self.commands)?;
-        match &self.holder {
-            Holder::Card(identity) => write!(f, "the card answers ({identity})")?,
-            Holder::Cpu => write!(f, "the CPU answers")?,
-            Holder::Nobody => write!(f, "nobody answers")?,
-        }
-        match &self.cause {
-            Some(cause) => write!(f, ": {cause} ({} us)", self.took_ns / 1000),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Why a command is not answered.
-#[derive(Debug, Error)]
-pub enum SessionError {
-    /// The card failed, and the configuration says to stop.
-    #[error("stopped: {0}; cancel what is open at the venue, reconcile, and start again")]
-    Stopped(Cause),
-}
-
-/// A hash over events, in order.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Image {
-    events: u64,
-    hash: u64,
-}
-
-impl Image {
-    #[inline]
-    fn note(&mut self, event: &Event) {
-        const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
-        // Words are mixed side by side, and only their sum waits for the event before: some four ns.
-        let digest = event.words().iter().zip(1u64..).fold(0u64, |sum, (word, place)| {
-            let mixed = (word ^ (word >> 32)).wrapping_mul(MIX.wrapping_mul(2 * place + 1));
-            sum.wrapping_add(mixed ^ (mixed >> 29))
-        });
-        self.hash = (self.hash ^ digest).wrapping_mul(MIX).rotate_left(31);
-        self.events += 1;
-    }
-}
-
-/// A command and all that answered it.
-#[derive(Debug, Clone, Copy)]
-struct Answer {
-    command: Command,
-    events: [Event; MAX_EVENTS_PER_COMMAND],
-    count: usize,
-}
-
-impl Answer {
-    const EMPTY: Self = Self { command: Command::ZERO, events: [Event::ZERO; MAX_EVENTS_PER_COMMAND], count: 0 };
-
-    fn of(command: &Command, events: &[Event]) -> Self {
-        let mut answer = Self { command: *command, ..Self::EMPTY };
-        answer.events[..events.len()].copy_from_slice(events);
-        answer.count = events.len();
-        answer
-    }
-
-    fn events(&self) -> &[Event] {
-        &self.events[..self.count]
-    }
-
-    /// The first of these events that the kernel said otherwise; with `is_whole`, also one that is missing.
-    fn difference(&self, cpu: &[Event], is_whole: bool) -> Option<Cause> {
-        let count = if is_whole { self.count.max(cpu.len()) } else { self.count };
-        let pairs = (0..count).map(|i| (self.events().get(i).copied(), cpu.get(i).copied()));
-        pairs.filter(|(card, cpu)| card != cpu).map(|(card, cpu)| self.differs(card, cpu)).next()
-    }
-
-    fn differs(&self, card: Option<Event>, cpu: Option<Event>) -> Cause {
-        Cause::Difference { command: Box::new(self.command), card: card.map(Box::new), cpu: cpu.map(Box::new) }
-    }
-}
-
-/// A card that is given the history.
-struct CatchUp<C> {
-    driver: CardDriver<C>,
-    /// Commands posted.
-    next: usize,
-    image: Image,
-    silence: Option<Silence>,
-}
-
-/// Commands are in flight, and no event has come.
-struct Silence {
-    since: Instant,
-    /// Readings of the clock since then.
-    looks: u32,
-    /// When the registers are to be read next.
-    ask_at: Duration,
-}
-
-impl Silence {
-    fn from_now(options: &SessionOptions) -> Self {
-        Self { since: Instant::now(), looks: 0, ask_at: options.ask_after }
-    }
-
-    /// What the card's registers say, if it is time to ask; `next` is the command to be answered next.
-    fn look<C: Card>(
-        &mut self,
-        driver: &mut CardDriver<C>,
-        next: Option<&Command>,
-        options: &SessionOptions,
-    ) -> Option<CardFault> {
-        self.looks += 1;
-        let silent = self.since.elapsed();
-        if silent < self.ask_at {
-            return None;
-        }
-        self.ask_at = silent + options.ask_after;
-        let is_swap = next.is_some_and(|command| command.kind() == Swap::KIND);
-        let deadline = if is_swap { options.swap_deadline } else { options.deadline };
-        match driver.diagnose() {
-            Ok(true) => (silent >= deadline && self.looks >= LOOKS_BEFORE_SILENT).then_some(CardFault::Silent),
-            // A read comes after all that the card has written: had it answered, the event would be here.
-            Ok(false) => (!driver.is_event_there()).then_some(CardFault::Silent),
-            Err(fault) => Some(fault),
-        }
-    }
-}
 
 enum State<C> {
     Card(Box<CardDriver<C>>),
@@ -492,8 +245,7 @@ impl<C: Card> Session<C> {
         self.last.count = 0;
         loop {
             if let Some(event) = self.poll()? {
-                self.last.events[self.last.count] = event;
-                self.last.count += 1;
+                self.last.push(&event);
                 if event.flags() & FLAG_LAST != 0 {
                     return Ok(self.last.events());
                 }
@@ -551,14 +303,13 @@ impl<C: Card> Session<C> {
         if self.options.check_every > 0 && number.is_multiple_of(self.options.check_every.into()) {
             self.compare(&command, event)?;
         }
-        self.partial.events[self.partial.count] = *event;
-        self.partial.count += 1;
+        self.partial.push(event);
         if event.flags() & FLAG_LAST == 0 {
             return Ok(());
         }
         self.unanswered.pop_front();
         self.silence = None;
-        let answer = Answer { command, ..self.partial };
+        let answer = self.partial.to(command);
         self.partial.count = 0;
         if self.expected.take().is_some() {
             return Ok(());
@@ -670,7 +421,7 @@ impl<C: Card> Session<C> {
                 None => Self::answer(&mut self.kernel, &mut self.image, &mut self.ready, &command, skip),
             };
             if place == 0
-                && let Some(difference) = (Answer { command, ..handed_on }).difference(answer.events(), false)
+                && let Some(difference) = handed_on.to(command).difference(answer.events(), false)
             {
                 cause = difference;
             }
@@ -729,8 +480,7 @@ impl<C: Card> Session<C> {
         }
         // That there is still none is no news.
         let Ok(driver) = self.start_card() else { return false };
-        let catch_up = CatchUp { driver, next: 0, image: Image::default(), silence: None };
-        self.state = State::CatchingUp(Box::new(catch_up));
+        self.state = State::CatchingUp(Box::new(CatchUp::new(driver)));
         true
     }
 
@@ -764,56 +514,4 @@ impl<C: Card> Session<C> {
         self.state = State::Cpu;
         self.tell(self.commands, Holder::Cpu, Some(cause), now);
     }
-}
-
-impl<C: Card> CatchUp<C> {
-    /// Posts what there is room for and takes what has come; whether anything did, or all is done.
-    fn advance(&mut self, history: &[Command], options: &SessionOptions) -> Result<bool, CardFault> {
-        let mut has_moved = false;
-        for _ in 0..CATCH_UP_EVENTS {
-            while self.driver.has_credit() && self.next < history.len() {
-                self.driver.post(&history[self.next]);
-                self.next += 1;
-            }
-            if self.is_done(history) {
-                return Ok(true);
-            }
-            match self.driver.poll()? {
-                Some(event) => {
-                    self.image.note(&event);
-                    self.silence = None;
-                    has_moved = true;
-                }
-                None if self.driver.empty_polls().is_multiple_of(POLLS_PER_CLOCK) => {
-                    if options.card.watchdog_period_cycles > 0 {
-                        self.driver.heartbeat();
-                    }
-                    let next = self.next.checked_sub(self.driver.unanswered() as usize);
-                    let silence = self.silence.get_or_insert_with(|| Silence::from_now(options));
-                    let fault = silence.look(&mut self.driver, next.and_then(|next| history.get(next)), options);
-                    fault.map_or(Ok(()), Err)?;
-                }
-                None => {}
-            }
-        }
-        Ok(has_moved)
-    }
-
-    fn is_done(&self, history: &[Command]) -> bool {
-        self.next == history.len() && self.driver.unanswered() == 0
-    }
-}
-
-/// Whether an event can be the answer to a command, in the given place among its events: what can be told without
-/// knowing the state.
-fn is_answer(command: &Command, event: &Event, place: usize) -> bool {
-    let is_last = event.flags() & FLAG_LAST != 0;
-    event.version() == VERSION
-        && event.command_seq() == command.seq()
-        && event.now_ns() == command.now_ns()
-        && event.underlying() == command.underlying()
-        && (Accepted::KIND..=Fault::KIND).contains(&event.kind())
-        && event.flags() & !(FLAG_LAST | FLAG_EXACT | FLAG_URGENT) == 0
-        && event.reason().is_some()
-        && (is_last || place + 1 < MAX_EVENTS_PER_COMMAND)
 }

@@ -33,6 +33,11 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Commands of a stream that come after the one that the fault may hit last.
 const COMMANDS_AFTER: usize = 100;
 
+/// What a window absorbs that a host writes into and a card looks at: lines are taken in turn, so that a command that
+/// comes twice stands there once, and one that comes before another stands behind it.
+pub const ABSORBED_BY_A_WINDOW: &[(Side, FaultKind)] =
+    &[(Side::Host, FaultKind::Doubled), (Side::Host, FaultKind::Reordered)];
+
 /// Any card.
 pub type DynCard = Box<dyn Card>;
 /// What a session has told.

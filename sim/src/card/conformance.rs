@@ -107,7 +107,7 @@ pub fn run<C: Card>(card: C, sizes: Sizes, commands: u64, seed: u64) -> Result<R
     let card = bench.full_ring(card)?;
     let card = bench.consumer_index(card)?;
     let card = bench.incomplete_command(card)?;
-    let card = bench.reset(card)?;
+    let card = bench.reset(card, commands)?;
     bench.watchdog(card)?;
     Ok(report)
 }
@@ -328,14 +328,16 @@ impl Bench<'_> {
         self.passed(None, card)
     }
 
-    fn reset<C: Card>(&mut self, card: C) -> Result<C, Failure> {
+    /// Rounds of bursts, each left in the middle; as long as the suite is.
+    fn reset<C: Card>(&mut self, card: C, commands: u64) -> Result<C, Failure> {
         let check = "reset";
+        let bursts = (commands / 100).clamp(3, 60);
         let mut random = Random::new(self.seed, 2);
         let mut card = card;
         for round in 0..20 {
             let mut driver = self.start(check, card, &SMALL_RING)?;
             let mut expected = Expected::new(check, self.seed + 10 + round, self.sizes);
-            for _ in 0..60 {
+            for _ in 0..bursts {
                 while driver.has_credit() {
                     driver.post(&expected.next());
                 }

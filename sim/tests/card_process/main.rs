@@ -3,6 +3,9 @@
 mod no_system_call;
 mod process;
 mod replay;
+#[cfg(feature = "verilog")]
+#[path = "../support/verilator.rs"]
+mod verilator;
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
@@ -14,8 +17,8 @@ use hedgewire_abi::register;
 use hedgewire_host::card::vfio_user::VfioUserCard;
 use hedgewire_host::card::{ALL_ONES, Address, BringUpError, Card, CardDriver, CardFault, CardOptions, SessionOptions};
 use hedgewire_kernel::Sizes;
-use hedgewire_sim::card::campaign::{Backend, in_microseconds};
-use hedgewire_sim::card::{FaultKind, Side, conformance};
+use hedgewire_sim::card::campaign::{ABSORBED_BY_A_WINDOW, Backend, in_microseconds};
+use hedgewire_sim::card::conformance;
 use hedgewire_sim::commands::CommandStream;
 use process::{CardProcess, REPLY_TIMEOUT, RING_SLOTS};
 
@@ -56,9 +59,7 @@ fn survives_every_fault(name: &'static str, process: &CardProcess, commands: usi
         swap_deadline: patience,
         ..in_microseconds()
     };
-    // Lines of the window are taken in turn: a command that comes twice stands there once, and one that comes before
-    // another stands behind it.
-    let absorbs = &[(Side::Host, FaultKind::Doubled), (Side::Host, FaultKind::Reordered)];
+    let absorbs = ABSORBED_BY_A_WINDOW;
     let campaign = Backend { name, sizes: SIZES, options, commands, absorbs, connect }.campaign(seeds);
     let campaign = campaign.unwrap_or_else(|error| panic!("{error}"));
     println!("{campaign}");
@@ -74,7 +75,7 @@ fn nothing_is_lost_doubled_or_changed_over_vfio_user() {
 #[cfg(feature = "verilog")]
 #[test]
 fn nothing_is_lost_doubled_or_changed_with_the_verilog_of_the_card() {
-    if replay::has_verilator() {
+    if verilator::has_verilator() {
         let process = CardProcess::start_with("verilator", SIZES, &["--lanes", "1"]);
         survives_every_fault("compiled Verilog over vfio-user", &process, 200, 1, Duration::from_secs(5));
     }

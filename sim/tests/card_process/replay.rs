@@ -162,20 +162,10 @@ fn a_card_killed_at_random_points_leaves_the_journal_of_a_real_capture_as_it_is(
     assert_killed_at_any_point_changes_nothing(&day, "real capture", POINTS);
 }
 
-/// Whether a card can compile its Verilog here; says loudly if not.
-#[cfg(feature = "verilog")]
-pub fn has_verilator() -> bool {
-    let is_there = std::process::Command::new("verilator").arg("--version").output().is_ok();
-    if !is_there {
-        println!("SKIPPED: a card with the compiled Verilog: verilator is not installed");
-    }
-    is_there
-}
-
 #[cfg(feature = "verilog")]
 #[test]
 fn the_verilog_of_the_card_killed_at_random_points_leaves_the_journal_of_a_generated_day_as_it_is() {
-    if !has_verilator() {
+    if !super::verilator::has_verilator() {
         return;
     }
     let mut day = Day { engine: "verilator", ..Day::generated(150) };
@@ -187,7 +177,7 @@ fn the_verilog_of_the_card_killed_at_random_points_leaves_the_journal_of_a_gener
 #[cfg(feature = "verilog")]
 #[test]
 fn the_verilog_of_the_card_conforms_and_wakes_a_host_that_sleeps() {
-    if !has_verilator() {
+    if !super::verilator::has_verilator() {
         return;
     }
     let sizes = Sizes { underlyings: 3, rows: 192, intervals: 8 };

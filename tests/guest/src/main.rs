@@ -21,10 +21,14 @@ use std::path::Path;
 
 use checks::Checks;
 use rustix::mount::{MountFlags, mount};
+use simulated::Load;
 
 /// Modules in the order in which they need one another, and their parameters.
 const VFIO_MODULES: &[&str] = &["irqbypass", "vfio", "vfio_virqfd", "vfio_iommu_type1", "vfio-pci-core", "vfio-pci"];
 const UIO_MODULES: &[&str] = &["uio", "uio_pci_generic"];
+
+const KERNEL: Load = Load { commands: 5_000, commands_with_a_fault: 300 };
+const VERILOG: Load = Load { commands: 300, commands_with_a_fault: 120 };
 
 fn main() {
     let mut checks = Checks::default();
@@ -37,8 +41,9 @@ fn main() {
         Some("vfio") => scenes::vfio(&mut checks),
         Some("interrupts-not-remapped") => scenes::interrupts_not_remapped(&mut checks),
         Some("no-iommu") => scenes::no_iommu(&mut checks),
-        Some("card-kernel") => simulated::card(&mut checks, 5_000),
-        Some("card-verilator") => simulated::card(&mut checks, 300),
+        Some("card-kernel") => simulated::through_vfio(&mut checks, KERNEL),
+        Some("card-sysfs") => simulated::through_sysfs(&mut checks, KERNEL),
+        Some("card-verilator") => simulated::through_vfio(&mut checks, VERILOG),
         other => checks.check("a scene is named", || Err::<String, _>(format!("{other:?} is none").into())),
     }
     exit::machine(checks.finish())

@@ -10,6 +10,7 @@
 //! not a board.
 
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ use hedgewire_host::card::pci::{self, Slot};
 use hedgewire_host::card::vfio::DRIVER;
 use hedgewire_host::card::{Address, Card, CardDriver, CardOptions, Change, Session, SessionOptions, SlotCard};
 use hedgewire_kernel::{Form, Kernel, Sizes};
+use hedgewire_sim::card::campaign::{ABSORBED_BY_A_WINDOW, Backend, DynCard, in_microseconds};
 use hedgewire_sim::card::conformance;
 use hedgewire_sim::commands::CommandStream;
 
@@ -30,35 +32,56 @@ const SIZES: Sizes = Sizes { underlyings: 3, rows: 192, intervals: 8 };
 const SLOTS: usize = 1 << 12;
 const SEED: u64 = 11;
 
-/// `commands` bounds how long it takes: the compiled Verilog is slower than the integer kernel.
-pub fn card(checks: &mut Checks, commands: u64) {
-    let found = Slot::find(Path::new("/"), ID.0, ID.1).unwrap_or_default();
-    checks.check("the kernel has found the card", || equal(found.len(), 1));
-    let [slot] = &found[..] else { return };
+/// How much is asked: the compiled Verilog is slower than the integer kernel.
+#[derive(Clone, Copy)]
+pub struct Load {
+    /// Random commands.
+    pub commands: u64,
+    /// Commands of each run with a fault.
+    pub commands_with_a_fault: usize,
+}
+
+/// A card behind an IOMMU, through VFIO.
+pub fn through_vfio(checks: &mut Checks, load: Load) {
+    let Some(slot) = find(checks) else { return };
     let address = slot.address;
     checks.check("the card is bound", || Ok(slot.bind(DRIVER).map(|()| DRIVER.to_owned())?));
-    checks.check("it says what it is", || identity(address));
-    checks.check("every check of a card, and random commands equal to the kernel", || {
-        let report = conformance::run(SlotCard::through_vfio(address, SLOTS)?, SIZES, commands, SEED)?;
-        Ok(format!("{report:?}"))
-    });
     checks.check("a host that sleeps is woken by the card's MSI", || {
-        let report = conformance::interrupt(SlotCard::through_vfio(address, SLOTS)?, SIZES, commands.min(200), SEED)?;
-        Ok(format!("{report:?}"))
+        let card = SlotCard::through_vfio(address, SLOTS)?;
+        Ok(format!("{:?}", conformance::interrupt(card, SIZES, load.commands.min(200), SEED)?))
     });
-    checks.check("a session as a replay has it", || session(address, commands));
+    every_card(checks, &Address::Vfio(address), load);
     checks.check("memory that was not given to the card stays as it is", || stray(address));
+}
+
+/// A card in a machine without an IOMMU, through sysfs: what it writes and where, nobody checks.
+pub fn through_sysfs(checks: &mut Checks, load: Load) {
+    let Some(slot) = find(checks) else { return };
+    every_card(checks, &Address::Sysfs(slot.address), load);
+}
+
+fn find(checks: &mut Checks) -> Option<Slot> {
+    let mut found = Slot::find(Path::new("/"), ID.0, ID.1).unwrap_or_default();
+    checks.check("the kernel has found the card", || equal(found.len(), 1));
+    found.pop()
+}
+
+/// What holds of a card however it is reached.
+fn every_card(checks: &mut Checks, address: &Address, load: Load) {
+    let connect = || address.connect(SLOTS);
+    checks.check("it says what it is", || identity(connect()?));
+    checks.check("every check of a card, and random commands equal to the kernel", || {
+        Ok(format!("{:?}", conformance::run(connect()?, SIZES, load.commands, SEED)?))
+    });
+    checks.check("a session as a replay has it", || session(address.clone(), load.commands));
+    checks.check("nothing is lost, doubled or changed by any fault", || faults(address.clone(), load));
     checks.check("other sizes are refused, and what to do is said", || {
         let other = Sizes { rows: 256, ..SIZES };
-        refused(
-            CardDriver::start(SlotCard::through_vfio(address, SLOTS)?, other, &CardOptions::default()).map(drop),
-            "[sizes]",
-        )
+        refused(CardDriver::start(connect()?, other, &CardOptions::default()).map(drop), "[sizes]")
     });
 }
 
-fn identity(address: pci::Address) -> Outcome {
-    let card = SlotCard::through_vfio(address, SLOTS)?;
+fn identity(card: DynCard) -> Outcome {
     let name = card.name();
     let driver = CardDriver::start(card, SIZES, &CardOptions::default())?;
     equal(driver.identity().sizes, SIZES)?;
@@ -66,8 +89,8 @@ fn identity(address: pci::Address) -> Outcome {
 }
 
 /// A session through the address that a user writes, beside a kernel of our own.
-fn session(address: pci::Address, commands: u64) -> Outcome {
-    let connect = Box::new(move || Address::Vfio(address).connect(SLOTS));
+fn session(address: Address, commands: u64) -> Outcome {
+    let connect = Box::new(move || address.connect(SLOTS));
     let observer = Box::new(|change: &Change| println!("{change}"));
     let options = SessionOptions { deadline: Duration::from_secs(60), ..SessionOptions::default() };
     let mut session = Session::open(Kernel::new(SIZES, Form::best()), options, connect, observer)?;
@@ -82,6 +105,30 @@ fn session(address: pci::Address, commands: u64) -> Outcome {
     }
     equal((session.is_on_card(), session.changes()), (true, 1))?;
     Ok(format!("{commands} commands, all of them answered by the card"))
+}
+
+/// Every kind of fault on both sides, once; good cards come back.
+fn faults(address: Address, load: Load) -> Outcome {
+    // Nothing but a fault should reach this in an emulated machine.
+    let patience = Duration::from_secs(2);
+    let options = SessionOptions {
+        check_every: 1,
+        ask_after: SessionOptions::default().ask_after,
+        deadline: patience,
+        swap_deadline: patience,
+        ..in_microseconds()
+    };
+    let campaign = Backend {
+        name: "a PCI device",
+        sizes: SIZES,
+        options,
+        commands: load.commands_with_a_fault,
+        absorbs: ABSORBED_BY_A_WINDOW,
+        connect: Rc::new(move || address.connect(SLOTS)),
+    }
+    .campaign(1)?;
+    campaign.nothing_is_harmed()?;
+    Ok(campaign.to_string())
 }
 
 /// Has the card write an event to a bus address that was never mapped.
