@@ -18,6 +18,7 @@
 //! | `requests`, `network` | the way in and the way out |
 //! | `flow`, `tape` | the public |
 //! | `faults` | what goes wrong |
+//! | `desk_fills` | what the desk's own option quotes come to, told to the engine |
 //! | `listing` | the instruments that `hedgewire-venue` lists |
 //! | `shell` | sockets and clock around all of this |
 //!
@@ -26,6 +27,7 @@
 
 mod book;
 mod codes;
+pub mod desk_fills;
 mod exchange;
 mod faults;
 mod feed;

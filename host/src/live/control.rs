@@ -170,9 +170,7 @@ impl Engine {
         let others: Vec<usize> = (0..self.desks.len()).filter(|other| self.desks[*other].gateway == gateway).collect();
         let alarm = |on: &Alarm| matches!(on, Alarm::PositionUnproved { underlying: of, .. } if *of == underlying);
         self.alarms.clear(now_ns, alarm);
-        let is_unproved = |on: &Alarm| {
-            matches!(on, Alarm::PositionUnproved { underlying, .. } if others.contains(&usize::from(*underlying)))
-        };
+        let is_unproved = |on: &Alarm| matches!(on, Alarm::PositionUnproved { underlying, .. } if others.contains(&usize::from(*underlying)));
         let is_last = !self.alarms.on().iter().any(is_unproved);
         let Some(gate) = self.gates[gateway].as_mut() else { return };
         if is_last {
@@ -235,7 +233,8 @@ impl Engine {
                 continue;
             }
             let (underlying, remembered) = (desk.plan.index, desk.position);
-            let is_same = |on: &Alarm| matches!(on, Alarm::PositionUnproved { underlying: of, .. } if *of == underlying);
+            let is_same =
+                |on: &Alarm| matches!(on, Alarm::PositionUnproved { underlying: of, .. } if *of == underlying);
             self.alarms.raise(now_ns, Alarm::PositionUnproved { underlying, remembered }, is_same);
         }
     }

@@ -381,7 +381,8 @@ impl Engine {
             desk.doubt = doubt;
             desk.is_dirty = true;
             let underlying = desk.plan.index;
-            let is_same = |on: &Alarm| matches!(on, Alarm::BookInDoubt { underlying: other, .. } if *other == underlying);
+            let is_same =
+                |on: &Alarm| matches!(on, Alarm::BookInDoubt { underlying: other, .. } if *other == underlying);
             match doubt {
                 Some(doubt) => self.alarms.raise(now_ns, Alarm::BookInDoubt { underlying, doubt }, is_same),
                 None => self.alarms.clear(now_ns, is_same),
@@ -438,7 +439,8 @@ impl Engine {
 
     /// Finds instruments whose definitions have come, and makes gateways whose instruments are all known.
     fn define(&mut self, now_ns: u64) {
-        if self.gates.iter().all(Option::is_some) || now_ns.saturating_sub(self.first_ns) < self.plan.market.warm_up_ns {
+        if self.gates.iter().all(Option::is_some) || now_ns.saturating_sub(self.first_ns) < self.plan.market.warm_up_ns
+        {
             return;
         }
         for desk in self.desks.iter_mut().filter(|desk| desk.hedge.is_none() && !desk.is_contradicted) {

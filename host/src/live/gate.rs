@@ -122,8 +122,7 @@ impl Gate {
         // Without a memory: microseconds since 1970, beyond whatever an engine that nobody remembers has used.
         let first_order = image.map_or((now_ns / 1_000).cast_signed(), |image| image.next_order);
         let sequences = image.filter(|image| image.expected_in > 0);
-        let sequences = sequences
-            .map(|image| Sequences { next_out: image.next_out, expected_in: image.expected_in });
+        let sequences = sequences.map(|image| Sequences { next_out: image.next_out, expected_in: image.expected_in });
         let options = SessionOptions {
             client_id: plan.client_id,
             secret,

@@ -7,14 +7,17 @@ use std::net::{SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::{Args, Parser};
+use hedgewire_sim::venue::desk_fills::{DeskFillCounts, DeskFills};
 use hedgewire_sim::venue::shell::{Addresses, Clock, Shell, ShellCounts};
 use hedgewire_sim::venue::{
-    AdversarySettings, FaultSettings, FlowSettings, GatewaySettings, Lines, Member, ProtectionKey, ProtectionSettings,
-    RateLimit, RetransmitSettings, Tape, Venue, VenueSettings, listing,
+    AdversarySettings, FaultSettings, FlowSettings, GatewaySettings, Instrument, Lines, Member, ProtectionKey,
+    ProtectionSettings, RateLimit, RetransmitSettings, Tape, Venue, VenueSettings, listing,
 };
 
 const NS_PER_MS: i64 = 1_000_000;
@@ -41,6 +44,8 @@ struct Arguments {
     reach: Reach,
     #[command(flatten, next_help_heading = "What it lists and how it trades")]
     market: Market,
+    #[command(flatten, next_help_heading = "The desk's own quotes")]
+    desk: Desk,
     #[command(flatten, next_help_heading = "What goes wrong (a rate or mean of 0 is never)")]
     wrong: Wrong,
 }
@@ -121,6 +126,19 @@ struct Market {
     /// currency pair; 0 is none.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..=100_000_000))]
     protection: i64,
+}
+
+#[derive(Args)]
+struct Desk {
+    /// The engine's drop-copy socket: what the public takes of the desk's own option quotes is told there.
+    #[arg(long, value_name = "PATH")]
+    drop_copy: Option<PathBuf>,
+    /// Such fills per second.
+    #[arg(long, value_name = "RATE", default_value_t = 1.0, value_parser = above_zero)]
+    desk_fills: f64,
+    /// The last of them so many seconds after the start; else until the venue ends.
+    #[arg(long, value_name = "S")]
+    desk_fills_for: Option<u64>,
 }
 
 #[derive(Args)]
@@ -242,6 +260,11 @@ fn probability(text: &str) -> Result<f64, String> {
     (0.0..=1.0).contains(&value).then_some(value).ok_or_else(|| "from 0 to 1 is wanted".into())
 }
 
+fn above_zero(text: &str) -> Result<f64, String> {
+    let value = at_least_zero(text)?;
+    (value > 0.0).then_some(value).ok_or_else(|| "more than 0 is wanted".into())
+}
+
 fn at_least_zero(text: &str) -> Result<f64, String> {
     let value: f64 = text.parse().map_err(|error| format!("{error}"))?;
     (0.0..=1e6).contains(&value).then_some(value).ok_or_else(|| "from 0 to 1000000 is wanted".into())
@@ -274,7 +297,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let Arguments { reach, market, wrong, .. } = arguments;
+    let Arguments { reach, market, desk, wrong, .. } = arguments;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot watch for signals")?;
@@ -327,17 +350,66 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
          {}, line B {} and {}",
         arguments.seed, reach.line_a, reach.snapshot_a, reach.line_b, reach.snapshot_b
     ));
+    let desk_stop = Arc::new(AtomicBool::new(false));
+    let desk_fills = desk.start(arguments.seed, venue.instruments(), &desk_stop)?;
     let end_ns = arguments.seconds.map(|seconds| now_ns + i64::from(seconds) * NS_PER_SECOND);
     let sockets = shell.serve(&mut venue, &clock, &stop, end_ns);
-    tell(&venue, sockets, (clock.now_ns() - now_ns) / NS_PER_MS, arguments.json)
+    desk_stop.store(true, Ordering::Relaxed);
+    let desk_fills = desk_fills.map(|thread| thread.join().unwrap_or_default());
+    tell(&venue, arguments, sockets, desk_fills, (clock.now_ns() - now_ns) / NS_PER_MS)
+}
+
+impl Desk {
+    /// Begins to tell fills, if somebody is to be told.
+    fn start(
+        &self,
+        seed: u64,
+        instruments: &[Instrument],
+        stop: &Arc<AtomicBool>,
+    ) -> anyhow::Result<Option<JoinHandle<DeskFillCounts>>> {
+        let Some(drop_copy) = self.drop_copy.clone() else { return Ok(None) };
+        let fills = DeskFills { drop_copy, rate: self.desk_fills, seed };
+        if let Some(seconds) = self.desk_fills_for {
+            let stop = Arc::clone(stop);
+            std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_secs(seconds));
+                stop.store(true, Ordering::Relaxed);
+            });
+        }
+        Ok(Some(fills.start(instruments, Arc::clone(stop)).context("no thread for the desk's fills")?))
+    }
+}
+
+/// What each member holds, in the smallest orders that there are, and has open.
+fn standings(venue: &Venue, members: &[Member]) -> serde_json::Value {
+    let standing = |(number, member): (usize, &Member)| {
+        let held = venue.instruments().iter().enumerate().filter_map(|(place, instrument)| {
+            let contracts = venue.position(number, place) / instrument.min_quantity;
+            (contracts != 0).then(|| (instrument.name.clone(), contracts.into()))
+        });
+        let mut standing: serde_json::Map<String, serde_json::Value> = held.collect();
+        standing.insert("open_orders".into(), venue.open_orders(number).count().into());
+        (member.client_id.clone(), standing.into())
+    };
+    serde_json::Value::Object(members.iter().enumerate().map(standing).collect())
 }
 
 /// Prints what was served.
-fn tell(venue: &Venue, sockets: ShellCounts, served_ms: i64, is_json: bool) -> anyhow::Result<()> {
+fn tell(
+    venue: &Venue,
+    arguments: &Arguments,
+    sockets: ShellCounts,
+    desk_fills: Option<DeskFillCounts>,
+    served_ms: i64,
+) -> anyhow::Result<()> {
     let mut served = serde_json::to_value(venue.counts())?;
     served["sockets"] = serde_json::to_value(sockets)?;
+    served["desk_fills"] = serde_json::to_value(desk_fills)?;
+    for (member, standing) in standings(venue, &read_members(&arguments.members)?).as_object().into_iter().flatten() {
+        served[format!("member {member}")] = standing.clone();
+    }
     served["served_ms"] = served_ms.into();
-    if is_json {
+    if arguments.json {
         say(&serde_json::to_string_pretty(&served)?);
         return Ok(());
     }

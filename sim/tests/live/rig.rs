@@ -306,7 +306,8 @@ impl Rig {
         assert_eq!(self.engine().counts().over_hedges, 0, "{context}: over-hedges");
         let answers = self.engine().driver().counts();
         let (decisions, hedges) = (answers.decisions, answers.hedges);
-        let refused: u64 = answers.refusals_by_reason().filter(|(reason, _)| (*reason as u8) < 128).map(|(_, n)| n).sum();
+        let refused: u64 =
+            answers.refusals_by_reason().filter(|(reason, _)| (*reason as u8) < 128).map(|(_, n)| n).sum();
         assert_eq!(decisions, hedges + refused, "{context}: a decision without a reason");
         for kind in [AlarmKind::KernelFault, AlarmKind::LedgerDiffers, AlarmKind::Unmatched, AlarmKind::OrderFaulty] {
             let told: Vec<_> = self.alarms.iter().filter(|raised| raised.alarm.kind() == kind).collect();
