@@ -49,6 +49,6 @@ pub use feed::Stated;
 pub use gate::Standing;
 pub use image::{GatewayImage, Image, PositionImage, Remembered};
 pub use own_fills::{DeskFill, Outcome};
+pub use record::{Encoder, RECORD_BYTES, Record, StateError, decode, header};
 pub use sight::names;
 pub use writer::{Appender, Memory, MemoryError, StateFile};
-pub use record::{Encoder, RECORD_BYTES, Record, StateError, decode, header};

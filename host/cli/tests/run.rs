@@ -207,7 +207,12 @@ fn it_trades_and_ends_in_good_order_with_the_venues_position() {
         std::thread::sleep(Duration::from_millis(300));
     }
     assert_eq!(engine.fill_until_taken(&fill_line(3, &scene.option, true, 5)), "repeated");
-    assert_eq!(engine.fill_until_taken(r#"{"fill_id":99,"instrument":"BTC-1JAN30-1-C","side":"buy","quantity":"1","price":"1"}"#), "refused");
+    assert_eq!(
+        engine.fill_until_taken(
+            r#"{"fill_id":99,"instrument":"BTC-1JAN30-1-C","side":"buy","quantity":"1","price":"1"}"#
+        ),
+        "refused"
+    );
     assert_eq!(engine.fill_until_taken("{}"), "refused");
     engine.signal("TERM");
     let (output, said) = engine.end();

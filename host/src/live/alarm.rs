@@ -235,7 +235,9 @@ impl fmt::Display for Alarm {
                 write!(f, "channel {channel_id}: {datagrams} datagrams twice, late or unreadable")
             }
             Self::SessionDown { gateway } => write!(f, "gateway {gateway}: no session, nothing can be sent"),
-            Self::ReportsMissing { gateway, from } => write!(f, "gateway {gateway}: reports from {from} on are missing"),
+            Self::ReportsMissing { gateway, from } => {
+                write!(f, "gateway {gateway}: reports from {from} on are missing")
+            }
             Self::ReportsLost { gateway } => write!(f, "gateway {gateway}: reports are lost; tell it the positions"),
             Self::OrderInDoubt { order_id, .. } => write!(f, "what became of hedge {order_id} is not known"),
             Self::OrderRefused { client_order_id, reason } => write!(f, "order {client_order_id} refused: {reason:?}"),
@@ -246,11 +248,15 @@ impl fmt::Display for Alarm {
             Self::Unmatched { gateway, client_order_id } => {
                 write!(f, "gateway {gateway} reports order {client_order_id}, which is not ours")
             }
-            Self::KernelFault { reason, .. } => write!(f, "the kernel found {}: {}", reason.name(), reason.description()),
+            Self::KernelFault { reason, .. } => {
+                write!(f, "the kernel found {}: {}", reason.name(), reason.description())
+            }
             Self::LedgerDiffers { kernel, fills, .. } => {
                 write!(f, "the kernel's position is {kernel} contracts, the fills add up to {fills}")
             }
-            Self::OverHedge { contracts, .. } => write!(f, "a hedge of {contracts} contracts would go across the target"),
+            Self::OverHedge { contracts, .. } => {
+                write!(f, "a hedge of {contracts} contracts would go across the target")
+            }
             Self::BankFailed { .. } => f.write_str("no new bank; the old rows go stale"),
             Self::InputStale { .. } => f.write_str("marks or index are stale; no new bank is compiled"),
             Self::DefinitionDiffers { .. } => f.write_str("the feed defines the hedge instrument otherwise"),

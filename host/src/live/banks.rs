@@ -53,7 +53,9 @@ impl Engine {
         // Before the first fill the coin constant of a position is taken over at the price of now.
         let is_fresh = !self.image.positions.contains_key(&desk.plan.index) && desk.hedge_coin == 0;
         let price = desk.quote.map_or(0, |quote: Quote| quote.hedge_price);
-        if is_fresh && desk.position != 0 && price > 0
+        if is_fresh
+            && desk.position != 0
+            && price > 0
             && let Some(hedge) = &desk.hedge
         {
             let side = if desk.position > 0 { Side::Buy } else { Side::Sell };

@@ -115,19 +115,10 @@ impl Compiler {
         }
         let futures: BTreeMap<u64, f64> =
             job.futures.iter().map(|&(expiry_ns, mark)| (expiry_ns, mark as f64 / NANO)).collect();
-        let market = market::market(
-            &underlying.coin,
-            job.now_ns,
-            price_usd,
-            index_usd,
-            &plan.market,
-            &mut options,
-            &futures,
-        );
-        let with_vol = |(holding, vol): (&Holding, &Option<f64>)| Holding {
-            vol: holding.vol.or(*vol),
-            ..holding.clone()
-        };
+        let market =
+            market::market(&underlying.coin, job.now_ns, price_usd, index_usd, &plan.market, &mut options, &futures);
+        let with_vol =
+            |(holding, vol): (&Holding, &Option<f64>)| Holding { vol: holding.vol.or(*vol), ..holding.clone() };
         let holdings: Vec<Holding> = job.holdings.iter().zip(vols.iter()).map(with_vol).collect();
         let bank = compile(job.bank_id, underlying.range, &holdings, &market, &underlying.compiler)
             .map_err(|error| error.to_string())?;

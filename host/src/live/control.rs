@@ -13,6 +13,7 @@ use super::alarm::{Alarm, AlarmKind};
 use super::engine::{Engine, Output};
 use super::gate::{Gate, Standing, Told};
 use super::own_fills::{DeskFill, Outcome};
+use super::record::Record;
 use crate::config::Plan;
 use crate::deribit::starbase::orders::oms::OwnFill;
 use crate::deribit::starbase::orders::{Decimal72, Side as WireSide};
@@ -170,9 +171,7 @@ impl Engine {
         let others: Vec<usize> = (0..self.desks.len()).filter(|other| self.desks[*other].gateway == gateway).collect();
         let alarm = |on: &Alarm| matches!(on, Alarm::PositionUnproved { underlying: of, .. } if *of == underlying);
         self.alarms.clear(now_ns, alarm);
-        let is_unproved = |on: &Alarm| {
-            matches!(on, Alarm::PositionUnproved { underlying, .. } if others.contains(&usize::from(*underlying)))
-        };
+        let is_unproved = |on: &Alarm| matches!(on, Alarm::PositionUnproved { underlying, .. } if others.contains(&usize::from(*underlying)));
         let is_last = !self.alarms.on().iter().any(is_unproved);
         let Some(gate) = self.gates[gateway].as_mut() else { return };
         if is_last {
@@ -210,6 +209,14 @@ impl Engine {
             Told::Found(found) => {
                 let desk = self.live.gateways[gateway].underlyings.get(found.terms_index);
                 if let Some(desk) = desk.map(|desk| usize::from(*desk)) {
+                    self.record(Record::Order {
+                        gateway: index,
+                        underlying: self.desks[desk].plan.index,
+                        client_order_id: found.client_order_id,
+                        quantity: if found.is_buy { i64::MAX } else { -i64::MAX },
+                        filled: found.filled,
+                        price: found.price.0,
+                    });
                     self.desks[desk].position += found.contracts;
                     self.desks[desk].hedge_coin += found.worth.coin;
                     self.record_position(desk);
@@ -235,7 +242,8 @@ impl Engine {
                 continue;
             }
             let (underlying, remembered) = (desk.plan.index, desk.position);
-            let is_same = |on: &Alarm| matches!(on, Alarm::PositionUnproved { underlying: of, .. } if *of == underlying);
+            let is_same =
+                |on: &Alarm| matches!(on, Alarm::PositionUnproved { underlying: of, .. } if *of == underlying);
             self.alarms.raise(now_ns, Alarm::PositionUnproved { underlying, remembered }, is_same);
         }
     }

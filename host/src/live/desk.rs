@@ -285,9 +285,8 @@ impl Desk {
             }
             Err(_) => quote.flags = code::QUOTE_UNTRUSTED,
         }
-        let stated = |prices: &BTreeMap<i64, Stated>, id: i64| {
-            prices.get(&id).and_then(|stated| terms.units_of(stated.price))
-        };
+        let stated =
+            |prices: &BTreeMap<i64, Stated>, id: i64| prices.get(&id).and_then(|stated| terms.units_of(stated.price));
         let mark = stated(&feed.notes.marks, terms.instrument_id);
         let mid = (quote.bid > 0 && quote.ask > 0).then(|| quote.bid.midpoint(quote.ask));
         quote.hedge_price = mid.or(mark).unwrap_or(last.hedge_price);
@@ -353,7 +352,11 @@ impl Desk {
             price: quote.price,
             index: feed.notes.indices.get(&hedge.index_id).map_or(0, |index| index.price),
             holdings: Arc::clone(&self.holdings),
-            marks: self.held.iter().map(|held| held.instrument_id.as_ref().map_or_else(Stated::default, mark)).collect(),
+            marks: self
+                .held
+                .iter()
+                .map(|held| held.instrument_id.as_ref().map_or_else(Stated::default, mark))
+                .collect(),
             futures: (self.futures.iter())
                 .map(|(id, expiry_ns)| (*expiry_ns, mark(id).price))
                 .filter(|(_, price)| *price > 0)

@@ -381,7 +381,8 @@ impl Engine {
             desk.doubt = doubt;
             desk.is_dirty = true;
             let underlying = desk.plan.index;
-            let is_same = |on: &Alarm| matches!(on, Alarm::BookInDoubt { underlying: other, .. } if *other == underlying);
+            let is_same =
+                |on: &Alarm| matches!(on, Alarm::BookInDoubt { underlying: other, .. } if *other == underlying);
             match doubt {
                 Some(doubt) => self.alarms.raise(now_ns, Alarm::BookInDoubt { underlying, doubt }, is_same),
                 None => self.alarms.clear(now_ns, is_same),
@@ -438,7 +439,8 @@ impl Engine {
 
     /// Finds instruments whose definitions have come, and makes gateways whose instruments are all known.
     fn define(&mut self, now_ns: u64) {
-        if self.gates.iter().all(Option::is_some) || now_ns.saturating_sub(self.first_ns) < self.plan.market.warm_up_ns {
+        if self.gates.iter().all(Option::is_some) || now_ns.saturating_sub(self.first_ns) < self.plan.market.warm_up_ns
+        {
             return;
         }
         for desk in self.desks.iter_mut().filter(|desk| desk.hedge.is_none() && !desk.is_contradicted) {
@@ -535,7 +537,9 @@ impl Engine {
     }
 
     fn commit(&mut self, gateway: usize) {
-        let Some(gate) = self.gates[gateway].as_mut().filter(|gate| gate.is_uncommitted) else { return };
+        // A commit says that everything reported is in the positions: it waits until it is.
+        let is_due = |gate: &&mut Gate| gate.is_uncommitted && gate.hedges.is_all_told();
+        let Some(gate) = self.gates[gateway].as_mut().filter(is_due) else { return };
         let before = self.records.len();
         gate.commit(&mut self.records);
         self.record_count += (self.records.len() - before) as u64;

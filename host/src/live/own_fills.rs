@@ -96,7 +96,8 @@ impl Engine {
         };
         held.lots = quantity as i32;
         let slot = held.holding.slot;
-        let pays_coin = matches!(&held.holding.instrument, Instrument::Option(option) if option.payoff == Payoff::Inverse);
+        let pays_coin =
+            matches!(&held.holding.instrument, Instrument::Option(option) if option.payoff == Payoff::Inverse);
         if pays_coin {
             let paid = (i128::from(quantity_nano) * i128::from(price_nano)) << COIN_BITS;
             desk.cash = desk.cash.saturating_sub(i64::try_from(paid / NANO_SQUARED).unwrap_or(i64::MAX));

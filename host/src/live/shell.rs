@@ -157,7 +157,11 @@ pub fn run(
         engine,
         memory,
         records,
-        channels: live.channels.iter().map(|channel| Retransmission::open(channel.retransmit)).collect::<Result<_, _>>()?,
+        channels: live
+            .channels
+            .iter()
+            .map(|channel| Retransmission::open(channel.retransmit))
+            .collect::<Result<_, _>>()?,
         gateways: live.gateways.iter().map(|gateway| Gateway::new(gateway.address)).collect(),
         jobs: Some(jobs),
         banks,

@@ -49,7 +49,8 @@ impl Engine {
             telemetry.alarms.raise(shown, subject, raised.now_ns);
         }
         // What has no end of its own is counted, and not left on.
-        let is_still_on = self.alarms.on().iter().any(|on| self.shown(on).is_some_and(|on| on == (shown, subject, stays)));
+        let is_still_on =
+            self.alarms.on().iter().any(|on| self.shown(on).is_some_and(|on| on == (shown, subject, stays)));
         if !stays && !is_still_on {
             telemetry.alarms.clear(shown, subject);
         }
@@ -72,9 +73,7 @@ impl Engine {
             Alarm::KernelFault { underlying, .. } => (Shown::KernelFault, of(underlying), true),
             Alarm::LedgerDiffers { underlying, .. }
             | Alarm::OverHedge { underlying, .. }
-            | Alarm::DefinitionDiffers { underlying } => {
-                (Shown::NotReconciled, of(underlying), true)
-            }
+            | Alarm::DefinitionDiffers { underlying } => (Shown::NotReconciled, of(underlying), true),
             Alarm::PositionUnproved { underlying, .. } => (Shown::NotReconciled, of(underlying), false),
             Alarm::BankFailed { underlying } => (Shown::CompilerFailed, of(underlying), false),
             Alarm::InputStale { underlying } => (Shown::InputsStale, of(underlying), false),

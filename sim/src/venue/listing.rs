@@ -28,8 +28,7 @@ pub fn listing(now_ns: i64, coins: usize, strikes: i64) -> (Vec<Index>, Vec<Inst
         let perpetual = Instrument::inverse_perpetual(first_id, base, place, channel_id, tick, price * UNIT);
         let expiry_ns = (now_ns / NS_PER_DAY + DAYS) * NS_PER_DAY + NS_PER_DAY / 3;
         let expiry = expiry_ns.cast_unsigned();
-        let future =
-            Future { underlying: base.to_owned(), expiry_ns: Some(expiry), payoff: Payoff::Inverse };
+        let future = Future { underlying: base.to_owned(), expiry_ns: Some(expiry), payoff: Payoff::Inverse };
         instruments.push(perpetual.clone());
         instruments.push(perpetual.clone().dated_future(first_id + 1, &future.to_string(), expiry_ns, price * UNIT));
         for strike in 0..strikes {

@@ -110,12 +110,8 @@ fn a_disconnect_is_told_nothing_is_sent_and_orders_are_settled() {
 
 #[test]
 fn dropped_and_late_reports_are_told_and_made_up_for() {
-    let faults = FaultSettings {
-        report_drop: 0.1,
-        report_delay: 0.1,
-        report_delay_ns: 1_500 * MS,
-        ..FaultSettings::default()
-    };
+    let faults =
+        FaultSettings { report_drop: 0.1, report_delay: 0.1, report_delay_ns: 1_500 * MS, ..FaultSettings::default() };
     let mut rig = faulty_day(17, faults, 30);
     rig.agree("reports");
     assert!(rig.count(AlarmKind::ReportsMissing) > 0 && rig.count(AlarmKind::OrderInDoubt) > 0);

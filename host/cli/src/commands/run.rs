@@ -170,6 +170,7 @@ fn text(summary: &Summary) -> String {
     for (instrument, contracts) in &s.positions {
         text += &format!("{instrument}: {contracts} contracts\n");
     }
-    let open = if s.nothing_is_open { "nothing is open, the venue says so" } else { "NOT verified that nothing is open" };
+    let open =
+        if s.nothing_is_open { "nothing is open, the venue says so" } else { "NOT verified that nothing is open" };
     text + open
 }
