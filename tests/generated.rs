@@ -18,3 +18,18 @@ fn layout_tables_are_fresh() {
     hedgewire_abi::write_markdown(&mut expected).expect("a string takes every write");
     assert_fresh("hdl/abi/LAYOUT.md", &expected);
 }
+
+/// Where the generated part of the README begins and ends.
+const BEGIN: &str = "<!-- Generated from host/src/telemetry; scripts/check --bless writes it anew. -->\n\n";
+const END: &str = "\n<!-- End of what is generated. -->\n";
+
+#[test]
+fn tables_of_metrics_and_alarms_are_fresh() {
+    let path = "host/README.md";
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("the README");
+    let (before, rest) = readme.split_once(BEGIN).expect("where the tables begin");
+    let (_, after) = rest.split_once(END).expect("where the tables end");
+    let mut tables = String::new();
+    hedgewire_host::telemetry::write_markdown(&mut tables).expect("a string takes every write");
+    assert_fresh(path, &format!("{before}{BEGIN}{tables}{END}{after}"));
+}

@@ -25,6 +25,7 @@ pub mod greeks;
 pub mod instrument;
 pub mod journal;
 pub mod live;
+pub mod logs;
 pub mod packet;
 pub mod replay;
 pub mod report;

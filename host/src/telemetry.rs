@@ -31,7 +31,9 @@ mod alarms;
 mod cell;
 mod counts;
 mod decisions;
+mod http;
 mod latency;
+mod metrics;
 mod snapshot;
 mod underlying;
 
@@ -45,7 +47,9 @@ pub use counts::{
     JournalCount, OrderCount, SessionCells, SessionCount, SessionState,
 };
 pub use decisions::{DECISIONS, Decision, DecisionKind, Decisions};
+pub use http::{MetricsError, MetricsServer, MetricsSettings};
 pub use latency::{Latency, LatencyCounts, LatencyHistogram};
+pub use metrics::{Exposition, Metric, metrics, write_markdown};
 pub use snapshot::{
     AlarmStatus, CardStatus, DecisionStatus, FeedStatus, JournalStatus, LatencyStatus, SessionStatus, Snapshot,
     UnderlyingStatus,

@@ -6,13 +6,15 @@
 mod commands;
 mod output;
 mod pictures;
+mod screen;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{backtest, demo, doctor, greeks, journal, replay, run, simulate};
-use output::Output;
+use commands::{backtest, control, demo, doctor, greeks, journal, replay, run, simulate, top};
+use hedgewire_host::logs;
+use output::{LogFormat, LogLevel, Output};
 
 /// Hedging engine for crypto-options market makers.
 ///
@@ -31,6 +33,12 @@ struct Arguments {
     /// Run on this core alone: steadier latencies.
     #[arg(long, global = true, value_name = "CORE")]
     pin: Option<usize>,
+    /// Form of the log, on standard error.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    log_format: LogFormat,
+    /// How much is logged.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    log_level: LogLevel,
     #[command(subcommand)]
     command: Command,
 }
@@ -45,6 +53,12 @@ enum Command {
     Journal(journal::Arguments),
     Simulate(simulate::Arguments),
     Doctor(doctor::Arguments),
+    Status(control::Status),
+    Top(top::Arguments),
+    Kill(control::Kill),
+    Disarm(control::Disarm),
+    Arm(control::Arm),
+    Reload(control::Reload),
 }
 
 /// How a command ended, if it could be carried out.
@@ -64,6 +78,7 @@ fn main() -> ExitCode {
         eprintln!("hedgewire: cannot run on core {core}; `nproc` tells how many there are");
         return ExitCode::FAILURE;
     }
+    logs::start(arguments.log_format.into(), arguments.log_level.into());
     let output = Output::new(arguments.json, arguments.quiet);
     let verdict = match &arguments.command {
         Command::Demo(arguments) => demo::run(arguments, &output),
@@ -74,6 +89,12 @@ fn main() -> ExitCode {
         Command::Journal(arguments) => journal::run(arguments, &output),
         Command::Simulate(arguments) => simulate::run(arguments, &output),
         Command::Doctor(arguments) => doctor::run(arguments, &output),
+        Command::Status(arguments) => control::status(arguments, &output),
+        Command::Top(arguments) => top::run(arguments, &output),
+        Command::Kill(arguments) => control::kill(arguments, &output),
+        Command::Disarm(arguments) => control::disarm(arguments, &output),
+        Command::Arm(arguments) => control::arm(arguments, &output),
+        Command::Reload(arguments) => control::reload(arguments, &output),
     };
     match verdict {
         Ok(Verdict::Fine) => ExitCode::SUCCESS,

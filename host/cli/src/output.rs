@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use anyhow::Context;
 use clap::ValueEnum;
+use hedgewire_host::logs;
 use hedgewire_kernel::Form;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -30,6 +31,50 @@ impl KernelForm {
         };
         anyhow::ensure!(form.is_supported(), "this CPU has no AVX2; use --kernel auto or --kernel scalar");
         Ok(form)
+    }
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines of text.
+    #[default]
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+impl From<LogFormat> for logs::LogFormat {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// What stops hedging.
+    Error,
+    /// What somebody should look at, and every control command.
+    Warn,
+    /// What happens once.
+    #[default]
+    Info,
+    /// What happens often.
+    Debug,
+}
+
+impl From<LogLevel> for logs::LogLevel {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => Self::Error,
+            LogLevel::Warn => Self::Warn,
+            LogLevel::Info => Self::Info,
+            LogLevel::Debug => Self::Debug,
+        }
     }
 }
 

@@ -14,6 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hedgewire_host::config::Plan;
+use hedgewire_host::control::{Answer, ControlServer, ControlSettings, EngineRequest, KillCause, KillSwitch};
+use hedgewire_host::telemetry::{Alarm, Names, Telemetry, Underlying};
 use hedgewire_sim::capture::MarketCapture;
 use hedgewire_sim::card::KernelEngine;
 use hedgewire_sim::card::server::{Pace, serve};
@@ -354,4 +356,80 @@ fn doctor_names_what_is_missing_and_fails_only_when_strict() {
     assert!(said.contains("missing  isolated cores") && said.contains(" -> "), "{said}");
     assert_eq!(hedgewire(&["doctor", "--root", text(bare.path()), "--strict"]).status.code(), Some(3));
     assert_fails(&["doctor", "--root", text(&at(&bare, "none"))], 1, "give the one that holds proc and sys");
+}
+
+/// An engine as far as its control socket shows: it says done to everything but arm.
+fn engine(socket: &Path, telemetry: &Arc<Telemetry>, kill: &Arc<KillSwitch>) -> (ControlServer, Arc<AtomicBool>) {
+    let settings = ControlSettings::new(socket);
+    let (server, requests) =
+        ControlServer::start(&settings, Arc::clone(telemetry), Arc::clone(kill)).expect("the socket opens");
+    let stop = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&stop);
+    std::thread::spawn(move || {
+        while !told.load(Ordering::Relaxed) {
+            match requests.next() {
+                Some(pending) if pending.request == EngineRequest::Arm => {
+                    pending.answer(Answer::Refused("positions are not reconciled".into()));
+                }
+                Some(pending) => {
+                    let note = match &pending.request {
+                        EngineRequest::Reload { text, .. } => format!("took {} bytes", text.len()),
+                        request => format!("{request:?}"),
+                    };
+                    pending.answer(Answer::Done(note.into()));
+                }
+                None => std::thread::yield_now(),
+            }
+        }
+    });
+    (server, stop)
+}
+
+#[test]
+fn a_running_engine_is_watched_killed_and_reloaded() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (socket, limits) = (at(&folder, "control"), at(&folder, "limits.toml"));
+    std::fs::write(&limits, "a = 1\n").expect("a file");
+    let underlyings = vec![Underlying::new("BTC", "BTC-PERPETUAL", 0.5)];
+    let telemetry = Telemetry::new(Names { underlyings, ..Names::default() }, 0).expect("names that do");
+    let (telemetry, kill) = (Arc::new(telemetry), Arc::new(KillSwitch::default()));
+    let (_server, stop) = engine(&socket, &telemetry, &kill);
+
+    let told = json(&["status", "--socket", text(&socket), "--json"]);
+    assert_eq!((&told["underlyings"][0]["name"], &told["alarms"]), (&"BTC".into(), &Value::Array(vec![])));
+    assert_eq!(hedgewire(&["status", "--socket", text(&socket), "--strict"]).status.code(), Some(0));
+    telemetry.alarms.raise(Alarm::NotReconciled, 0, 5);
+    let status = hedgewire(&["status", "--socket", text(&socket), "--strict"]);
+    let said = String::from_utf8_lossy(&status.stdout);
+    assert_eq!(status.status.code(), Some(3), "{said}");
+    assert!(said.contains("not_reconciled BTC") && said.contains(Alarm::NotReconciled.action()), "{said}");
+
+    assert_eq!(json(&["disarm", "--socket", text(&socket), "--json"])["note"], "Disarm");
+    assert_fails(&["arm", "--socket", text(&socket)], 1, "arm was not done: positions are not reconciled");
+    assert!(kill.pulled().is_none());
+    assert_eq!(json(&["kill", "--socket", text(&socket), "--json"])["command"], "kill");
+    assert_eq!(kill.pulled(), Some(KillCause::Control));
+    let reload = hedgewire(&["reload", text(&limits), "--socket", text(&socket)]);
+    assert_eq!(String::from_utf8_lossy(&reload.stdout), "reload: took 6 bytes\n");
+    assert_fails(&["reload", "/nowhere", "--socket", text(&socket)], 1, "cannot read /nowhere");
+    // Standard output is no terminal here.
+    assert_fails(&["top", "--socket", text(&socket)], 1, "top needs a terminal");
+    stop.store(true, Ordering::Relaxed);
+}
+
+#[test]
+fn without_an_engine_commands_say_what_to_do() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let socket = at(&folder, "control");
+    for command in ["status", "kill", "arm", "disarm"] {
+        assert_fails(&[command, "--socket", text(&socket)], 1, "start one with `hedgewire run`");
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_hedgewire"))
+        .args(["--log-format", "json", "status"])
+        .env("HEDGEWIRE_SOCKET", &socket)
+        .output()
+        .expect("the binary runs");
+    assert!(String::from_utf8_lossy(&output.stderr).contains(text(&socket)), "where the environment says");
+    assert_fails(&["reload"], 2, "FILE");
+    assert_fails(&["--log-format", "xml", "status"], 2, "possible values: text, json");
 }

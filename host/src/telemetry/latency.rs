@@ -2,16 +2,16 @@
 //!
 //! The recorder of `hdrhistogram`'s synchronised histogram is not taken: a reader's refresh makes it allocate a new
 //! histogram and send the old one over a channel, in the middle of a recording. Here is the same idea of buckets, an
-//! octave divided into 32, in atomic words with one writer; a recording is two loads and two stores.
+//! octave divided into 32, in atomic words with one writer; a recording is three loads and two stores.
 //!
 //! ```text
 //!   bucket:  (0, 32 ns] by 1 ns; then each octave (2^k, 2^(k+1)] in 32 equal parts, up to 2^34 ns (17 s); beyond
 //! ```
 //!
 //! A bucket has its upper end and not its lower, as Prometheus counts, so that powers of two are exact limits there.
-//! A quantile is the upper end of its bucket: at most 1/32 too large, never too small.
+//! A quantile is the upper end of its bucket: at most 1/32 too large, never too small. The largest latency is exact.
 
-use super::cell::Counter;
+use super::cell::{Counter, Gauge};
 
 /// log2 of the parts of an octave.
 const PARTS_LOG2: u32 = 5;
@@ -59,12 +59,14 @@ latencies! {
 pub struct LatencyHistogram {
     buckets: Box<[Counter]>,
     sum_ns: Counter,
+    max_ns: Gauge,
 }
 
 impl Default for LatencyHistogram {
     /// Empty.
     fn default() -> Self {
-        Self { buckets: (0..BUCKETS).map(|_| Counter::default()).collect(), sum_ns: Counter::default() }
+        let buckets = (0..BUCKETS).map(|_| Counter::default()).collect();
+        Self { buckets, sum_ns: Counter::default(), max_ns: Gauge::default() }
     }
 }
 
@@ -92,12 +94,15 @@ impl LatencyHistogram {
     pub fn record(&self, ns: u64) {
         self.buckets[bucket(ns)].add(1);
         self.sum_ns.add(ns);
+        if ns > self.max_ns.get() {
+            self.max_ns.set(ns);
+        }
     }
 
     /// A copy to look at.
     pub fn read(&self) -> LatencyCounts {
         let counts: Vec<u64> = self.buckets.iter().map(Counter::get).collect();
-        LatencyCounts { counts, sum_ns: self.sum_ns.get() }
+        LatencyCounts { counts, sum_ns: self.sum_ns.get(), max_ns: self.max_ns.get() }
     }
 }
 
@@ -106,6 +111,7 @@ impl LatencyHistogram {
 pub struct LatencyCounts {
     counts: Vec<u64>,
     sum_ns: u64,
+    max_ns: u64,
 }
 
 impl LatencyCounts {
@@ -119,8 +125,8 @@ impl LatencyCounts {
         self.sum_ns as f64 * 1e-9
     }
 
-    /// The latency that a share `quantile` (0 to 1) does not pass, ns, rounded up to the bucket's end; `None` if there is
-    /// none.
+    /// The latency that a share `quantile` (0 to 1) does not pass, ns: the end of its bucket, or the largest
+    /// latency if that is less; `None` if there is none.
     pub fn quantile_ns(&self, quantile: f64) -> Option<u64> {
         let count = self.count();
         let rank = ((quantile * count as f64).ceil() as u64).clamp(1, count.max(1));
@@ -129,7 +135,7 @@ impl LatencyCounts {
             seen += n;
             seen >= rank
         })?;
-        Some(upper_ns(at))
+        Some(if at + 1 == BUCKETS { self.max_ns } else { upper_ns(at).min(self.max_ns) })
     }
 
     /// Limits in seconds, each with how many are at most so large and above the limit before. The last has no limit.
@@ -175,6 +181,9 @@ mod tests {
             let found = counts.quantile_ns(quantile).expect("it is not empty");
             assert!((exact..=exact + exact / 32 + 1).contains(&found), "{quantile}: {found}, not {exact}");
         }
+        assert_eq!(counts.quantile_ns(1.0), Some(10_000), "the largest is exact");
+        histogram.record(u64::MAX / 2);
+        assert_eq!(histogram.read().quantile_ns(1.0), Some(u64::MAX / 2), "and beyond the buckets");
         assert_eq!(LatencyHistogram::default().read().quantile_ns(0.5), None);
     }
 
