@@ -16,7 +16,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `engine.rs`, `decide.rs`, `banks.rs`, `own_fills.rs`, `control.rs` | the machine: inputs, decisions, banks, fills, requests |
+//! | `engine.rs`, `watch.rs`, `decide.rs`, `banks.rs`, `own_fills.rs`, `control.rs` | the machine: inputs, decisions, banks, fills, requests |
 //! | `feed.rs`, `desk.rs`, `gate.rs` | channels; an underlying; a session for orders |
 //! | `compile.rs` | jobs and banks |
 //! | `alarm.rs` | what people must hear of |
@@ -39,6 +39,7 @@ mod record;
 mod recovery;
 pub mod shell;
 mod sight;
+mod watch;
 mod writer;
 
 pub use alarm::{Alarm, AlarmKind, Alarms, Raised};
