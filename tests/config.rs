@@ -11,6 +11,35 @@ use hedgewire_host::packet::{Checksums, Line, SourceKind, XdpMode};
 
 const MINIMAL: &str = include_str!("../host/examples/minimal.toml");
 const LEGACY: &str = include_str!("../host/examples/deribit-legacy.toml");
+const LIVE: &str = include_str!("../host/examples/live.toml");
+
+/// Asserts that the live example with `from` replaced by `to` is refused at `path`, for a reason that contains `reason`.
+fn live_refuses(from: &str, to: &str, path: &str, reason: &str) {
+    assert!(LIVE.contains(from), "the example has {from}");
+    let found = problems(&LIVE.replace(from, to));
+    let is_named = found.iter().any(|problem| problem.path == path && problem.reason.contains(reason));
+    assert!(is_named, "{from} -> {to}: {found:?}");
+}
+
+#[test]
+fn a_live_configuration_is_accepted_and_what_makes_no_sense_in_it_is_named() {
+    let plan = Plan::parse(LIVE).expect("the live example");
+    let live = plan.live.expect("it is live");
+    assert_eq!((live.channels[0].id, live.gateways[0].underlyings.as_slice()), (44_849, &[0][..]));
+    assert!(!format!("{:?}", live.gateways).contains("alpha"), "who we are is not shown");
+    live_refuses("underlyings = [\"BTC\"]", "underlyings = [\"ETH\"]", "gateway[0].underlyings[0]", "no coin");
+    live_refuses("underlyings = [\"BTC\"]", "underlyings = [\"BTC\", \"BTC\"]", "gateway[0].underlyings[1]", "already");
+    live_refuses("underlyings = [\"BTC\"]", "underlyings = []", "gateway", "go nowhere");
+    live_refuses("address = \"127.0.0.1:4210\"", "address = \"venue:4210\"", "gateway[0].address", "not looked up");
+    live_refuses("secret_file = \"secret\"", "", "gateway[0].secret_file", "either");
+    let both = "secret_file = \"secret\"\nsecret_env = \"SECRET\"";
+    live_refuses("secret_file = \"secret\"", both, "gateway[0].secret_file", "either");
+    live_refuses("client_id = \"alpha\"", "client_id = \"\"", "gateway[0].client_id", "ASCII");
+    live_refuses("capacity = 100_000", "capacity = 1_000", "gateway[0].rate.capacity", "none would ever leave");
+    live_refuses("tick_ms = 100.0", "tick_ms = 0.0", "live.tick_ms", "above 0");
+    let twice = "[[live.channel]]\nid = 44849\n\n[[live.channel]]\nid = 44849";
+    live_refuses("[[live.channel]]\nid = 44849", twice, "live.channel[1].id", "already");
+}
 
 /// The minimal example with some lines replaced: `(line as it starts, line as it shall be)`.
 fn changed(lines: &[(&str, &str)]) -> String {

@@ -16,7 +16,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `engine.rs`, `decide.rs`, `banks.rs`, `own_fills.rs`, `control.rs` | the machine: inputs, decisions, banks, fills, requests |
+//! | `engine.rs`, `watch.rs`, `decide.rs`, `banks.rs`, `own_fills.rs`, `control.rs` | the machine: inputs, decisions, banks, fills, requests |
 //! | `feed.rs`, `desk.rs`, `gate.rs` | channels; an underlying; a session for orders |
 //! | `compile.rs` | jobs and banks |
 //! | `alarm.rs` | what people must hear of |
@@ -39,6 +39,7 @@ mod record;
 mod recovery;
 pub mod shell;
 mod sight;
+mod watch;
 mod writer;
 
 pub use alarm::{Alarm, AlarmKind, Alarms, Raised};
@@ -50,5 +51,5 @@ pub use gate::Standing;
 pub use image::{GatewayImage, Image, PositionImage, Remembered};
 pub use own_fills::{DeskFill, Outcome};
 pub use record::{Encoder, RECORD_BYTES, Record, StateError, decode, header};
-pub use sight::names;
+pub use sight::{log, names};
 pub use writer::{Appender, Memory, MemoryError, StateFile};

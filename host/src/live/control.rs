@@ -13,6 +13,7 @@ use super::alarm::{Alarm, AlarmKind};
 use super::engine::{Engine, Output};
 use super::gate::{Gate, Standing, Told};
 use super::own_fills::{DeskFill, Outcome};
+use super::record::Record;
 use crate::config::Plan;
 use crate::deribit::starbase::orders::oms::OwnFill;
 use crate::deribit::starbase::orders::{Decimal72, Side as WireSide};
@@ -208,6 +209,14 @@ impl Engine {
             Told::Found(found) => {
                 let desk = self.live.gateways[gateway].underlyings.get(found.terms_index);
                 if let Some(desk) = desk.map(|desk| usize::from(*desk)) {
+                    self.record(Record::Order {
+                        gateway: index,
+                        underlying: self.desks[desk].plan.index,
+                        client_order_id: found.client_order_id,
+                        quantity: if found.is_buy { i64::MAX } else { -i64::MAX },
+                        filled: found.filled,
+                        price: found.price.0,
+                    });
                     self.desks[desk].position += found.contracts;
                     self.desks[desk].hedge_coin += found.worth.coin;
                     self.record_position(desk);

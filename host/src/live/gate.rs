@@ -11,6 +11,7 @@
 //!
 //! Invariants:
 //! * numbers are used only after the block they are in is on record (`usable`);
+//! * what the reports of earlier lives add is on record order by order, so that a death in the middle of it counts none twice;
 //! * in the first sweep reports of earlier lives are [`Recovery`]'s; afterwards they are faults.
 
 use super::alarm::Alarm;
@@ -96,6 +97,8 @@ pub struct Gate {
     usable: (i64, i64),
     /// Reserved, and not on record yet: by count of records.
     pending: Option<(u64, (i64, i64))>,
+    /// Orders of earlier lives that are over, and still on record.
+    settled: Vec<i64>,
     /// Orders as they are on record: number and contracts filled.
     recorded: Vec<(i64, i64)>,
     pub updates: Vec<Update>,
@@ -162,6 +165,7 @@ impl Gate {
             correlation_id: 0,
             usable: (0, 0),
             pending: None,
+            settled: Vec::new(),
             recorded: Vec::with_capacity(64),
             updates: Vec::with_capacity(TOLD),
             told: Vec::with_capacity(TOLD),
@@ -319,7 +323,7 @@ impl Gate {
             return;
         }
         self.standing = Standing::Clean;
-        self.recovery = None;
+        self.settled.extend(self.recovery.take().iter().flat_map(Recovery::orders));
         self.told.push(Told::Swept { orders: self.swept });
     }
 
@@ -407,6 +411,7 @@ impl Gate {
     pub fn commit(&mut self, records: &mut Vec<Record>) {
         let gateway = self.index;
         self.is_uncommitted = false;
+        records.extend(self.settled.drain(..).map(|client_order_id| Record::Done { gateway, client_order_id }));
         let (oms, recorded) = (&self.hedges.oms, &mut self.recorded);
         recorded.retain(|(id, _)| {
             let is_live = oms.order(*id).is_some_and(|order| !order.is_done());

@@ -17,9 +17,17 @@ use crate::deribit::starbase::orders::order::Order;
 use crate::deribit::starbase::orders::value::{HedgeTerms, Side, Worth};
 use crate::deribit::starbase::orders::{Decimal72, FillFlags, Group, ImmediateFill, Message, Price9, Side as WireSide};
 
-/// Something filled.
+/// Something filled, or an order was heard of that nobody remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
+    /// Number of the order.
+    pub client_order_id: i64,
+    /// Its limit.
+    pub price: Price9,
+    /// Contracts of it that are filled now, in total: what is to be remembered, so that they count once whatever happens.
+    pub filled: i64,
+    /// Whether it buys.
+    pub is_buy: bool,
     /// Index of the terms.
     pub terms_index: usize,
     /// Contracts, positive bought.
@@ -61,6 +69,11 @@ impl Recovery {
         };
         let orders = remembered.iter().filter_map(order).collect();
         Self { terms, orders }
+    }
+
+    /// The numbers of all orders.
+    pub fn orders(&self) -> impl Iterator<Item = i64> + '_ {
+        self.orders.keys().copied()
     }
 
     /// Takes a report; `sink` gets what it adds.
@@ -122,13 +135,14 @@ impl Recovery {
         };
         let terms = &self.terms[terms_index];
         let Some(total) = terms.contracts_of(total).filter(|total| *total >= 0) else { return };
-        if let (Some(side), false) = (said.side.and_then(side_of), self.orders.contains_key(&said.client_order_id)) {
+        let is_new = !self.orders.contains_key(&said.client_order_id);
+        if let (Some(side), true) = (said.side.and_then(side_of), is_new) {
             let order = Order::new(said.client_order_id, terms_index, (0, 0), side, i64::MAX);
             self.orders.insert(said.client_order_id, order);
         }
         let Some(order) = self.orders.get_mut(&said.client_order_id) else { return };
-        let more = total - order.filled();
-        if more <= 0 {
+        let more = (total - order.filled()).max(0);
+        if more == 0 && !is_new {
             return;
         }
         let _ = order.fill_to(total);
@@ -136,8 +150,16 @@ impl Recovery {
         // The price at the decision is gone with the engine that decided: what it cost beside the fee is not known.
         let arrival = terms.units_of(price.0).unwrap_or(0);
         let worth = terms.worth(order.side, more, price, arrival, said.is_taker).unwrap_or_default();
-        let contracts = if order.side == Side::Buy { more } else { -more };
-        sink(Found { terms_index, contracts, worth });
+        let is_buy = order.side == Side::Buy;
+        sink(Found {
+            client_order_id: said.client_order_id,
+            price: order.price,
+            filled: order.filled(),
+            is_buy,
+            terms_index,
+            contracts: if is_buy { more } else { -more },
+            worth,
+        });
     }
 }
 

@@ -32,6 +32,15 @@ pub fn names(plan: &Plan) -> Names {
     }
 }
 
+/// Logs an alarm: for a thread that is not the engine's.
+pub fn log(raised: &Raised) {
+    if raised.begins {
+        tracing::warn!(alarm = raised.alarm.kind().name(), "{raised}");
+    } else {
+        tracing::info!(alarm = raised.alarm.kind().name(), "{raised}");
+    }
+}
+
 impl Engine {
     /// With somebody who watches; the telemetry has the names of [`names`].
     #[must_use]

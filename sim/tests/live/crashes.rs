@@ -30,7 +30,15 @@ fn lives(seed: u64, faults: FaultSettings, deaths: usize) -> Rig {
         // Dead for a while: reports and cancels come without anybody to hear them.
         rig.run(random.index(1_000) as i64 * MS);
         rig.start();
-        rig.run(2 * UNIT);
+        // Some die again while they are being told what they missed, with all that they heard so far on the disk.
+        rig.write_delay_steps = 0;
+        rig.dies_after = Some(1 + random.index(12)).filter(|_| random.chance(0.7));
+        rig.run(3 * UNIT);
+        rig.dies_after = None;
+        if rig.engine.is_none() {
+            rig.start();
+            rig.run(3 * UNIT);
+        }
         // What was not acknowledged is sent again by whoever sent it; what was is known.
         for fill in &booked {
             let now_ns = rig.ns();

@@ -77,6 +77,8 @@ pub struct Rig {
     pub write_delay_steps: usize,
     unwritten: Vec<(usize, Record)>,
     steps: usize,
+    /// It is killed after so many more deliveries of its session.
+    pub dies_after: Option<usize>,
     /// Nothing of the feed arrives.
     pub is_cut_off: bool,
     /// Nobody answers at the gateway's address.
@@ -103,6 +105,7 @@ impl Rig {
             write_delay_steps: 0,
             unwritten: vec![],
             steps: 0,
+            dies_after: None,
             is_cut_off: false,
             is_gateway_gone: false,
             plan,
@@ -180,6 +183,7 @@ impl Rig {
                 Said::Unicast { bytes, .. } => engine.on_datagram(now_ns, Source::Unicast, &bytes),
                 Said::Stream(StreamOutput::Bytes(connection, bytes)) if self.connection == Some(connection) => {
                     engine.on_stream(now_ns, 0, &bytes);
+                    self.dies_after = self.dies_after.map(|left| left.saturating_sub(1));
                 }
                 Said::Stream(StreamOutput::Close(connection)) if self.connection == Some(connection) => {
                     self.connection = None;
@@ -188,6 +192,10 @@ impl Rig {
                 Said::Stream(_) => {}
             }
             self.flush();
+            if self.dies_after == Some(0) {
+                self.dies_after = None;
+                self.crash();
+            }
         }
     }
 

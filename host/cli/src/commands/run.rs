@@ -10,8 +10,8 @@ use hedgewire_host::config::Plan;
 use hedgewire_host::control::{ControlServer, ControlSettings, KillCause, KillSwitch, default_socket};
 use hedgewire_host::driver::{Driver, DriverError};
 use hedgewire_host::live::shell::{Ended, Setting, run as run_engine};
-use hedgewire_host::live::{Raised, names};
-use hedgewire_host::telemetry::{Telemetry, now_ns};
+use hedgewire_host::live::{log, names};
+use hedgewire_host::telemetry::{MetricsServer, MetricsSettings, Telemetry, now_ns};
 use hedgewire_kernel::Kernel;
 use serde::Serialize;
 
@@ -48,6 +48,9 @@ pub struct Arguments {
     /// Control socket; HEDGEWIRE_SOCKET, or hedgewire.sock in XDG_RUNTIME_DIR, if left out.
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
+    /// Serve metrics for Prometheus at /metrics of this address, as in 127.0.0.1:9464.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<std::net::SocketAddr>,
     /// End after so many seconds, in good order.
     #[arg(long, value_name = "S")]
     seconds: Option<u64>,
@@ -85,6 +88,7 @@ pub fn run(arguments: &Arguments, output: &Output) -> anyhow::Result<Verdict> {
     let socket = arguments.socket.clone().unwrap_or_else(default_socket);
     let settings = ControlSettings::new(socket);
     let (control, requests) = ControlServer::start(&settings, Arc::clone(&telemetry), Arc::clone(&kill))?;
+    let shown = Arc::clone(&telemetry);
     let setting = Setting {
         journal: arguments.journal.clone(),
         drop_copy: arguments.drop_copy.clone(),
@@ -93,10 +97,11 @@ pub fn run(arguments: &Arguments, output: &Output) -> anyhow::Result<Verdict> {
         stop,
         requests: Some(requests),
     };
-    eprintln!("hedgewire: control socket {}", control.path().display());
+    let metrics = arguments.metrics.map(|address| MetricsSettings { address, beyond_loopback: false });
+    let metrics = metrics.map(|settings| MetricsServer::start(&settings, shown)).transpose()?;
     let driver = || driver(arguments.card.as_ref(), &plan, form);
-    let ended = run_engine(&plan, setting, driver, |raised: &Raised| eprintln!("hedgewire: {raised}"))?;
-    drop(control);
+    let ended = run_engine(&plan, setting, driver, log)?;
+    drop((control, metrics));
     output.print(&summary(&plan, &ended), text)?;
     Ok(if ended.is_verified { Verdict::Fine } else { Verdict::CheckFailed })
 }

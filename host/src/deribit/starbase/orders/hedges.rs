@@ -197,6 +197,12 @@ impl Hedges {
         self.is_ready && !self.is_stopped
     }
 
+    /// Whether every fill that was reported has been told: only then are positions what the reports add up to.
+    pub fn is_all_told(&self) -> bool {
+        let mut hedges = self.desks.iter().flat_map(|desk| desk.hedges.iter().flatten());
+        hedges.all(|hedge| hedge.told.map_or(0, |told| told.filled) == hedge.filled.unsigned_abs())
+    }
+
     /// Contracts of an underlying that may still be bought and sold, by what is known here.
     pub fn in_flight(&self, underlying: u8) -> (i64, i64) {
         let desks = self.desks.iter().filter(|desk| desk.rules.underlying == underlying);
@@ -443,6 +449,8 @@ impl HedgeOrder {
         let status = match child {
             Some(child) if child.is_unknown => code::ORDER_UNKNOWN,
             None if self.is_done => code::ORDER_DONE,
+            // What has filled is told at once, whatever the next order is doing: whoever remembers positions counts on it.
+            _ if self.filled > 0 => code::ORDER_OPEN,
             Some(child) if child.stage == Stage::Sent && self.told.is_none() => return None,
             None if self.told.is_none() => return None,
             _ => code::ORDER_OPEN,
