@@ -92,7 +92,7 @@ impl<const N: usize, W: Word> Sequenced<N, W> {
         let before = self.number.load_acquire();
         // ORDERING: a word that is acquired brings its write's odd number with it, for the second look.
         let words = std::array::from_fn(|i| self.words[i].load_acquire());
-        (before % 2 == 0 && self.number.load() == before).then_some(words)
+        (before.is_multiple_of(2) && self.number.load() == before).then_some(words)
     }
 
     /// Reads all words. A write takes some nanoseconds, so that one of the next looks succeeds.
