@@ -47,10 +47,10 @@ use crate::signal::*;
 /// Most cycles from a trade's shape to its weights.
 pub const WEIGHED: usize = bank::LATENCY_BOTH + 1 - bank::SHAPE;
 // From the shape two cycles to the first row in the lane, and one to take the weights over; before the first
-// contribution has joined its node they are there too. A trade's window has its last value, two nodes after those of
-// the interval, in time for the interval's bound.
+// contribution has joined its node they are there too.
+const _: () = assert!(WEIGHED < 2 + Lane::LATE_PHI && Lane::LATE_PHI < INJECT_LATENCY);
+// The last value of a trade's window comes two nodes after those of the interval.
 const _: () = assert!(2 * NodeUnit::II == IntervalUnit::WINDOW);
-const _: () = assert!(WEIGHED + 1 <= 2 + Lane::LATE_PHI && Lane::LATE_PHI < INJECT_LATENCY);
 
 /// What the sequencer can ask for, with `halted` up.
 #[derive(LogicState, Clone, Copy, Debug, PartialEq)]

@@ -193,7 +193,7 @@ fn can_start(program: &str) -> bool {
 
 /// A price in an interval of a ladder of so many.
 fn inside(index: u32, intervals: u32) -> u32 {
-    CENTRE - (intervals / 2 << STEP_SHIFT) + (index << STEP_SHIFT) + 300
+    CENTRE - ((intervals / 2) << STEP_SHIFT) + (index << STEP_SHIFT) + 300
 }
 
 /// How many of the events are refusals for this reason.
