@@ -17,6 +17,9 @@ use crate::deribit::starbase::orders::hedges::Update;
 use crate::desk::answer::Answer;
 use crate::driver::{Body, DriverError};
 
+/// Between two quotes that ask for the Greeks, which are shown and decide nothing, ns.
+const RISK_NS: u64 = 1_000_000_000;
+
 impl Engine {
     /// Sends a command; after a failure nothing more, ever.
     pub(super) fn send<B: Body, T>(
@@ -70,7 +73,7 @@ impl Engine {
     }
 
     pub(super) fn quote(&mut self, index: usize, now_ns: u64) {
-        let Some(quote) = self.desks[index].quote_of(&self.feed) else { return };
+        let Some(mut quote) = self.desks[index].quote_of(&self.feed) else { return };
         let desk = &self.desks[index];
         let (underlying, gateway, top) = (desk.plan.index, desk.gateway, desk.top());
         if let Some(gate) = self.gates[gateway].as_mut() {
@@ -82,6 +85,11 @@ impl Engine {
             return;
         }
         self.counts.quotes += 1;
+        let desk = &mut self.desks[index];
+        if now_ns.saturating_sub(desk.risk_ns) >= RISK_NS {
+            desk.risk_ns = now_ns;
+            quote.flags |= code::WANT_RISK;
+        }
         let answer = self.send(underlying, now_ns, &quote, Answer::of);
         self.take(index, answer, now_ns);
     }

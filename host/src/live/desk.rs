@@ -113,6 +113,8 @@ pub struct Desk {
     /// Since when the book may not be believed.
     pub blind_ns: Option<u64>,
     pub evaluated_ns: u64,
+    /// When the kernel was asked for the Greeks last, ns.
+    pub risk_ns: u64,
     pub is_configured: bool,
     pub is_reconciled: bool,
     pub is_armed: bool,
@@ -152,6 +154,7 @@ impl Desk {
             doubt: None,
             blind_ns: None,
             evaluated_ns: 0,
+            risk_ns: 0,
             is_configured: false,
             is_reconciled: false,
             is_armed: false,

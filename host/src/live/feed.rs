@@ -96,6 +96,8 @@ pub struct FeedChannel {
 /// What alarms were raised of a channel on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ToldOfChannel {
+    /// Since when it is looked at, ns; 0 for not yet.
+    pub since_ns: u64,
     /// Messages lost.
     pub lost: u64,
     /// Whether it is silent.

@@ -37,7 +37,7 @@ use crate::deribit::starbase::market::Source;
 use crate::driver::{Driver, DriverError};
 use crate::journal::{self, JournalError};
 use crate::packet::{Handler, Line, PacketError, Received, Receiver as Packets, spin};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Latency, Telemetry};
 
 /// How long a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -172,6 +172,7 @@ pub fn run(
         killing: Vec::new(),
         kill: setting.kill,
         stop: setting.stop,
+        telemetry: setting.telemetry,
         clock: Clock::start(),
         bytes: vec![0; READ_BYTES],
         packets_in_a_row: 0,
@@ -277,6 +278,7 @@ struct Shell {
     killing: Vec<Pending>,
     kill: Arc<KillSwitch>,
     stop: Arc<AtomicBool>,
+    telemetry: Arc<Telemetry>,
     clock: Clock,
     bytes: Vec<u8>,
     packets_in_a_row: u32,
@@ -290,7 +292,16 @@ impl Handler for Shell {
     fn on_datagram(&mut self, datagram: &Received<'_>) -> ControlFlow<()> {
         let now_ns = self.clock.now_ns();
         let source = if datagram.line == Line::A { Source::A } else { Source::B };
+        let (quotes, hedges) = (self.engine.counts().quotes, self.engine.counts().hedges);
         self.engine.on_datagram(now_ns, source, datagram.payload);
+        // The clock is read again only for what is measured.
+        if self.engine.counts().quotes > quotes {
+            self.measure(Latency::PacketToDecision, now_ns);
+        }
+        if self.engine.counts().hedges > hedges && self.is_outgoing() {
+            self.write_gateways(now_ns);
+            self.measure(Latency::PacketToOrder, now_ns);
+        }
         self.after(now_ns);
         self.packets_in_a_row += 1;
         if self.packets_in_a_row < PACKETS_IN_A_ROW_MAX { ControlFlow::Continue(()) } else { self.on_idle() }
@@ -311,6 +322,15 @@ impl Handler for Shell {
 }
 
 impl Shell {
+    /// Notes how long ago something was.
+    fn measure(&self, latency: Latency, since_ns: u64) {
+        self.telemetry.latency(latency).record(self.clock.now_ns().saturating_sub(since_ns));
+    }
+
+    fn is_outgoing(&self) -> bool {
+        (0..self.gateways.len()).any(|gateway| !self.engine.outgoing(gateway).is_empty())
+    }
+
     /// Does what the engine asks for, and writes what it says.
     fn after(&mut self, now_ns: u64) {
         // Bytes first: a hedge is not to wait for anything.

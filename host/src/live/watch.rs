@@ -8,6 +8,9 @@ use super::gate::Gate;
 use crate::deribit::starbase::market::{ChannelState, Doubt};
 use crate::deribit::starbase::orders::hedges::HedgeRules;
 
+/// A channel that has never spoken is silent after this, ns: several heartbeats of the venue.
+const UNHEARD_NS: u64 = 5_000_000_000;
+
 impl Engine {
     pub(super) fn poll_channel(&mut self, channel: usize, now_ns: u64) {
         let Feed { channels, notes, .. } = &mut self.feed;
@@ -89,7 +92,12 @@ impl Engine {
             } else {
                 self.alarms.clear(now_ns, is_same);
             }
-            let is_silent = channel.channel.is_silent();
+            if told.since_ns == 0 {
+                told.since_ns = now_ns;
+            }
+            let is_unheard = channel.channel.state() == ChannelState::Unstarted
+                && now_ns.saturating_sub(told.since_ns) >= UNHEARD_NS;
+            let is_silent = channel.channel.is_silent() || is_unheard;
             let is_same = |on: &Alarm| *on == Alarm::ChannelSilent { channel_id: id };
             match (told.is_silent, is_silent) {
                 (false, true) => self.alarms.raise(now_ns, Alarm::ChannelSilent { channel_id: id }, is_same),

@@ -64,6 +64,20 @@ fn messages_that_are_lost_for_good_are_told() {
 }
 
 #[test]
+fn a_feed_that_never_spoke_is_told() {
+    let mut rig = Rig::new(settings(21, FaultSettings::default()));
+    rig.is_cut_off = true;
+    rig.run(4 * UNIT);
+    assert!(!rig.is_on(AlarmKind::ChannelSilent), "it has a few heartbeats' time");
+    rig.run(4 * UNIT);
+    assert!(rig.is_on(AlarmKind::ChannelSilent), "{:?}", rig.alarms);
+    rig.is_cut_off = false;
+    rig.run(4 * UNIT);
+    assert!(!rig.is_on(AlarmKind::ChannelSilent), "{:?}", rig.alarms);
+    assert!(rig.engine().is_hedging(0));
+}
+
+#[test]
 fn fail_over_of_the_lines_is_told() {
     let faults = FaultSettings { fail_over_mean_ns: 4 * UNIT, fail_over_ns: 50 * MS, ..FaultSettings::default() };
     let mut rig = faulty_day(14, faults, 20);
