@@ -22,6 +22,8 @@ const ROWS: u32 = 64;
 const STEP_SHIFT: u8 = 10;
 /// Price in the middle of every ladder.
 const CENTRE: u32 = 40_000 << STEP_SHIFT;
+/// More events than any run has.
+const ALL: u64 = 1 << 32;
 /// So that only the first of the tests compiles the card.
 static COMPILING: Mutex<()> = Mutex::new(());
 
@@ -85,7 +87,7 @@ impl Rig {
 
     /// So many cycles without a command.
     fn wait(&mut self, cycles: u64) {
-        self.card.wait(cycles, u64::MAX, &mut self.log).expect("the card runs");
+        self.card.wait(cycles, ALL, &mut self.log).expect("the card runs");
     }
 
     /// Waits until every command is answered and every ladder done; all events must be the kernel's. What they
@@ -191,7 +193,7 @@ fn can_start(program: &str) -> bool {
 
 /// A price in an interval of a ladder of so many.
 fn inside(index: u32, intervals: u32) -> u32 {
-    CENTRE - (intervals / 2 << STEP_SHIFT) + (index << STEP_SHIFT) + 300
+    CENTRE - ((intervals / 2) << STEP_SHIFT) + (index << STEP_SHIFT) + 300
 }
 
 /// How many of the events are refusals for this reason.
@@ -211,7 +213,8 @@ fn quote_behind_a_waiting_one_is_judged_by_the_feed_as_of_its_turn() {
     let mut stale = 0;
     for gap in [0, 1, 2, 3, 5, 7, 12, 20] {
         for (late, is_same_interval) in (1..6).flat_map(|late| [(late, false), (late, true)]) {
-            // After a trade most intervals are not there, so that quotes wait.
+            // After a trade most intervals are not there, so that quotes of both wait, one behind the other.
+            rig.trade(1, gap as u32, late);
             rig.trade(0, gap as u32, late);
             for place in 0..6 {
                 rig.wait(gap);
@@ -219,9 +222,7 @@ fn quote_behind_a_waiting_one_is_judged_by_the_feed_as_of_its_turn() {
                 let step = if place == late { -1 } else { 3 };
                 let index = if is_same_interval { late } else { place };
                 rig.quote_with_step(0, inside((index as u32 * 3 + 1) % 8, 8), step);
-                if gap != 0 {
-                    rig.quote(1, inside(place as u32, 8));
-                }
+                rig.quote(1, inside((place as u32 * 5 + 2) % 8, 8));
             }
             stale += refused(&rig.settle(), Reason::FeedSequence);
         }
