@@ -42,7 +42,7 @@ mod sight;
 mod watch;
 mod writer;
 
-pub use alarm::{Alarm, AlarmKind, Alarms, Raised};
+pub use alarm::{Alarm, Alarms, Raised};
 pub use compile::{Built, Compiled, Compiler, Job};
 pub use control::{KillState, Request};
 pub use engine::{Engine, EngineCounts, LiveError, Output};

@@ -4,7 +4,7 @@
 //! ```text
 //!   engine's thread ---+--> Telemetry: atomic words ---+--> metrics ----> /metrics, for Prometheus
 //!   journal's thread --+      (no lock, no allocation, +--> Snapshot ---> control socket: status, top
-//!   compiler's thread -+       no system call)         +--> Alarm's table --> documentation
+//!   compiler's thread -+       no system call)         +--> table of alarms ----> documentation
 //! ```
 //!
 //! Invariants:
@@ -40,7 +40,7 @@ mod underlying;
 use hedgewire_abi::Event;
 use thiserror::Error;
 
-pub use alarms::{Alarm, Alarms, SUBJECTS_MAX, Scope, Severity};
+pub use alarms::{AlarmKind, Alarms, SUBJECTS_MAX, Scope, Severity};
 pub use cell::{Counter, Gauge, Sequenced};
 pub use counts::{
     Backend, BookTrust, CardCells, FailOverCause, FeedCells, FeedCount, FeedState, FillOrigin, JournalCells,
@@ -276,13 +276,13 @@ impl Telemetry {
         self.decisions.read()
     }
 
-    /// Raises [`Alarm::EngineStalled`] if the engine gave a first sign of life and then none for [`STALLED_NS`], and
+    /// Raises [`AlarmKind::EngineStalled`] if the engine gave a first sign of life and then none for [`STALLED_NS`], and
     /// clears it when there is one again. For a thread that is not the engine's, several times a second. Returns whether
     /// that changed.
     pub fn watch(&self, now_ns: u64) -> bool {
         let alive_ns = self.alive_ns();
         let is_stalled = alive_ns != 0 && now_ns.saturating_sub(alive_ns) > STALLED_NS;
-        self.alarms.set(Alarm::EngineStalled, 0, is_stalled, now_ns)
+        self.alarms.set(AlarmKind::EngineStalled, 0, is_stalled, now_ns)
     }
 }
 

@@ -9,8 +9,9 @@ use hedgewire_abi::command::Quote;
 use hedgewire_abi::event::{Header, Hedge, Refused};
 use hedgewire_abi::{Event, Reason};
 use hedgewire_host::telemetry::{
-    Alarm, Backend, BookTrust, FailOverCause, FeedCount, FeedState, FillOrigin, JournalCount, Latency, MetricsError,
-    MetricsServer, MetricsSettings, Mode, OrderCount, Picture, SessionCount, SessionState, Telemetry, metrics,
+    AlarmKind, Backend, BookTrust, FailOverCause, FeedCount, FeedState, FillOrigin, JournalCount, Latency,
+    MetricsError, MetricsServer, MetricsSettings, Mode, OrderCount, Picture, SessionCount, SessionState, Telemetry,
+    metrics,
 };
 
 use crate::exposition::{Exposition, Labels};
@@ -106,8 +107,8 @@ fn counts_arrive_under_their_names() {
     telemetry.card.set_state(Backend::FallBack);
     telemetry.journal.count(JournalCount::Entries).set_total(10);
     telemetry.journal.count(JournalCount::Written).set_total(2);
-    telemetry.alarms.raise(Alarm::FeedSilent, 1, 5);
-    telemetry.alarms.raise(Alarm::Killed, 0, 5);
+    telemetry.alarms.raise(AlarmKind::ChannelSilent, 1, 5);
+    telemetry.alarms.raise(AlarmKind::Killed, 0, 5);
     for ns in [100, 1_000, 1_000_000] {
         telemetry.latency(Latency::PacketToDecision).record(ns);
     }
@@ -136,8 +137,8 @@ fn counts_arrive_under_their_names() {
     assert_eq!(found.value("hedgewire_kernel_backend", &[("backend", "fall_back")]), 1.0);
     assert_eq!(found.value("hedgewire_journal_backlog_entries", &[]), 8.0);
     let alarm = |name, severity, subject| [("alarm", name), ("severity", severity), ("subject", subject)];
-    assert_eq!(found.value("hedgewire_alarm_active", &alarm("feed_silent", "critical", "legacy")), 1.0);
-    assert_eq!(found.value("hedgewire_alarm_active", &alarm("feed_silent", "critical", "starbase")), 0.0);
+    assert_eq!(found.value("hedgewire_alarm_active", &alarm("channel_silent", "critical", "legacy")), 1.0);
+    assert_eq!(found.value("hedgewire_alarm_active", &alarm("channel_silent", "critical", "starbase")), 0.0);
     assert_eq!(found.value("hedgewire_alarms_total", &[("alarm", "killed")]), 1.0);
     let histogram = &found.0["hedgewire_packet_to_decision_seconds"].samples;
     let name = |suffix: &str| (format!("hedgewire_packet_to_decision_seconds{suffix}"), Labels::new());
@@ -165,7 +166,7 @@ fn a_picture_is_told_in_base_units() {
     let found = scrape(&telemetry);
     let value = |name: &str| found.value(&format!("hedgewire_{name}"), &[("underlying", "ETH")]);
     assert_eq!(value("quote_timestamp_seconds"), 1.5);
-    assert_eq!((value("net_delta_coins"), value("exposure_contracts"), value("band_contracts")), (-3.0, -7.0, 9.0));
+    assert_eq!((value("rows_delta_coins"), value("exposure_contracts"), value("band_contracts")), (-3.0, -7.0, 9.0));
     assert_eq!((value("position_contracts"), value("profit_usd"), value("armed")), (-1_000.0, -2.5, 1.0));
     let with = |name: &str, label, value| found.value(name, &[("underlying", "ETH"), (label, value)]);
     assert_eq!(with("hedgewire_price_usd", "price", "bid"), 0.05);

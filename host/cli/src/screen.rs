@@ -118,7 +118,7 @@ pub fn underlying(about: &UnderlyingStatus) -> [Line<'static>; 3] {
     let numbers = format!("  {} of +-{}  PnL {profit} USD", grouped(exposure, 1), grouped(half, 1));
     let open = format!(
         "     delta {:.4} target {:.4}  position {}  open {}/{} unknown {}/{}",
-        about.net_delta_coins,
+        about.rows_delta_coins,
         about.target_coins,
         grouped(about.position_contracts as f64, 0),
         about.open_buy_contracts,

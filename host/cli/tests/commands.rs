@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use hedgewire_host::config::Plan;
 use hedgewire_host::control::{Answer, ControlServer, ControlSettings, EngineRequest, KillCause, KillSwitch};
-use hedgewire_host::telemetry::{Alarm, Names, Telemetry, Underlying};
+use hedgewire_host::telemetry::{AlarmKind, Names, Telemetry, Underlying};
 use hedgewire_sim::capture::MarketCapture;
 use hedgewire_sim::card::KernelEngine;
 use hedgewire_sim::card::server::{Pace, serve};
@@ -398,11 +398,11 @@ fn a_running_engine_is_watched_killed_and_reloaded() {
     let told = json(&["status", "--socket", text(&socket), "--json"]);
     assert_eq!((&told["underlyings"][0]["name"], &told["alarms"]), (&"BTC".into(), &Value::Array(vec![])));
     assert_eq!(hedgewire(&["status", "--socket", text(&socket), "--strict"]).status.code(), Some(0));
-    telemetry.alarms.raise(Alarm::NotReconciled, 0, 5);
+    telemetry.alarms.raise(AlarmKind::PositionUnproved, 0, 5);
     let status = hedgewire(&["status", "--socket", text(&socket), "--strict"]);
     let said = String::from_utf8_lossy(&status.stdout);
     assert_eq!(status.status.code(), Some(3), "{said}");
-    assert!(said.contains("not_reconciled BTC") && said.contains(Alarm::NotReconciled.action()), "{said}");
+    assert!(said.contains("position_unproved BTC") && said.contains(AlarmKind::PositionUnproved.action()), "{said}");
 
     assert_eq!(json(&["disarm", "--socket", text(&socket), "--json"])["note"], "Disarm");
     assert_fails(&["arm", "--socket", text(&socket)], 1, "arm was not done: positions are not reconciled");

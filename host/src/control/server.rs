@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use super::protocol::{LINE_BYTES_MAX, ProtocolError, Reply, Request};
 use super::{Answer, AskError, Asker, EngineRequest, KillCause, KillSwitch, Requests, channel};
-use crate::telemetry::{Alarm, Telemetry, now_ns};
+use crate::telemetry::{AlarmKind, Telemetry, now_ns};
 
 /// Connections served at the same time.
 pub const CONNECTIONS_MAX: usize = 16;
@@ -203,8 +203,12 @@ fn open(path: &Path) -> io::Result<UnixListener> {
 fn accept(listener: &UnixListener, service: &Arc<Service>, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         if service.telemetry.watch(now_ns()) {
-            let is_stalled = service.telemetry.alarms.is_raised(Alarm::EngineStalled, 0);
-            tracing::error!(alarm = Alarm::EngineStalled.name(), is_raised = is_stalled, "the engine's signs of life");
+            let is_stalled = service.telemetry.alarms.is_raised(AlarmKind::EngineStalled, 0);
+            tracing::error!(
+                alarm = AlarmKind::EngineStalled.name(),
+                is_raised = is_stalled,
+                "the engine's signs of life"
+            );
         }
         match listener.accept() {
             Ok((stream, _)) => serve_apart(stream, service),

@@ -1,7 +1,7 @@
 //! What a desk must hear of: raised when it begins, cleared when it is over, each with its place and reason.
 //!
 //! An alarm is a value without text, so that raising one costs the hot path a copy; `Display` writes it out for the
-//! log. What each means and what to do about it at 3 a.m. is a table in the package's README.
+//! log. Kinds, with their names, what they mean and what to do about them at 3 a.m., are those of the telemetry.
 
 use std::fmt;
 
@@ -10,29 +10,14 @@ use hedgewire_abi::Reason;
 use crate::deribit::starbase::market::Doubt;
 use crate::deribit::starbase::orders::order::OrderFault;
 use crate::deribit::starbase::orders::{CancelOrderRejectReason, OrderRejectReason};
+use crate::telemetry::AlarmKind;
 
 macro_rules! alarms {
-    ($($(#[doc = $text:literal])+ $kind:ident $name:literal { $($(#[doc = $field_text:literal])+ $field:ident: $type:ty),* };)*) => {
+    ($($(#[doc = $text:literal])+ $kind:ident { $($(#[doc = $field_text:literal])+ $field:ident: $type:ty),* };)*) => {
         /// What happened.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Alarm {
             $($(#[doc = $text])+ $kind { $($(#[doc = $field_text])+ $field: $type),* },)*
-        }
-
-        /// Kinds of alarms, to count by.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum AlarmKind {
-            $($(#[doc = $text])+ $kind,)*
-        }
-
-        impl AlarmKind {
-            /// All kinds, in order.
-            pub const ALL: &[Self] = &[$(Self::$kind),*];
-
-            /// Name, as in logs and metrics.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$kind => $name,)* }
-            }
         }
 
         impl Alarm {
@@ -46,99 +31,99 @@ macro_rules! alarms {
 
 alarms! {
     /// The book of a hedge instrument may not be traded on.
-    BookInDoubt "book_in_doubt" {
+    BookInDoubt {
         /// Index of the underlying.
         underlying: u8,
         /// Why.
         doubt: Doubt
     };
     /// Messages of the feed were lost for good: books wait for snapshots.
-    MessagesLost "messages_lost" {
+    MessagesLost {
         /// The channel.
         channel_id: i32,
         /// How many, in total since the start.
         messages: u64
     };
     /// Not even a heartbeat of a channel came in time.
-    ChannelSilent "channel_silent" {
+    ChannelSilent {
         /// The channel.
         channel_id: i32
     };
     /// The line that brings a channel's messages changed.
-    LineChanged "line_changed" {
+    LineChanged {
         /// The channel.
         channel_id: i32,
         /// Now line B, else line A.
         is_line_b: bool
     };
     /// Datagrams of a channel came twice or late, or could not be read: more than a thousandth of them.
-    FeedDirty "feed_dirty" {
+    FeedDirty {
         /// The channel.
         channel_id: i32,
         /// Such datagrams since the last check.
         datagrams: u64
     };
     /// The session with a gateway is not there: nothing can be sent.
-    SessionDown "session_down" {
+    SessionDown {
         /// Index of the gateway.
         gateway: u8
     };
     /// Reports of a gateway are missing and were asked for.
-    ReportsMissing "reports_missing" {
+    ReportsMissing {
         /// Index of the gateway.
         gateway: u8,
         /// Number of the first one.
         from: i64
     };
     /// Reports of a gateway are lost for good: positions must be told by people.
-    ReportsLost "reports_lost" {
+    ReportsLost {
         /// Index of the gateway.
         gateway: u8
     };
     /// What became of an order of the kernel is not known.
-    OrderInDoubt "order_in_doubt" {
+    OrderInDoubt {
         /// Index of the underlying.
         underlying: u8,
         /// The kernel's number of it.
         order_id: u32
     };
     /// The venue refused an order.
-    OrderRefused "order_refused" {
+    OrderRefused {
         /// Our number of it.
         client_order_id: i64,
         /// Why.
         reason: OrderRejectReason
     };
     /// The venue refused a cancel.
-    CancelRefused "cancel_refused" {
+    CancelRefused {
         /// Our number of the order.
         client_order_id: i64,
         /// Why.
         reason: CancelOrderRejectReason
     };
     /// A report contradicts what is known of an order.
-    OrderFaulty "order_faulty" {
+    OrderFaulty {
         /// Our number of it.
         client_order_id: i64,
         /// What is odd.
         fault: OrderFault
     };
     /// A report of an order or request that is not ours: the underlyings of the gateway are disarmed.
-    Unmatched "unmatched" {
+    Unmatched {
         /// Index of the gateway.
         gateway: u8,
         /// The number that it names.
         client_order_id: i64
     };
     /// The kernel found a fault.
-    KernelFault "kernel_fault" {
+    KernelFault {
         /// Index of the underlying.
         underlying: u8,
         /// Which.
         reason: Reason
     };
     /// The kernel's position is not the sum of the fills: the underlying is disarmed.
-    LedgerDiffers "ledger_differs" {
+    LedgerDiffers {
         /// Index of the underlying.
         underlying: u8,
         /// The kernel's, contracts.
@@ -147,36 +132,36 @@ alarms! {
         fills: i64
     };
     /// A hedge would carry the exposure across its target if everything open filled: the underlying is disarmed.
-    OverHedge "over_hedge" {
+    OverHedge {
         /// Index of the underlying.
         underlying: u8,
         /// Contracts of the hedge, positive to buy.
         contracts: i64
     };
     /// No bank could be compiled, or the kernel refused it: rows go stale.
-    BankFailed "bank_failed" {
+    BankFailed {
         /// Index of the underlying.
         underlying: u8
     };
     /// What banks are compiled from is stale: none is compiled, and rows go stale.
-    InputStale "input_stale" {
+    InputStale {
         /// Index of the underlying.
         underlying: u8
     };
     /// A definition on the feed differs from the configuration: the underlying is not hedged.
-    DefinitionDiffers "definition_differs" {
+    DefinitionDiffers {
         /// Index of the underlying.
         underlying: u8
     };
     /// The position cannot be proved: it must be told by people.
-    PositionUnproved "position_unproved" {
+    PositionUnproved {
         /// Index of the underlying.
         underlying: u8,
         /// What is remembered, contracts.
         remembered: i64
     };
     /// At the start the venue's word differed from what was remembered; the venue's was taken.
-    PositionDiffers "position_differs" {
+    PositionDiffers {
         /// Index of the underlying.
         underlying: u8,
         /// What was remembered, contracts.
@@ -185,28 +170,28 @@ alarms! {
         venue: i64
     };
     /// A fill of the desk's own that could not be booked: unknown instrument, part of a lot, beyond a limit.
-    FillRefused "fill_refused" {
+    FillRefused {
         /// The venue's number of the instrument.
         instrument_id: i64,
         /// Number of the fill.
         fill_id: i64
     };
     /// A position of an instrument that the plan does not hold is remembered: it is not hedged.
-    HoldingUnknown "holding_unknown" {
+    HoldingUnknown {
         /// The venue's number of the instrument.
         instrument_id: i64,
         /// Lots.
         lots: i64
     };
     /// Everything was told to stop.
-    Killed "killed" {};
+    Killed {};
     /// After a kill a gateway has not said yet that nothing is open.
-    KillUnverified "kill_unverified" {
+    KillUnverified {
         /// Index of the gateway.
         gateway: u8
     };
     /// Journal or state file cannot be written: the engine is killed.
-    JournalFailed "journal_failed" {};
+    JournalFailed {};
 }
 
 /// An alarm that began, or is over.

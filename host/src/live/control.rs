@@ -9,7 +9,7 @@
 
 use hedgewire_abi::command::{Control, SetStatus, code};
 
-use super::alarm::{Alarm, AlarmKind};
+use super::alarm::Alarm;
 use super::engine::{Engine, Output};
 use super::gate::{Gate, Standing, Told};
 use super::own_fills::{DeskFill, Outcome};
@@ -17,6 +17,7 @@ use super::record::Record;
 use crate::config::Plan;
 use crate::deribit::starbase::orders::oms::OwnFill;
 use crate::deribit::starbase::orders::{Decimal72, Side as WireSide};
+use crate::telemetry::AlarmKind;
 
 /// 10^-9 as a quantity.
 const NANO: Decimal72 = Decimal72 { mantissa: 1, exponent: -9 };

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::alarm::{Alarm, AlarmKind, Alarms};
+use super::alarm::{Alarm, Alarms};
 use super::compile::Job;
 use super::control::KillState;
 use super::desk::Desk;
@@ -29,7 +29,7 @@ use crate::deribit::starbase::market::{Request as Retransmission, Source};
 use crate::deribit::starbase::orders::Credential;
 use crate::deribit::starbase::orders::hedges::Update;
 use crate::driver::{Driver, DriverError};
-use crate::telemetry::{Picture, Telemetry};
+use crate::telemetry::{AlarmKind, Picture, Telemetry};
 
 /// Why an engine cannot be made, or stopped.
 #[derive(Debug, Error)]

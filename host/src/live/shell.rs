@@ -300,7 +300,10 @@ impl Handler for Shell {
         }
         if self.engine.counts().hedges > hedges && self.is_outgoing() {
             self.write_gateways(now_ns);
-            self.measure(Latency::PacketToOrder, now_ns);
+            // What the socket did not take leaves later, and is not of this packet alone any more.
+            if !self.is_outgoing() {
+                self.measure(Latency::PacketToOrder, now_ns);
+            }
         }
         self.after(now_ns);
         self.packets_in_a_row += 1;

@@ -13,7 +13,7 @@ use crate::config::Plan;
 use crate::deribit::starbase::market::ChannelState;
 use crate::deribit::starbase::orders::session::Phase;
 use crate::telemetry::{
-    Alarm as Shown, BookTrust, FeedCount, FeedState, Names, Picture, SessionCount, SessionState, Telemetry, Underlying,
+    AlarmKind, BookTrust, FeedCount, FeedState, Names, Picture, SessionCount, SessionState, Telemetry, Underlying,
 };
 
 /// Between two copies, ns.
@@ -53,50 +53,50 @@ impl Engine {
     /// Shows an alarm that began or is over.
     pub fn show_alarm(&self, raised: &Raised) {
         let Some(telemetry) = &self.telemetry else { return };
-        let Some((shown, subject, stays)) = self.shown(&raised.alarm) else { return };
+        let (kind, subject) = (raised.alarm.kind(), self.subject(&raised.alarm));
         if raised.begins {
-            telemetry.alarms.raise(shown, subject, raised.now_ns);
+            telemetry.alarms.raise(kind, subject, raised.now_ns);
         }
         // What has no end of its own is counted, and not left on.
-        let is_still_on =
-            self.alarms.on().iter().any(|on| self.shown(on).is_some_and(|on| on == (shown, subject, stays)));
-        if !stays && !is_still_on {
-            telemetry.alarms.clear(shown, subject);
+        let is_on = self.alarms.on().iter().any(|on| (on.kind(), self.subject(on)) == (kind, subject));
+        if !stays(kind) && !is_on {
+            telemetry.alarms.clear(kind, subject);
         }
     }
 
-    /// What an alarm is called there, of whom it is, and whether it stays until people have looked.
-    fn shown(&self, alarm: &Alarm) -> Option<(Shown, usize, bool)> {
-        let feed = |channel_id: i32| self.feed.channels.iter().position(|channel| channel.id == channel_id);
-        let of = |underlying: u8| usize::from(underlying);
-        Some(match *alarm {
-            Alarm::BookInDoubt { underlying, .. } => (Shown::BookUntrusted, of(underlying), false),
-            Alarm::MessagesLost { channel_id, .. } => (Shown::FeedLost, feed(channel_id)?, false),
-            Alarm::ChannelSilent { channel_id } => (Shown::FeedSilent, feed(channel_id)?, false),
-            Alarm::LineChanged { channel_id, .. } => (Shown::LineDown, feed(channel_id)?, false),
-            Alarm::FeedDirty { channel_id, .. } => (Shown::FeedGap, feed(channel_id)?, false),
-            Alarm::SessionDown { gateway } => (Shown::SessionDown, of(gateway), false),
-            Alarm::ReportsLost { gateway } => (Shown::ReportsLost, of(gateway), false),
-            Alarm::OrderInDoubt { underlying, .. } => (Shown::OrderUnknown, of(underlying), false),
-            Alarm::Unmatched { gateway, .. } => (Shown::UnmatchedReport, of(gateway), true),
-            Alarm::KernelFault { underlying, .. } => (Shown::KernelFault, of(underlying), true),
-            Alarm::LedgerDiffers { underlying, .. }
-            | Alarm::OverHedge { underlying, .. }
-            | Alarm::DefinitionDiffers { underlying } => (Shown::NotReconciled, of(underlying), true),
-            Alarm::PositionUnproved { underlying, .. } => (Shown::NotReconciled, of(underlying), false),
-            Alarm::BankFailed { underlying } => (Shown::CompilerFailed, of(underlying), false),
-            Alarm::InputStale { underlying } => (Shown::InputsStale, of(underlying), false),
-            Alarm::FillRefused { .. } => (Shown::DropCopyDown, 0, false),
-            Alarm::OrderRefused { .. } => (Shown::OrderRejected, 0, false),
-            Alarm::Killed {} => (Shown::Killed, 0, false),
-            Alarm::KillUnverified { .. } => (Shown::KillUnverified, 0, false),
-            Alarm::JournalFailed {} => (Shown::JournalFailed, 0, true),
-            Alarm::ReportsMissing { .. }
+    /// Which underlying, feed or session it is of, by its kind's scope.
+    fn subject(&self, alarm: &Alarm) -> usize {
+        match *alarm {
+            Alarm::MessagesLost { channel_id, .. }
+            | Alarm::ChannelSilent { channel_id }
+            | Alarm::LineChanged { channel_id, .. }
+            | Alarm::FeedDirty { channel_id, .. } => {
+                let found = self.feed.channels.iter().position(|channel| channel.id == channel_id);
+                found.expect("Invariant: alarms are of channels that there are")
+            }
+            Alarm::SessionDown { gateway: number }
+            | Alarm::ReportsMissing { gateway: number, .. }
+            | Alarm::ReportsLost { gateway: number }
+            | Alarm::Unmatched { gateway: number, .. }
+            | Alarm::KillUnverified { gateway: number }
+            | Alarm::BookInDoubt { underlying: number, .. }
+            | Alarm::OrderInDoubt { underlying: number, .. }
+            | Alarm::KernelFault { underlying: number, .. }
+            | Alarm::LedgerDiffers { underlying: number, .. }
+            | Alarm::OverHedge { underlying: number, .. }
+            | Alarm::DefinitionDiffers { underlying: number }
+            | Alarm::PositionUnproved { underlying: number, .. }
+            | Alarm::PositionDiffers { underlying: number, .. }
+            | Alarm::BankFailed { underlying: number }
+            | Alarm::InputStale { underlying: number } => number.into(),
+            Alarm::OrderRefused { .. }
             | Alarm::CancelRefused { .. }
             | Alarm::OrderFaulty { .. }
-            | Alarm::PositionDiffers { .. }
-            | Alarm::HoldingUnknown { .. } => return None,
-        })
+            | Alarm::FillRefused { .. }
+            | Alarm::HoldingUnknown { .. }
+            | Alarm::Killed {}
+            | Alarm::JournalFailed {} => 0,
+        }
     }
 
     /// Copies what is to be seen, if it is time.
@@ -141,9 +141,24 @@ impl Engine {
             let trust = if is_known { BookTrust::Trusted } else { BookTrust::Unknown };
             cells.set_trust(desk.doubt.map_or(trust, BookTrust::from));
             let is_disarmed = desk.is_configured && !desk.is_armed && !desk.wants_arming;
-            telemetry.alarms.set(Shown::Disarmed, usize::from(desk.plan.index), is_disarmed, now_ns);
+            telemetry.alarms.set(AlarmKind::Disarmed, usize::from(desk.plan.index), is_disarmed, now_ns);
         }
     }
+}
+
+/// Whether an alarm without an end of its own stays on until people have looked: it must not be, or does not heal.
+fn stays(kind: AlarmKind) -> bool {
+    matches!(
+        kind,
+        AlarmKind::Unmatched
+            | AlarmKind::KernelFault
+            | AlarmKind::LedgerDiffers
+            | AlarmKind::OverHedge
+            | AlarmKind::DefinitionDiffers
+            | AlarmKind::OrderFaulty
+            | AlarmKind::HoldingUnknown
+            | AlarmKind::JournalFailed
+    )
 }
 
 fn show_channel(telemetry: &Telemetry, number: usize, channel: &FeedChannel) {

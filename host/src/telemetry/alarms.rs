@@ -56,13 +56,13 @@ impl Scope {
 
 macro_rules! alarms {
     ($($name:ident $label:literal $severity:ident $scope:ident $meaning:literal $action:literal;)*) => {
-        /// An alarm.
+        /// A kind of alarm.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Alarm {
+        pub enum AlarmKind {
             $(#[doc = $meaning] $name,)*
         }
 
-        impl Alarm {
+        impl AlarmKind {
             /// All of them, in order.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
@@ -99,104 +99,86 @@ alarms! {
         "The engine's thread has given no sign of life for a second."
         "Cancel everything at the venue's own screen, then stop the process and look at its log. Cancel-on-disconnect takes the orders when it ends.";
     Killed "killed" Critical Engine
-        "The kill is set: everything is disarmed, and orders have been cancelled."
-        "Find out who or what pulled it: the log names the cause. Hedge by hand meanwhile. Restart, or reconcile and `hedgewire arm`, once the cause is known.";
-    KillUnverified "kill_unverified" Critical Engine
-        "After a kill the venue has not confirmed that no order is left."
-        "Look at the open orders on the venue's own screen and cancel them there.";
+        "Everything was told to stop: nothing is sent any more, and orders have been cancelled."
+        "Find out who or what pulled the kill: the log names the cause. Hedge by hand meanwhile. Restart, or `hedgewire arm`, once the cause is known.";
+    KillUnverified "kill_unverified" Critical Session
+        "After a kill the gateway has not said yet that nothing is open."
+        "Look at the open orders on the venue's own screen and cancel them there if it stays.";
     Disarmed "disarmed" Critical Underlying
         "The underlying is disarmed: it is watched and not hedged."
         "If nobody disarmed it on purpose: look for the alarm or log line before this one, solve that, then `hedgewire arm`.";
-    FeedGap "feed_gap" Warning Feed
-        "Messages are missing and being asked for; its books are in doubt."
-        "Nothing, if it ends within a second. If it comes again and again: compare the dropped packets with the gaps to tell the host from the network.";
-    FeedLost "feed_lost" Critical Feed
+    BookInDoubt "book_in_doubt" Critical Underlying
+        "The hedge instrument's book may not be traded on; the log and `hedgewire top` say why."
+        "Nothing for a second; then see the feed's alarm. Where the venue has halted the instrument: wait.";
+    MessagesLost "messages_lost" Critical Feed
         "Messages were lost for good; books wait for their snapshots."
-        "It ends with the next round of snapshots, seconds. If it does not, the snapshot group is not received: check its line, then tell the venue.";
-    FeedSilent "feed_silent" Critical Feed
-        "Not even a heartbeat comes."
-        "Check the venue's status page, then the interface and the groups (`hedgewire doctor`). Nothing is hedged on this feed until it speaks.";
-    FeedRestarted "feed_restarted" Warning Feed
-        "The venue numbers its messages anew: it was restarted."
-        "Nothing, if books come back within a minute. Check that sessions logged on again and positions agree.";
-    LineDown "line_down" Warning Feed
-        "One of the two lines brings nothing while the other does."
-        "Hedging goes on over the other line. Have the line's switch port, interface and group checked by day.";
-    PacketsDropped "packets_dropped" Warning Feed
-        "Kernel or card throw packets away: the engine reads too slowly, or was off its core."
-        "Look at what else runs on its core (`hedgewire doctor`); raise `ring_frames` at the next restart.";
-    FeedMalformed "feed_malformed" Critical Feed
-        "A packet or message could not be read: the venue's format is not the one known."
-        "If it goes on, the venue has changed its schema: disarm, hedge by hand, and call whoever owns the decoder. The log has the first one.";
-    BookUntrusted "book_untrusted" Critical Underlying
-        "The hedge instrument's book has not been trustworthy for longer than a snapshot takes."
-        "`hedgewire top` says why. Gap, silence or no snapshot: see the feed's alarm. Closed: the venue halted it; wait.";
-    QuoteStale "quote_stale" Critical Underlying
-        "No quote has come for longer than the gate allows."
-        "Look at the feed and the venue's status. If the instrument is quiet but alive, the gate may be too narrow for this hour.";
-    InputsStale "inputs_stale" Critical Underlying
-        "Marks, vols or forwards are too old to compile the portfolio, or its rows are past their time."
-        "See which input is late in the log (chain, forward, marks) and restart its source. Nothing is hedged on old rows.";
-    CompilerFailed "compiler_failed" Warning Underlying
-        "A bank could not be compiled; the one before stays in use until it is too old."
-        "The log names the slot or setting. If it is one position, close or remove it; else call whoever owns the configuration.";
-    BeyondBand "beyond_emergency_band" Critical Underlying
-        "The exposure has been beyond the emergency band for longer than a hedge takes."
-        "`hedgewire top` shows the reason of the last refusal. If it cannot be removed at once, hedge by hand on the venue's screen and reconcile.";
-    HedgeGivenUp "hedge_given_up" Critical Underlying
-        "The escalation ladder reached its end without a fill."
-        "The market is thin, or has run away from the collar: look at the book, widen the collar by `hedgewire reload` or hedge by hand.";
-    LossLimit "loss_limit" Critical Underlying
-        "The session's hedge cost has reached its limit."
-        "Do not simply raise it: look at fills and costs first. Then `hedgewire reload` with a new limit, or stop for the day.";
+        "Nothing if it ends in seconds. If it does not, the snapshot group is not received: check its line, then tell the venue.";
+    ChannelSilent "channel_silent" Critical Feed
+        "Not even a heartbeat comes, or nothing has ever come."
+        "Check the venue's status page, then interface, groups and `checksums` (`hedgewire doctor`). Nothing is hedged on this feed until it speaks.";
+    LineChanged "line_changed" Warning Feed
+        "The other line brings the feed's messages now."
+        "Nothing; tell the venue if it goes to and fro.";
+    FeedDirty "feed_dirty" Warning Feed
+        "More than 1 in 1,000 datagrams came twice, late, or could not be read."
+        "By day: which line, which switch. If all are unreadable the venue has changed its format: disarm, and hedge by hand.";
+    InputStale "input_stale" Critical Underlying
+        "Marks or index are stale: no new rows are compiled from them, and the old ones run out."
+        "See the feed's alarm. Nothing is hedged on rows that are too old.";
+    BankFailed "bank_failed" Warning Underlying
+        "No bank could be compiled, or the kernel refused it; the one before stays in use until it is too old."
+        "Call whoever owns the configuration.";
+    DefinitionDiffers "definition_differs" Critical Underlying
+        "Tick, contract or settlement of the hedge instrument are not the configured ones: it is not hedged."
+        "Correct the configuration and restart.";
+    HoldingUnknown "holding_unknown" Critical Engine
+        "A position of an instrument that the plan does not hold is remembered: its underlying is not armed."
+        "Put it into the portfolio and restart.";
+    FillRefused "fill_refused" Critical Engine
+        "A fill of the desk's own could not be booked: unknown instrument, part of a lot, or beyond a limit."
+        "The portfolio is not what the engine believes: correct it and restart. The log has the fill.";
     KernelFault "kernel_fault" Critical Underlying
         "The kernel told of a fault: a late fill, an overfill, a weight or amount that does not fit."
-        "Compare positions and open orders with the venue's screen. Restart reconciles; until then nothing is hedged.";
-    NotReconciled "not_reconciled" Critical Underlying
-        "Position and open orders do not agree with the venue's, or have not been compared yet."
-        "The log lists the differences. Correct what is wrong by hand, then `hedgewire arm` or restart.";
+        "Keep journal and log. Compare positions and open orders with the venue's screen, and restart.";
+    LedgerDiffers "ledger_differs" Critical Underlying
+        "The kernel's position is not the sum of the fills: the underlying was disarmed."
+        "It must not be. Keep journal and log, compare positions, restart, and tell us.";
+    OverHedge "over_hedge" Critical Underlying
+        "A hedge would carry the exposure across its target if everything open filled: the underlying was disarmed."
+        "It must not be. Keep journal and log, compare positions, restart, and tell us.";
+    PositionUnproved "position_unproved" Critical Underlying
+        "The position is not what the reports add up to: the underlying is disarmed."
+        "Compare positions and open orders with the venue's screen before anything is armed.";
+    PositionDiffers "position_differs" Warning Underlying
+        "At the start there were fills that were not remembered; they were booked."
+        "Nothing; if nobody expects it, compare positions with the venue's screen.";
     SessionDown "session_down" Critical Session
         "The order session is not ready: no hedge can be sent through it."
-        "It reconnects by itself. Check the venue's status, then the gateway's address and the key's permissions in the log.";
-    SessionRefused "session_refused" Critical Session
-        "The gateway refuses the logon, or ended the session for something that was sent."
-        "The log has its words. A wrong key or version is not healed by waiting: correct the configuration and restart.";
+        "It reconnects by itself. Check the venue's status and the gateway's address. A key that is refused does not heal: correct it and restart.";
+    ReportsMissing "reports_missing" Warning Session
+        "Reports are missing and were asked for; nothing is sent meanwhile."
+        "Nothing for a second.";
     ReportsLost "reports_lost" Critical Session
         "The gateway no longer has reports that are missing: fills may be unknown."
-        "Compare positions and open orders with the venue's screen; restart reconciles.";
-    OrderUnknown "order_unknown" Critical Underlying
-        "An order has been in unknown state for longer than an answer takes."
-        "Look for it on the venue's screen and cancel it there if it lives. The engine counts it as open meanwhile.";
-    OrderRejected "order_rejected" Warning Underlying
-        "The venue rejects orders."
-        "The log has its reason. Margin, limits and permissions are set at the venue; a price limit passes by itself.";
-    UnmatchedReport "unmatched_report" Critical Session
-        "A report of an order that is not ours came: somebody else trades with this key."
+        "Compare positions and open orders with the venue's screen before anything is armed.";
+    OrderInDoubt "order_in_doubt" Critical Underlying
+        "What became of an order is not known: it counts as open, and is cancelled by number until the venue says."
+        "If it lasts: look for it on the venue's screen and cancel it there if it lives.";
+    OrderRefused "order_refused" Warning Engine
+        "The venue refuses orders; the log has its reason."
+        "Margin, limits and permissions are set at the venue; a price limit passes by itself.";
+    CancelRefused "cancel_refused" Warning Engine
+        "The venue refused a cancel; the log has its reason."
+        "A cancel that comes late is harmless.";
+    OrderFaulty "order_faulty" Critical Engine
+        "A report contradicts what is known of an order."
+        "Keep journal and log; compare positions with the venue's screen.";
+    Unmatched "unmatched" Critical Session
+        "A report of an order that is not ours came: somebody else trades with this key. Its underlyings were disarmed."
         "Find out who. Positions are in doubt: compare them with the venue's and restart.";
-    Throttled "throttled" Warning Session
-        "Hedges wait for the message budget."
-        "Look for a hedge that is amended again and again; a wider band or a longer `retry_ms` helps.";
-    ProtectionTriggered "protection_triggered" Warning Session
-        "The venue's market-maker protection has struck: the desk's quotes are frozen."
-        "Find out what took them before it is reset: a stale quote, or a vol that moved.";
-    DropCopyDown "drop_copy_down" Critical Engine
-        "Nobody is connected to the drop-copy socket, or what came could not be read: option fills may be missing."
-        "Restart its sender; the log has the line that was refused. Fills are resent from the number that the engine acknowledges.";
-    CardFailedOver "card_failed_over" Warning Engine
-        "The card has failed and the CPU answers."
-        "Hedging goes on, slower. The log has the cause; the card is tried again by itself. Have it looked at by day.";
-    CardDiffers "card_differs" Critical Engine
-        "Card and CPU gave different answers; everything was disarmed."
-        "Keep journal and log. Take the card out of the configuration, restart, reconcile and arm.";
-    NobodyAnswers "nobody_answers" Critical Engine
-        "The card has failed, and the configuration says to stop then."
-        "Hedge by hand. Restart without the card, or with one that works.";
-    JournalBehind "journal_behind" Warning Engine
-        "The journal's backlog grows: the disk is slow."
-        "See what else writes there. Beyond the loss bound the engine stops sending by itself.";
     JournalFailed "journal_failed" Critical Engine
-        "The journal cannot be written: nothing may be sent that it does not hold."
-        "Free space or give it another disk, and restart. Hedge by hand meanwhile.";
+        "Journal or state file cannot be written: everything was cancelled, and nothing is sent."
+        "Free space or give it another disk, compare positions, and restart. Hedge by hand meanwhile.";
 }
 
 /// One alarm's state. It has several writers, and is not on the path of a packet.
@@ -215,7 +197,7 @@ pub struct Alarms(Box<[AlarmCells]>);
 impl Default for Alarms {
     /// None is raised.
     fn default() -> Self {
-        Self(Alarm::ALL.iter().map(|_| AlarmCells::default()).collect())
+        Self(AlarmKind::ALL.iter().map(|_| AlarmCells::default()).collect())
     }
 }
 
@@ -224,7 +206,7 @@ impl Alarms {
     ///
     /// # Panics
     /// If there can be no such subject.
-    pub fn raise(&self, alarm: Alarm, subject: usize, now_ns: u64) -> bool {
+    pub fn raise(&self, alarm: AlarmKind, subject: usize, now_ns: u64) -> bool {
         let (cells, bit) = (&self.0[alarm as usize], bit_of(subject));
         // ORDERING: relaxed; an alarm is told of by its own words alone.
         let is_new =
@@ -240,28 +222,28 @@ impl Alarms {
     ///
     /// # Panics
     /// If there can be no such subject.
-    pub fn clear(&self, alarm: Alarm, subject: usize) -> bool {
+    pub fn clear(&self, alarm: AlarmKind, subject: usize) -> bool {
         let (cells, bit) = (&self.0[alarm as usize], bit_of(subject));
         cells.active.load(Ordering::Relaxed) & bit != 0 && cells.active.fetch_and(!bit, Ordering::Relaxed) & bit != 0
     }
 
     /// Raises or clears it. Returns whether that changed anything.
-    pub fn set(&self, alarm: Alarm, subject: usize, is_raised: bool, now_ns: u64) -> bool {
+    pub fn set(&self, alarm: AlarmKind, subject: usize, is_raised: bool, now_ns: u64) -> bool {
         if is_raised { self.raise(alarm, subject, now_ns) } else { self.clear(alarm, subject) }
     }
 
     /// Whether it is raised for a subject.
-    pub fn is_raised(&self, alarm: Alarm, subject: usize) -> bool {
+    pub fn is_raised(&self, alarm: AlarmKind, subject: usize) -> bool {
         self.0[alarm as usize].active.load(Ordering::Relaxed) & bit_of(subject) != 0
     }
 
     /// Times that it was raised.
-    pub fn raised(&self, alarm: Alarm) -> u64 {
+    pub fn raised(&self, alarm: AlarmKind) -> u64 {
         self.0[alarm as usize].raised.load(Ordering::Relaxed)
     }
 
     /// When it was last raised, ns since 1970; 0 for never.
-    pub fn raised_ns(&self, alarm: Alarm) -> u64 {
+    pub fn raised_ns(&self, alarm: AlarmKind) -> u64 {
         self.0[alarm as usize].raised_ns.load(Ordering::Relaxed)
     }
 }
@@ -278,21 +260,21 @@ mod tests {
     #[test]
     fn an_alarm_is_raised_once_and_stays_until_cleared() {
         let alarms = Alarms::default();
-        assert!(alarms.raise(Alarm::FeedGap, 1, 5));
-        assert!(!alarms.raise(Alarm::FeedGap, 1, 6), "it is raised already");
-        assert!(alarms.raise(Alarm::FeedGap, 63, 7));
-        assert_eq!((alarms.raised(Alarm::FeedGap), alarms.raised_ns(Alarm::FeedGap)), (2, 7));
-        assert!(alarms.is_raised(Alarm::FeedGap, 1) && !alarms.is_raised(Alarm::FeedGap, 0));
-        assert!(!alarms.is_raised(Alarm::FeedLost, 1), "another alarm");
-        assert!(alarms.clear(Alarm::FeedGap, 1) && !alarms.clear(Alarm::FeedGap, 1));
-        assert!(alarms.is_raised(Alarm::FeedGap, 63), "another subject");
-        assert!(alarms.set(Alarm::FeedGap, 1, true, 8) && !alarms.set(Alarm::FeedGap, 0, false, 8));
+        assert!(alarms.raise(AlarmKind::FeedDirty, 1, 5));
+        assert!(!alarms.raise(AlarmKind::FeedDirty, 1, 6), "it is raised already");
+        assert!(alarms.raise(AlarmKind::FeedDirty, 63, 7));
+        assert_eq!((alarms.raised(AlarmKind::FeedDirty), alarms.raised_ns(AlarmKind::FeedDirty)), (2, 7));
+        assert!(alarms.is_raised(AlarmKind::FeedDirty, 1) && !alarms.is_raised(AlarmKind::FeedDirty, 0));
+        assert!(!alarms.is_raised(AlarmKind::MessagesLost, 1), "another alarm");
+        assert!(alarms.clear(AlarmKind::FeedDirty, 1) && !alarms.clear(AlarmKind::FeedDirty, 1));
+        assert!(alarms.is_raised(AlarmKind::FeedDirty, 63), "another subject");
+        assert!(alarms.set(AlarmKind::FeedDirty, 1, true, 8) && !alarms.set(AlarmKind::FeedDirty, 0, false, 8));
     }
 
     #[test]
     fn the_table_has_names_that_differ_and_sentences() {
-        for (at, alarm) in Alarm::ALL.iter().enumerate() {
-            assert!(Alarm::ALL[..at].iter().all(|other| other.name() != alarm.name()), "{} twice", alarm.name());
+        for (at, alarm) in AlarmKind::ALL.iter().enumerate() {
+            assert!(AlarmKind::ALL[..at].iter().all(|other| other.name() != alarm.name()), "{} twice", alarm.name());
             assert!(alarm.name().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
             assert!(alarm.meaning().ends_with('.') && alarm.action().ends_with('.'), "{}", alarm.name());
         }

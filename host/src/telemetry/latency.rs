@@ -49,9 +49,8 @@ macro_rules! latencies {
 }
 
 latencies! {
-    PacketToDecision "packet_to_decision" "From a packet being visible to the engine to the kernel's answer";
-    PacketToOrder "packet_to_order" "From a packet being visible to the engine to the order's bytes being given to the socket";
-    OrderToAnswer "order_to_answer" "From an order's bytes being given to the socket to the venue's first answer";
+    PacketToDecision "packet_to_decision" "From a packet being visible to the engine to everything that was decided on it";
+    PacketToOrder "packet_to_order" "From a packet being visible to the engine to the socket having taken every byte of what was decided on it";
 }
 
 /// Latencies of one kind.

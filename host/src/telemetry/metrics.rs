@@ -19,7 +19,7 @@ use prometheus_client::registry::Registry;
 
 use super::snapshot::{coins, contracts, usd};
 use super::{
-    Alarm, Backend, BookTrust, FailOverCause, FeedCount, FeedState, FillOrigin, JournalCount, Latency, Mode,
+    AlarmKind, Backend, BookTrust, FailOverCause, FeedCount, FeedState, FillOrigin, JournalCount, Latency, Mode,
     OrderCount, Picture, SessionCount, SessionState, Telemetry,
 };
 
@@ -181,7 +181,9 @@ fn prices_and_risk(table: &mut Table) {
             states!(put, scrape.telemetry.underlying(number).trust(), BookTrust, name)
         })
     });
-    table.picture("net_delta_coins", "Net delta, hedges included.", |picture| coins(picture.delta));
+    table.picture("rows_delta_coins", "Delta of the portfolio's rows, hedges not included.", |picture| {
+        coins(picture.delta)
+    });
     table.picture("target_coins", "Net delta to hold.", |picture| coins(picture.target));
     table.picture("gamma_coins", "Change of the delta per unit of log price.", |picture| coins(picture.gamma));
     table.picture("vega_coins", "Vega per 1.00 of vol.", |picture| coins(picture.vega));
@@ -324,7 +326,7 @@ fn alarms(table: &mut Table) {
     let help = "1 while the alarm is raised, by alarm, severity and subject.";
     table.gauge("alarm_active", &["alarm", "severity", "subject"], help, |scrape, put| {
         let (names, alarms) = (scrape.telemetry.names(), &scrape.telemetry.alarms);
-        for &alarm in Alarm::ALL {
+        for &alarm in AlarmKind::ALL {
             for subject in 0..names.subjects(alarm.scope()) {
                 let name = names.subject(alarm.scope(), subject);
                 let is_raised = f64::from(u8::from(alarms.is_raised(alarm, subject)));
@@ -334,7 +336,7 @@ fn alarms(table: &mut Table) {
         Ok(())
     });
     table.counter("alarms", &["alarm"], "Times that the alarm was raised.", |scrape, put| {
-        Alarm::ALL.iter().try_for_each(|&alarm| put(&[alarm.name()], scrape.telemetry.alarms.raised(alarm)))
+        AlarmKind::ALL.iter().try_for_each(|&alarm| put(&[alarm.name()], scrape.telemetry.alarms.raised(alarm)))
     });
 }
 
@@ -419,7 +421,7 @@ pub fn write_markdown(out: &mut impl fmt::Write) -> fmt::Result {
         writeln!(out, "| `{}` | {} | {} | {} |", metric.name, metric.kind(), labels.join(", "), metric.help)?;
     }
     writeln!(out, "\n| alarm | severity | for each | meaning | at 3 a.m. |\n|---|---|---|---|---|")?;
-    for alarm in Alarm::ALL {
+    for alarm in AlarmKind::ALL {
         let (name, severity, scope) = (alarm.name(), alarm.severity().name(), alarm.scope().name());
         writeln!(out, "| `{name}` | {severity} | {scope} | {} | {} |", alarm.meaning(), alarm.action())?;
     }

@@ -10,8 +10,8 @@ use hedgewire_abi::format::{COIN_BITS, CONTRACT_BITS};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Alarm, BookTrust, Decision, DecisionKind, FailOverCause, FeedCount, FillOrigin, JournalCount, Latency, OrderCount,
-    Picture, SessionCount, Telemetry,
+    AlarmKind, BookTrust, Decision, DecisionKind, FailOverCause, FeedCount, FillOrigin, JournalCount, Latency,
+    OrderCount, Picture, SessionCount, Telemetry,
 };
 
 /// Everything.
@@ -58,8 +58,8 @@ pub struct UnderlyingStatus {
     pub ask_usd: f64,
     /// Reference price, USD.
     pub price_usd: f64,
-    /// Net delta, hedges included, coin.
-    pub net_delta_coins: f64,
+    /// Delta of the portfolio's rows, hedges not included, coin.
+    pub rows_delta_coins: f64,
     /// Net delta to hold, coin.
     pub target_coins: f64,
     /// Gamma, coin per unit of log price.
@@ -294,7 +294,7 @@ impl Telemetry {
             bid_usd: price(picture.bid),
             ask_usd: price(picture.ask),
             price_usd: price(picture.price),
-            net_delta_coins: coins(picture.delta),
+            rows_delta_coins: coins(picture.delta),
             target_coins: coins(picture.target),
             gamma_coins: coins(picture.gamma),
             vega_coins: coins(picture.vega),
@@ -356,13 +356,13 @@ impl Telemetry {
     }
 
     fn alarm_statuses(&self) -> Vec<AlarmStatus> {
-        let mut raised: Vec<(Alarm, usize)> = Alarm::ALL
+        let mut raised: Vec<(AlarmKind, usize)> = AlarmKind::ALL
             .iter()
             .flat_map(|&alarm| (0..self.names().subjects(alarm.scope())).map(move |subject| (alarm, subject)))
             .filter(|&(alarm, subject)| self.alarms.is_raised(alarm, subject))
             .collect();
         raised.sort_by_key(|(alarm, _)| std::cmp::Reverse(alarm.severity()));
-        let status = |(alarm, subject): (Alarm, usize)| AlarmStatus {
+        let status = |(alarm, subject): (AlarmKind, usize)| AlarmStatus {
             name: alarm.name().to_owned(),
             severity: alarm.severity().name().to_owned(),
             subject: self.names().subject(alarm.scope(), subject).to_owned(),

@@ -77,7 +77,7 @@ fn a_picture_follows_events_and_a_snapshot_has_its_units() {
     assert_eq!((status.bid_usd, status.ask_usd, status.quote_age_s), (100.0, 100.5, Some(1.5)));
     assert_eq!((status.exposure_contracts, status.band_contracts), (3.0, 5.0));
     assert_eq!((status.highest_contracts, status.lowest_contracts), (13.0, -9.0));
-    assert_eq!((status.position_contracts, status.net_delta_coins, status.profit_usd), (-30, -0.5, 1.5));
+    assert_eq!((status.position_contracts, status.rows_delta_coins, status.profit_usd), (-30, -0.5, 1.5));
 }
 
 #[test]
@@ -86,10 +86,10 @@ fn an_engine_that_gives_no_sign_of_life_is_told_of() {
     assert!(!telemetry.watch(u64::MAX), "before its first sign it has not started");
     telemetry.alive(5);
     assert!(!telemetry.watch(5 + STALLED_NS) && telemetry.watch(6 + STALLED_NS));
-    assert!(telemetry.alarms.is_raised(Alarm::EngineStalled, 0));
+    assert!(telemetry.alarms.is_raised(AlarmKind::EngineStalled, 0));
     assert_eq!(telemetry.snapshot(6 + STALLED_NS).alarms[0].name, "engine_stalled");
     telemetry.alive(6 + STALLED_NS);
-    assert!(telemetry.watch(7 + STALLED_NS) && !telemetry.alarms.is_raised(Alarm::EngineStalled, 0));
+    assert!(telemetry.watch(7 + STALLED_NS) && !telemetry.alarms.is_raised(AlarmKind::EngineStalled, 0));
 }
 
 #[test]

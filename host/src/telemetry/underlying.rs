@@ -47,7 +47,7 @@ pub struct Picture {
     pub ask: u32,
     /// Reference price, price units.
     pub price: u32,
-    /// Net delta, hedges included, 2^-32 coin.
+    /// Delta of the rows, hedges not included, 2^-32 coin.
     pub delta: i64,
     /// Gamma, 2^-32 coin per unit of log price.
     pub gamma: i64,
@@ -115,7 +115,7 @@ impl Picture {
             }
             Risk::KIND => {
                 let risk = Risk::decode(event);
-                (self.gamma, self.vega, self.price) = (risk.gamma, risk.vega, risk.price);
+                (self.delta, self.gamma, self.vega, self.price) = (risk.delta, risk.gamma, risk.vega, risk.price);
             }
             Ledger::KIND => {
                 let ledger = Ledger::decode(event);

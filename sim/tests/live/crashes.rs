@@ -2,7 +2,8 @@
 //! venue has said what is open. And the kill.
 
 use hedgewire_abi::Reason;
-use hedgewire_host::live::{AlarmKind, Request};
+use hedgewire_host::live::Request;
+use hedgewire_host::telemetry::AlarmKind;
 use hedgewire_sim::random::Random;
 use hedgewire_sim::venue::FaultSettings;
 

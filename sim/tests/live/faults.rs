@@ -1,7 +1,7 @@
 //! Each fault of the venue: the alarm that it raises, the gate that refuses, and agreement once it is over.
 
 use hedgewire_abi::Reason;
-use hedgewire_host::live::AlarmKind;
+use hedgewire_host::telemetry::AlarmKind;
 use hedgewire_sim::venue::FaultSettings;
 
 use super::rig::{MS, PERPETUAL, Rig, UNIT, settings};

@@ -7,9 +7,8 @@ use hedgewire_host::config::Plan;
 use hedgewire_host::deribit::starbase::market::Source;
 use hedgewire_host::deribit::starbase::orders::Credential;
 use hedgewire_host::driver::Driver;
-use hedgewire_host::live::{
-    AlarmKind, Compiled, Compiler, DeskFill, Engine, Image, Outcome, Output, Raised, Record, Request,
-};
+use hedgewire_host::live::{Compiled, Compiler, DeskFill, Engine, Image, Outcome, Output, Raised, Record, Request};
+use hedgewire_host::telemetry::AlarmKind;
 use hedgewire_kernel::{Form, Kernel};
 use hedgewire_sim::random::Random;
 use hedgewire_sim::venue::{

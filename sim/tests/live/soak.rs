@@ -1,6 +1,6 @@
 //! A day with every fault on. Short in the suite; `scripts/soak` makes it long.
 
-use hedgewire_host::live::AlarmKind;
+use hedgewire_host::telemetry::AlarmKind;
 use hedgewire_sim::venue::FaultSettings;
 
 use super::rig::{MS, Rig, UNIT, settings};

@@ -1,6 +1,7 @@
 //! Quotes, hedges, fills: what an engine does on a good day.
 
-use hedgewire_host::live::{AlarmKind, DeskFill, Outcome};
+use hedgewire_host::live::{DeskFill, Outcome};
+use hedgewire_host::telemetry::AlarmKind;
 use hedgewire_sim::venue::FaultSettings;
 
 use super::rig::{MS, OPTION_ID, PERPETUAL, Rig, UNIT, settings};

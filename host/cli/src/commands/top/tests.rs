@@ -5,7 +5,8 @@ use hedgewire_abi::event::{FLAG_URGENT, Fault, Header, Hedge, Refused};
 use hedgewire_abi::{Event, Reason};
 use hedgewire_host::control::{ControlServer, ControlSettings, KillSwitch};
 use hedgewire_host::telemetry::{
-    Alarm, BookTrust, FeedCount, FeedState, Latency, Names, Picture, SessionCount, SessionState, Telemetry, Underlying,
+    AlarmKind, BookTrust, FeedCount, FeedState, Latency, Names, Picture, SessionCount, SessionState, Telemetry,
+    Underlying,
 };
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -60,8 +61,8 @@ fn engine() -> Telemetry {
     telemetry.on_event(&hedge.encode(header));
     let header = Header { reason: Reason::LateFill, now_ns: START_NS + 1_000_000, ..Header::default() };
     telemetry.on_event(&Fault { detail: 1, value: -4 }.encode(header));
-    telemetry.alarms.raise(Alarm::LineDown, 0, START_NS);
-    telemetry.alarms.raise(Alarm::Killed, 0, START_NS);
+    telemetry.alarms.raise(AlarmKind::LineChanged, 0, START_NS);
+    telemetry.alarms.raise(AlarmKind::Killed, 0, START_NS);
     telemetry
 }
 
@@ -93,8 +94,8 @@ fn everything_is_on_a_screen_of_80_by_24() {
     let expected = [
         "hedgewire 0.1.0  up 01:01:01  engine alive  kernel cpu  journal 0 behind",
         &title("alarms"),
-        "critical killed engine: The kill is set: everything is disarmed, and orders have",
-        "warning line_down starbase: One of the two lines brings nothing while the other",
+        "critical killed engine: Everything was told to stop: nothing is sent any more, a",
+        "warning line_changed starbase: The other line brings the feed's messages now.",
         &title("underlyings"),
         "BTC  60,000.00/60,000.50 0.1 s old  book trusted  armed normal",
         " ..........[---------|~~~o-----]..........  4.0 of +-10.0  PnL -1,234.50 USD",
@@ -108,11 +109,11 @@ fn everything_is_on_a_screen_of_80_by_24() {
         &title("latencies"),
         "packet to decision p50 1.12 us   p99 2.00 ms   p99.9 2.00 ms   max 2.00 ms   n 3",
         "packet to order    p50 -         p99 -         p99.9 -         max -         n 0",
-        "order to answer    p50 -         p99 -         p99.9 -         max -         n 0",
         &title("last decisions"),
         "22:13:20.001 BTC   FAULT LATE_FILL -4",
         "22:13:20.000 ETH   sell 30 at 3,000.00 urgent, -30.0 of +-10.0",
         "23:13:20.000 BTC   no COOL_DOWN to -2, 12.0 of +-10.0",
+        "",
         "",
         "q quit   k kill",
     ];
