@@ -14,6 +14,8 @@ mod namespaces;
 mod no_system_call;
 mod playback;
 mod steady;
+#[path = "../support/no_system_call.rs"]
+mod watched;
 
 use std::net::{SocketAddrV4, UdpSocket};
 use std::time::{Duration, Instant};

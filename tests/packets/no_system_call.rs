@@ -11,6 +11,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command as Process, ExitStatus, Stdio};
 
+use super::watched::{exit, forbid_system_calls};
 use super::*;
 
 /// Names the receiving namespace to the process that is watched.
@@ -71,7 +72,7 @@ fn the_watched_process() {
     let mut receiver = Receiver::open(&settings(WAYS[way], RING_FRAMES)).expect("a receiver");
     let mut output = std::io::stdout();
     writeln!(output, "\n{READY}").and_then(|()| output.flush()).expect("told");
-    forbid_system_calls();
+    forbid_system_calls(None);
     let (mut received, mut next) = (0, 0);
     while received < DATAGRAMS {
         match receiver.receive() {
@@ -88,32 +89,4 @@ fn the_watched_process() {
         }
     }
     exit(ALL_RIGHT)
-}
-
-/// Ends the process without running anything else.
-fn exit(code: i32) -> ! {
-    // SAFETY: ends the process; there is nothing after it.
-    unsafe { libc::_exit(code) }
-}
-
-/// From now on any system call of this thread but the one that ends it kills the process.
-fn forbid_system_calls() {
-    const LOAD_NUMBER: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-    const JUMP_IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
-    let step = |code, jt, k| libc::sock_filter { code, jt, jf: 0, k };
-    let mut filter = [
-        step(LOAD_NUMBER, 0, 0),
-        step(JUMP_IF_EQUAL, 1, libc::SYS_exit_group as u32),
-        step(RETURN, 0, libc::SECCOMP_RET_KILL_PROCESS),
-        step(RETURN, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    // SAFETY: `program` points to a filter of the length that it states, and both live through the calls; the
-    // other arguments are numbers.
-    let is_set = unsafe {
-        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) == 0
-    };
-    assert!(is_set, "a filter of system calls: {}", std::io::Error::last_os_error());
 }

@@ -236,12 +236,14 @@ impl Producer {
     }
 }
 
+/// Words for models of what is shared.
 #[cfg(test)]
-mod tests {
-    use loom::sync::Arc;
-    use loom::sync::atomic::AtomicU64 as LoomWord;
+pub(crate) mod modelled {
+    use std::sync::atomic::Ordering;
 
-    use super::*;
+    pub use loom::sync::atomic::AtomicU64 as LoomWord;
+
+    use super::Word;
 
     impl Word for LoomWord {
         fn load(&self) -> u64 {
@@ -258,8 +260,8 @@ mod tests {
         }
     }
 
-    /// A word whose release and acquire are relaxed: the ring must not work with it.
-    struct Unordered(LoomWord);
+    /// A word whose release and acquire are relaxed: nothing that needs them may work with it.
+    pub struct Unordered(pub LoomWord);
 
     impl Word for Unordered {
         fn load(&self) -> u64 {
@@ -275,6 +277,14 @@ mod tests {
             self.0.store(value, Ordering::Relaxed);
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use loom::sync::Arc;
+
+    use super::modelled::{LoomWord, Unordered};
+    use super::*;
 
     /// What the word next to the sequence number holds.
     fn content(seq: u64) -> u64 {

@@ -109,9 +109,9 @@ impl<const N: usize, W: Word> Sequenced<N, W> {
 #[cfg(test)]
 mod tests {
     use loom::sync::Arc;
-    use loom::sync::atomic::AtomicU64 as LoomWord;
 
     use super::*;
+    use crate::card::ring::modelled::{LoomWord, Unordered};
 
     /// Two writes of equal words, and a reader that looks once.
     fn write_and_look<W: Word + Send + Sync + 'static>(word: fn(u64) -> W) {
@@ -131,24 +131,6 @@ mod tests {
     #[test]
     fn no_interleaving_shows_two_writes_in_one_read() {
         loom::model(|| write_and_look(LoomWord::new));
-    }
-
-    /// A word without release and acquire: the model must find fault with it.
-    struct Unordered(LoomWord);
-
-    impl Word for Unordered {
-        fn load(&self) -> u64 {
-            self.0.load(Ordering::Relaxed)
-        }
-        fn load_acquire(&self) -> u64 {
-            self.0.load(Ordering::Relaxed)
-        }
-        fn store(&self, value: u64) {
-            self.0.store(value, Ordering::Relaxed);
-        }
-        fn store_release(&self, value: u64) {
-            self.0.store(value, Ordering::Relaxed);
-        }
     }
 
     #[test]

@@ -6,6 +6,8 @@ mod replay;
 #[cfg(feature = "verilog")]
 #[path = "../support/verilator.rs"]
 mod verilator;
+#[path = "../../../tests/support/no_system_call.rs"]
+mod watched;
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;

@@ -21,6 +21,7 @@ use hedgewire_sim::commands::CommandStream;
 
 use super::SIZES;
 use super::process::{CardProcess, REPLY_TIMEOUT, RING_SLOTS};
+use super::watched::{exit, forbid_system_calls};
 
 /// Names the card's socket to the process that is watched.
 const SOCKET: &str = "HEDGEWIRE_TEST_CARD_SOCKET";
@@ -59,7 +60,7 @@ fn the_watched_process() {
     let commands = commands();
     let card = VfioUserCard::connect(Path::new(&socket), RING_SLOTS, REPLY_TIMEOUT).expect("the card listens");
     let mut driver = CardDriver::start(card, SIZES, &CardOptions::default()).expect("a good card");
-    forbid_system_calls();
+    forbid_system_calls(Some(libc::SYS_sched_yield));
     let mut are_right = true;
     for (place, (command, events)) in commands.iter().enumerate() {
         driver.post(command);
@@ -88,33 +89,4 @@ fn commands() -> Vec<(Command, Vec<Event>)> {
             (command, last.clone())
         })
         .collect()
-}
-
-/// Ends the process without running anything else.
-fn exit(code: i32) -> ! {
-    // SAFETY: ends the process; there is nothing after it.
-    unsafe { libc::_exit(code) }
-}
-
-/// From now on any system call of this thread but yielding and ending kills the process.
-fn forbid_system_calls() {
-    const LOAD_NUMBER: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-    const JUMP_IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
-    let step = |code, jt, k| libc::sock_filter { code, jt, jf: 0, k };
-    let mut filter = [
-        step(LOAD_NUMBER, 0, 0),
-        step(JUMP_IF_EQUAL, 2, libc::SYS_sched_yield as u32),
-        step(JUMP_IF_EQUAL, 1, libc::SYS_exit_group as u32),
-        step(RETURN, 0, libc::SECCOMP_RET_KILL_PROCESS),
-        step(RETURN, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    // SAFETY: `program` points to a filter of the length that it states, and both live through the calls; the
-    // other arguments are numbers.
-    let is_set = unsafe {
-        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) == 0
-    };
-    assert!(is_set, "a filter of system calls: {}", std::io::Error::last_os_error());
 }
