@@ -375,6 +375,14 @@ impl Driver {
         &self.counts
     }
 
+    /// Whether the card answers now; none if there is none to answer.
+    pub fn is_on_card(&self) -> Option<bool> {
+        match &self.machine {
+            Machine::Kernel(_) => None,
+            Machine::Card(session) => Some(session.is_on_card()),
+        }
+    }
+
     /// Time of the last command, ns since the Unix epoch.
     pub fn now_ns(&self) -> u64 {
         self.now_ns

@@ -108,6 +108,8 @@ pub struct Gate {
     /// Whether a report came that is not committed yet.
     pub is_uncommitted: bool,
     pub deadline_ns: u64,
+    /// Sessions that ended.
+    pub disconnects: u64,
     timeout_ns: u64,
 }
 
@@ -172,6 +174,7 @@ impl Gate {
             is_due: false,
             is_uncommitted: false,
             deadline_ns: 0,
+            disconnects: 0,
             timeout_ns: plan.response_timeout_ns,
         }
     }
@@ -285,6 +288,7 @@ impl Gate {
         self.is_due = true;
         self.is_uncommitted |= came;
         if is_closed {
+            self.disconnects += 1;
             self.standing = Standing::Closed;
             self.told.push(Told::Missing(None));
         } else if let Some(is_continuous) = ready {

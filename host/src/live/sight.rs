@@ -13,7 +13,8 @@ use crate::config::Plan;
 use crate::deribit::starbase::market::ChannelState;
 use crate::deribit::starbase::orders::session::Phase;
 use crate::telemetry::{
-    AlarmKind, BookTrust, FeedCount, FeedState, Names, Picture, SessionCount, SessionState, Telemetry, Underlying,
+    AlarmKind, Backend, BookTrust, FeedCount, FeedState, Names, Picture, SessionCount, SessionState, Telemetry,
+    Underlying,
 };
 
 /// Between two copies, ns.
@@ -107,6 +108,12 @@ impl Engine {
         }
         self.shown_ns = now_ns;
         telemetry.alive(now_ns);
+        telemetry.card.set_state(match (self.driver.is_on_card(), &self.fatal) {
+            (None, _) => Backend::Cpu,
+            (Some(true), _) => Backend::Card,
+            (Some(false), None) => Backend::FallBack,
+            (Some(false), Some(_)) => Backend::Nobody,
+        });
         for (number, channel) in self.feed.channels.iter().enumerate() {
             show_channel(&telemetry, number, channel);
         }
@@ -115,6 +122,7 @@ impl Engine {
             let Some(gate) = gate else { continue };
             let counts = gate.session.counts();
             cells.count(SessionCount::Logons).set_total(counts.logons);
+            cells.count(SessionCount::Disconnects).set_total(gate.disconnects);
             cells.count(SessionCount::Gaps).set_total(counts.gaps);
             cells.count(SessionCount::Duplicates).set_total(counts.duplicates);
             cells.count(SessionCount::Lost).set_total(counts.lost);
@@ -174,6 +182,9 @@ fn show_channel(telemetry: &Telemetry, number: usize, channel: &FeedChannel) {
     total(FeedCount::MessagesLost, counts.messages_lost);
     total(FeedCount::Retransmissions, requests.requests);
     total(FeedCount::Retransmitted, counts.messages_retransmitted);
+    let rejects = [requests.rejects_too_low, requests.rejects_too_high, requests.rejects_rate_limit];
+    let refused = rejects.iter().sum::<u64>() + requests.rejects_other + requests.timeouts;
+    total(FeedCount::RetransmissionRejects, refused);
     total(FeedCount::Snapshots, channel.channel.snapshot_counts().installed);
     total(FeedCount::HeartbeatLosses, counts.silences);
     total(FeedCount::Restarts, counts.resets);
