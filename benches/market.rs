@@ -10,118 +10,37 @@
 //! twice or a field copied; in `book` a search through more than the near levels, a longer chain in the index or an
 //! allocation; in `channel` that arbitration, counting or trust grew. Everything is measured on the CPU, caches warm.
 //!
-//! The flow adds, amends, reduces and deletes orders near the best prices, and ends where it began, so that it can go
-//! round. Numbers in the packets are written anew before each round, outside the timed part.
+//! Numbers in the packets are written anew before each round, outside the timed part.
 
-#[path = "../tests/starbase_market/wire.rs"]
-#[allow(dead_code, reason = "shared with the tests, which use all of it")]
-mod wire;
+mod feed;
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use feed::wire::{Body, INCREMENTAL, SNAPSHOT, packet};
+use feed::{Change, Touch};
 use hedgewire_host::book::Side;
 use hedgewire_host::deribit::starbase::market::{
     Channel, ChannelSettings, ChannelState, Message, Order, OrderBook, Packet, Source,
 };
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use wire::{Body, INCREMENTAL, SNAPSHOT, WHOLE, packet};
 
 const CHANNEL: i32 = 1;
 const ID: i64 = 317_945;
-const SEED: u64 = 77;
 /// Orders of a side that stay.
 const RESTING: i64 = 150;
 /// Levels that they stand on.
 const LEVELS: i64 = 40;
-/// Changes in a round, about.
-const CHANGES: usize = 4096;
-/// 1e-9 of the tick.
-const TICK: i64 = 500_000_000;
-
-/// A change of the book, as the bench makes it up.
-#[derive(Clone, Copy)]
-enum Change {
-    Put(Side, Order),
-    Reduce(Side, i64, i64),
-    Delete(Side, i64),
-}
-
-fn price(side: Side, level: i64) -> i64 {
-    let away = if side == Side::Bid { -level } else { level + 1 };
-    (120_000 + away) * TICK
-}
+const TOUCH: Touch = Touch { bid: 120_000, ask: 120_001 };
 
 /// The orders that stay.
 fn resting() -> Vec<(Side, Order)> {
     let order = |side, number| {
         let first_id = if side == Side::Bid { 1i64 << 40 } else { 1 << 41 };
-        let (order_id, price) = (first_id + (number << 20), price(side, number % LEVELS));
+        let (order_id, price) = (first_id + (number << 20), TOUCH.price(side, number % LEVELS));
         (side, Order { order_id, price, sort_order_id: number, quantity: 100 })
     };
     [Side::Bid, Side::Ask].into_iter().flat_map(|side| (0..RESTING).map(move |number| order(side, number))).collect()
-}
-
-/// Orders that come, change and go, most of them near the best price.
-fn flow() -> Vec<Change> {
-    let mut rng = ChaCha8Rng::seed_from_u64(SEED);
-    let mut alive: Vec<(Side, Order)> = Vec::new();
-    let mut changes = Vec::new();
-    let mut number = 1 << 30;
-    while changes.len() < CHANGES || !alive.is_empty() {
-        number += 1;
-        let is_ending = changes.len() >= CHANGES;
-        let level = rng.random_range(0..8i64) * rng.random_range(0..5i64) / 4;
-        let roll = rng.random_range(0..10);
-        if !is_ending && (alive.len() < 20 || roll < 4) {
-            let side = if rng.random_bool(0.5) { Side::Bid } else { Side::Ask };
-            let order =
-                Order { order_id: number << 20, price: price(side, level), sort_order_id: number, quantity: 10 };
-            alive.push((side, order));
-            changes.push(Change::Put(side, order));
-            continue;
-        }
-        let place = rng.random_range(0..alive.len());
-        let (side, order) = &mut alive[place];
-        match roll {
-            4..6 if !is_ending => {
-                (order.price, order.sort_order_id) = (price(*side, level), number);
-                changes.push(Change::Put(*side, *order));
-            }
-            6 if !is_ending && order.quantity > 1 => {
-                order.quantity -= 1;
-                changes.push(Change::Reduce(*side, order.order_id, order.quantity));
-            }
-            _ => {
-                let (side, order) = alive.swap_remove(place);
-                changes.push(Change::Delete(side, order.order_id));
-            }
-        }
-    }
-    changes
-}
-
-fn body(change: &Change) -> Body {
-    match *change {
-        Change::Put(side, order) => {
-            let Order { order_id, price, sort_order_id, quantity } = order;
-            Body::put(side == Side::Bid, ID, order_id, price, quantity, sort_order_id)
-        }
-        Change::Reduce(side, order_id, quantity) => Body::reduce(side == Side::Bid, ID, order_id, quantity),
-        Change::Delete(side, order_id) => Body::delete(side == Side::Bid, ID, order_id),
-    }
-}
-
-/// The flow as packets of so many messages, each a transaction.
-fn packets(flow: &[Change], messages: usize) -> Vec<Vec<u8>> {
-    flow.chunks(messages)
-        .map(|changes| {
-            let bodies: Vec<_> = changes.iter().map(|change| (body(change), WHOLE)).collect();
-            packet(INCREMENTAL, CHANNEL, 1, 1, &bodies)
-        })
-        .collect()
 }
 
 /// Time of `operations`, by whole rounds of `per_round`: the median round counts for all, so that rounds in which
@@ -167,7 +86,7 @@ fn live_channel() -> Channel {
     let mut channel = Channel::new(ChannelSettings::new(CHANNEL));
     channel.on_datagram(Source::A, &packet(INCREMENTAL, CHANNEL, 1, 1, &[]), 1, &mut ());
     let mut bodies = vec![Body::snapshot_header(ID, 0), Body::definition(ID, 0, &[], &[])];
-    bodies.extend(resting().iter().map(|(side, order)| body(&Change::Put(*side, *order))));
+    bodies.extend(resting().iter().map(|(side, order)| feed::body(&Change::Put(*side, *order), ID)));
     bodies.extend([Body::snapshot_trailer(ID, 0), Body::end_of_cycle(1)]);
     let bodies: Vec<_> = bodies.into_iter().map(|body| (body, 0)).collect();
     channel.on_datagram(Source::A, &packet(SNAPSHOT, CHANNEL, 1, 1, &bodies), 1, &mut ());
@@ -179,8 +98,7 @@ fn live_channel() -> Channel {
 fn channel_round(channel: &mut Channel, packets: &mut [Vec<u8>]) -> Duration {
     let mut seq = channel.expected_seq().expect("it is live");
     for payload in packets.iter_mut() {
-        payload[8..16].copy_from_slice(&seq.to_le_bytes());
-        seq += i64::from(u16::from_le_bytes([payload[22], payload[23]]));
+        seq = feed::renumber(payload, seq);
     }
     let handle = channel.handle(ID).expect("it is known");
     let mut sum = 0;
@@ -203,9 +121,9 @@ fn all(criterion: &mut Criterion) {
     if let Some(core) = core_affinity::get_core_ids().and_then(|cores| cores.into_iter().next_back()) {
         core_affinity::set_for_current(core);
     }
-    let flow = flow();
+    let flow = feed::flow(TOUCH);
     for messages in [1, 8] {
-        let packets = packets(&flow, messages);
+        let packets = feed::packets(&flow, CHANNEL, ID, messages);
         criterion.bench_function(&format!("market/decode/{messages}"), |bencher| {
             bencher.iter_custom(|operations| {
                 time(operations, flow.len(), || {
@@ -230,7 +148,7 @@ fn all(criterion: &mut Criterion) {
     });
     assert!(book == before, "a round ends where it began");
     for messages in [1, 8] {
-        let mut packets = packets(&flow, messages);
+        let mut packets = feed::packets(&flow, CHANNEL, ID, messages);
         let mut channel = live_channel();
         criterion.bench_function(&format!("market/channel/{messages}"), |bencher| {
             bencher

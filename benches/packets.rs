@@ -17,23 +17,18 @@
 #[path = "../tests/packets/namespaces.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod namespaces;
+#[path = "../tests/packets/ways.rs"]
+mod ways;
 
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use hedgewire_host::packet::{
-    Checksums, Line, LineSettings, PacketSettings, Polled, Receiver, SourceKind, XdpMode, pin,
-};
-use namespaces::{INTERFACE, Namespaces, SENDER};
+use hedgewire_host::packet::{PacketSettings, Polled, Receiver, pin};
+use namespaces::{Namespaces, SENDER};
+use ways::WAYS;
 
 const GROUP: &str = "239.1.2.3:4220";
-const WAYS: [(&str, SourceKind, XdpMode); 4] = [
-    ("AF_XDP, generic", SourceKind::AfXdp, XdpMode::Generic),
-    ("AF_XDP, native", SourceKind::AfXdp, XdpMode::Native),
-    ("packet ring", SourceKind::PacketRing, XdpMode::Auto),
-    ("UDP", SourceKind::Udp, XdpMode::Auto),
-];
 /// Between two datagrams: each is read before the next is sent.
 const APART: Duration = Duration::from_micros(100);
 /// A datagram that is not read by then is given up.
@@ -51,8 +46,9 @@ fn main() {
     // By way, the median of each round, ns.
     let mut medians = vec![Vec::new(); WAYS.len()];
     for _ in 0..rounds {
-        for (at, &(_, source, mode)) in WAYS.iter().enumerate() {
-            medians[at].push(round(&namespaces, settings(source, mode), cores, datagrams, is_bench));
+        for (at, way) in WAYS.iter().enumerate() {
+            let settings = way.settings([&[GROUP.parse().expect("a group")], &[]], 1024);
+            medians[at].push(round(&namespaces, settings, cores, datagrams, is_bench));
         }
     }
     if is_bench {
@@ -69,7 +65,8 @@ fn show(medians: &[Vec<u64>], cores: (usize, usize), datagrams: u64) {
     println!(
         "{rounds} rounds of {datagrams}; send to payload, the sender's call included; median of the rounds' medians"
     );
-    for ((name, ..), ns) in WAYS.iter().zip(medians) {
+    for (way, ns) in WAYS.iter().zip(medians) {
+        let name = way.name;
         let ratios: Vec<f64> = ns.iter().zip(bar).map(|(ns, bar)| *ns as f64 / *bar as f64).collect();
         let (least, middle, most) = (quantile(&ratios, 0.0), quantile(&ratios, 0.5), quantile(&ratios, 1.0));
         let times: Vec<f64> = ns.iter().map(|ns| *ns as f64).collect();
@@ -85,22 +82,6 @@ fn quantile(values: &[f64], of: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted[((sorted.len() - 1) as f64 * of).round() as usize]
-}
-
-fn settings(source: SourceKind, xdp_mode: XdpMode) -> PacketSettings {
-    let group = GROUP.parse().expect("a group");
-    let (line, interface) = (Line::A, INTERFACE.to_owned());
-    PacketSettings {
-        source,
-        lines: vec![LineSettings { line, interface, queues: Vec::new(), groups: vec![group] }],
-        core: None,
-        ring_frames: 1024,
-        xdp_mode,
-        checksums: Checksums::Virtual,
-        hardware_stamps: true,
-        busy_poll_us: 0,
-        playback: None,
-    }
 }
 
 /// Median of the times of one way, ns.

@@ -16,29 +16,14 @@ mod playback;
 mod steady;
 #[path = "../support/no_system_call.rs"]
 mod watched;
+mod ways;
 
 use std::net::{SocketAddrV4, UdpSocket};
 use std::time::{Duration, Instant};
 
-use hedgewire_host::packet::{
-    Checksums, Line, LineSettings, PacketSettings, Polled, Received, Receiver, SourceKind, XdpMode,
-};
+use hedgewire_host::packet::{Checksums, Line, PacketSettings, Polled, Received, Receiver, SourceKind, XdpMode};
 use namespaces::{INTERFACE, Namespaces, SENDER};
-
-/// A live source, as tests go through them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Way {
-    source: SourceKind,
-    mode: XdpMode,
-    name: &'static str,
-}
-
-const WAYS: [Way; 4] = [
-    Way { source: SourceKind::AfXdp, mode: XdpMode::Native, name: "AF_XDP, native" },
-    Way { source: SourceKind::AfXdp, mode: XdpMode::Generic, name: "AF_XDP, generic" },
-    Way { source: SourceKind::PacketRing, mode: XdpMode::Auto, name: "packet ring" },
-    Way { source: SourceKind::Udp, mode: XdpMode::Auto, name: "UDP" },
-];
+use ways::{WAYS, Way};
 
 /// Line A has a group for changes and one for snapshots, at two ports; line B has one.
 fn groups() -> [SocketAddrV4; 3] {
@@ -48,23 +33,7 @@ fn groups() -> [SocketAddrV4; 3] {
 const LINES: [Line; 3] = [Line::A, Line::A, Line::B];
 
 fn settings(way: Way, ring_frames: u32) -> PacketSettings {
-    let line = |line, groups: &[SocketAddrV4]| LineSettings {
-        line,
-        interface: INTERFACE.to_owned(),
-        queues: Vec::new(),
-        groups: groups.to_vec(),
-    };
-    PacketSettings {
-        source: way.source,
-        lines: vec![line(Line::A, &groups()[..2]), line(Line::B, &groups()[2..])],
-        core: None,
-        ring_frames,
-        xdp_mode: way.mode,
-        checksums: Checksums::Virtual,
-        hardware_stamps: true,
-        busy_poll_us: 0,
-        playback: None,
-    }
+    way.settings([&groups()[..2], &groups()[2..]], ring_frames)
 }
 
 /// Opens in the receiving namespace. A kernel that has not the source at all is a reason to skip.

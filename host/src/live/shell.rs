@@ -299,6 +299,7 @@ impl Handler for Shell {
             self.measure(Latency::PacketToDecision, now_ns);
         }
         if self.engine.counts().hedges > hedges && self.is_outgoing() {
+            self.measure(Latency::PacketToBytes, now_ns);
             self.write_gateways(now_ns);
             // What the socket did not take leaves later, and is not of this packet alone any more.
             if !self.is_outgoing() {

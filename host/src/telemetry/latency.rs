@@ -50,6 +50,7 @@ macro_rules! latencies {
 
 latencies! {
     PacketToDecision "packet_to_decision" "From a packet being visible to the engine to everything that was decided on it";
+    PacketToBytes "packet_to_bytes" "From a packet being visible to the engine to the bytes of an order that followed being handed to the socket";
     PacketToOrder "packet_to_order" "From a packet being visible to the engine to the socket having taken every byte of what was decided on it";
 }
 
