@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::{Args, Parser};
+use hedgewire_host::chain::read_snapshot;
 use hedgewire_sim::venue::desk_fills::{DeskFillCounts, DeskFills};
 use hedgewire_sim::venue::shell::{Addresses, Clock, Shell, ShellCounts};
 use hedgewire_sim::venue::{
-    AdversarySettings, FaultSettings, FlowSettings, GatewaySettings, Instrument, Lines, Member, ProtectionKey,
+    AdversarySettings, FaultSettings, FlowSettings, GatewaySettings, Index, Instrument, Lines, Member, ProtectionKey,
     ProtectionSettings, RateLimit, RetransmitSettings, Tape, Venue, VenueSettings, listing,
 };
 
@@ -95,6 +96,13 @@ struct Market {
     /// Strikes of each coin's options.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(i64).range(0..=50))]
     strikes: i64,
+    /// A recorded option chain (CSV, also .gz) whose expiries, strikes, forwards and marks are listed, moved to today;
+    /// without one they are made up.
+    #[arg(long, value_name = "FILE")]
+    chain: Option<PathBuf>,
+    /// Expiries of a chain.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=50), requires = "chain")]
+    expiries: u8,
     /// A tape for BTC-PERPETUAL (Binance COIN-M depth and trades); without one, orders are drawn.
     #[arg(long, value_name = "FILE")]
     tape: Option<PathBuf>,
@@ -242,6 +250,18 @@ impl Market {
     }
 }
 
+impl Market {
+    /// What is listed.
+    fn listing(&self, now_ns: i64) -> anyhow::Result<(Vec<Index>, Vec<Instrument>)> {
+        let coins = usize::from(self.coins);
+        let Some(path) = &self.chain else { return Ok(listing::listing(now_ns, coins, self.strikes)) };
+        let (expiries, strikes) = (usize::from(self.expiries), usize::try_from(self.strikes)?);
+        let snapshot = read_snapshot(path)?;
+        listing::chain::listing(&snapshot, now_ns, coins, expiries, strikes)
+            .with_context(|| format!("cannot list {}", path.display()))
+    }
+}
+
 fn milliseconds(text: &str) -> Result<i64, String> {
     at_most(text, 600_000)
 }
@@ -304,7 +324,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let clock = Clock::start();
     let now_ns = clock.now_ns();
-    let (indexes, mut instruments) = listing::listing(now_ns, usize::from(market.coins), market.strikes);
+    let (indexes, mut instruments) = market.listing(now_ns)?;
     let tape = match &market.tape {
         Some(path) => {
             ensure!(!market.quiet, "a tape is of the public: --tape and --quiet contradict each other");

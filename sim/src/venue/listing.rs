@@ -1,5 +1,7 @@
 //! The instruments that `hedgewire-venue` lists: for BTC and ETH an inverse perpetual without a speed bump and, with
-//! one, a dated future and options around the money. A channel for each coin.
+//! one, a dated future and options around the money, made up or of a recorded chain ([`chain`]). A channel for each coin.
+
+pub mod chain;
 
 use hedgewire_host::instrument::{EuropeanOption, Future, Payoff, Right};
 
@@ -13,31 +15,60 @@ const UNIT: i64 = 1_000_000_000;
 const NS_PER_DAY: i64 = 86_400 * UNIT;
 const DAYS: i64 = 30;
 /// Of one coin's instruments to the next one's.
-const ID_STEP: i64 = 1_000;
+const ID_STEP: i64 = 10_000;
+
+/// A coin that is listed.
+struct Coin {
+    base: &'static str,
+    /// Price to begin with, USD.
+    price: i64,
+    /// Tick of the perpetual, 10^-9.
+    tick: i64,
+    /// Between two strikes, USD.
+    strike_step: i64,
+}
+
+/// The coins whose inverse perpetuals have no speed bump.
+const COINS: [Coin; 2] = [
+    Coin { base: "BTC", price: 60_000, tick: UNIT / 2, strike_step: 1_000 },
+    Coin { base: "ETH", price: 3_000, tick: UNIT / 20, strike_step: 50 },
+];
+
+impl Coin {
+    /// The index and the perpetual of the coin at this place, at a price of 10^-9.
+    fn begin(&self, place: usize, price: i64) -> (Index, Instrument) {
+        let index = Index { id: 1 + place as i64, name: format!("{}_usd", self.base.to_lowercase()), price };
+        let (id, channel_id) = (BTC_PERPETUAL_ID + ID_STEP * place as i64, FIRST_CHANNEL_ID + place as i32);
+        (index, Instrument::inverse_perpetual(id, self.base, place, channel_id, self.tick, price))
+    }
+
+    /// A dated future beside the perpetual.
+    fn future(&self, perpetual: &Instrument, id: i64, expiry_ns: i64, price: i64) -> Instrument {
+        let (underlying, expiry) = (self.base.to_owned(), Some(expiry_ns.cast_unsigned()));
+        let future = Future { underlying, expiry_ns: expiry, payoff: Payoff::Inverse };
+        perpetual.clone().dated_future(id, &future.to_string(), expiry_ns, price)
+    }
+}
 
 /// Indexes and instruments at an opening time, ns, with so many strikes of options (a call and a put each) per
 /// coin. `coins` are at most two: BTC, then ETH.
 pub fn listing(now_ns: i64, coins: usize, strikes: i64) -> (Vec<Index>, Vec<Instrument>) {
     let (mut indexes, mut instruments) = (vec![], vec![]);
-    let known = [("BTC", 60_000, UNIT / 2, 1_000), ("ETH", 3_000, UNIT / 20, 50)];
-    for (place, (base, price, tick, strike_step)) in known.into_iter().take(coins).enumerate() {
-        let name = format!("{}_usd", base.to_lowercase());
-        indexes.push(Index { id: 1 + place as i64, name, price: price * UNIT });
-        let channel_id = FIRST_CHANNEL_ID + place as i32;
-        let first_id = BTC_PERPETUAL_ID + ID_STEP * place as i64;
-        let perpetual = Instrument::inverse_perpetual(first_id, base, place, channel_id, tick, price * UNIT);
+    for (place, coin) in COINS.iter().enumerate().take(coins) {
+        let Coin { base, price, strike_step, .. } = *coin;
+        let (index, perpetual) = coin.begin(place, price * UNIT);
+        indexes.push(index);
+        let first_id = perpetual.id;
         let expiry_ns = (now_ns / NS_PER_DAY + DAYS) * NS_PER_DAY + NS_PER_DAY / 3;
-        let expiry = expiry_ns.cast_unsigned();
-        let future = Future { underlying: base.to_owned(), expiry_ns: Some(expiry), payoff: Payoff::Inverse };
         instruments.push(perpetual.clone());
-        instruments.push(perpetual.clone().dated_future(first_id + 1, &future.to_string(), expiry_ns, price * UNIT));
+        instruments.push(coin.future(&perpetual, first_id + 1, expiry_ns, price * UNIT));
         for strike in 0..strikes {
             let dollars = price + (strike - strikes / 2) * strike_step;
             for is_put in [false, true] {
                 let id = first_id + 2 + 2 * strike + i64::from(is_put);
                 let option = EuropeanOption {
                     underlying: base.to_owned(),
-                    expiry_ns: expiry,
+                    expiry_ns: expiry_ns.cast_unsigned(),
                     strike_usd: dollars as f64,
                     right: if is_put { Right::Put } else { Right::Call },
                     payoff: Payoff::Inverse,

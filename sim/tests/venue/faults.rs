@@ -1,6 +1,9 @@
 //! Faults, the public, the tape: seeded, switchable, counted; and what stays true under all of them.
 
-use hedgewire_sim::venue::{AdversarySettings, FaultSettings, FlowSettings, Side, Tape, TapeError, TapeEvent, Venue};
+use hedgewire_host::chain::{read_snapshot, snapshots};
+use hedgewire_sim::venue::{
+    AdversarySettings, FaultSettings, FlowSettings, Side, Tape, TapeError, TapeEvent, Venue, listing,
+};
 
 use super::*;
 
@@ -236,4 +239,28 @@ fn recorded_tape_drives_the_perpetual_and_its_index() {
     assert!((61_000 * UNIT..63_000 * UNIT).contains(&mark), "{mark}");
     let counts = venue.counts();
     assert!(counts.flow.tape > 10_000 && counts.exchange.trades > 100, "{counts:?}");
+}
+
+#[test]
+fn recorded_chain_is_listed_and_traded() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the checkout");
+    let Some(folder) = real_data::real_data(root, "deribit-chains") else { return };
+    let files = snapshots(&folder).expect("a folder of chains");
+    let snapshot = read_snapshot(&files.first().expect("a chain").path).expect("a chain");
+    let mut settings = busy(1, FaultSettings::default());
+    let (indexes, instruments) = listing::chain::listing(&snapshot, START, 2, 50, 50).expect("a listing");
+    assert!(instruments.len() > 500, "{}", instruments.len());
+    for instrument in &instruments {
+        let (low, high) = instrument.band().expect("a mark");
+        assert!(low <= high && instrument.is_open(), "{instrument:?}");
+    }
+    (settings.indexes, settings.instruments) = (indexes, instruments);
+    let mut venue = Venue::new(settings, START, None);
+    for step in 1..=100 {
+        let now_ns = START + step * 20 * MS;
+        venue.advance(now_ns);
+        while venue.next_output(now_ns).is_some() {}
+    }
+    let counts = venue.counts();
+    assert!(counts.exchange.trades > 100, "{counts:?}");
 }
