@@ -1,4 +1,4 @@
-//! The control socket: status, kill, disarm, arm and reload, for `hedgewire kill` and its kin.
+//! The control socket: status, kill, disarm, arm, position and reload, for `hedgewire kill` and its kin.
 //!
 //! ```text
 //!   client --- one line of JSON ---> server's thread --- Pending ---> engine
@@ -16,7 +16,7 @@
 //!   [`LINE_BYTES_MAX`] a connection and [`CONNECTIONS_MAX`] connections;
 //! * a kill does not wait for the engine to take requests: [`KillSwitch`] is pulled before the request is queued, and the engine
 //!   looks at it on every turn;
-//! * an arm or reload that the client was told had failed is not carried out later: a request that is past its time is
+//! * an arm, position or reload that the client was told had failed is not carried out later: a request that is past its time is
 //!   dropped ([`Requests::next`]); disarm and kill are carried out however late.
 
 mod client;
@@ -110,6 +110,14 @@ pub enum EngineRequest {
     Disarm,
     /// Let orders leave again; after a kill this clears it.
     Arm,
+    /// Take the venue's word on a position of the hedge instrument: it stands instead of what is remembered. To be
+    /// journalled.
+    Position {
+        /// Coin of the underlying.
+        underlying: String,
+        /// Contracts, positive long.
+        contracts: i64,
+    },
     /// Take over the limits of a configuration: the only way to widen one. To be journalled.
     Reload {
         /// Where it was read from, absolute.

@@ -375,6 +375,15 @@ impl Driver {
         &self.counts
     }
 
+    /// Entries given to the journal; 0 without one.
+    pub fn journal_entries(&self) -> u64 {
+        match &self.journal {
+            Some(Journal::Here(journal)) => journal.entries(),
+            Some(Journal::Behind(journal)) => journal.entries(),
+            None => 0,
+        }
+    }
+
     /// Whether the card answers now; none if there is none to answer.
     pub fn is_on_card(&self) -> Option<bool> {
         match &self.machine {

@@ -85,6 +85,24 @@ impl HedgeAccount {
         }
     }
 
+    /// A position whose fills are known by their totals, fees included: what an inverse instrument's came to in coin, what
+    /// a linear one's were paid with in USD.
+    pub fn of_totals(hedge: &HedgeInstrument, position_contracts: i64, coin: f64, paid_usd: f64) -> Self {
+        let entry_value = match hedge.payoff {
+            Payoff::Inverse => coin,
+            Payoff::Linear => paid_usd,
+        };
+        Self { position_contracts, entry_value, ..Self::new(hedge) }
+    }
+
+    /// An amount in the currency of settlement as USD, at a price.
+    pub fn in_usd(&self, amount: f64, price_usd: f64) -> f64 {
+        match self.payoff {
+            Payoff::Inverse => amount * price_usd,
+            Payoff::Linear => amount,
+        }
+    }
+
     /// Value of `contracts` (signed) at a price, in the currency of settlement: inverse `N / price`
     /// coin, linear `q price` USD.
     fn value(&self, contracts: i64, price_usd: f64) -> f64 {

@@ -317,6 +317,8 @@ pub struct Writer<W: Write> {
     checksum: u32,
     commands: u64,
     events: u64,
+    /// Handed to the system.
+    written: u64,
     is_finished: bool,
 }
 
@@ -342,6 +344,14 @@ impl Writer<File> {
     /// [`JournalError::Write`].
     pub fn close(mut self) -> Result<(), JournalError> {
         self.end()?;
+        self.sync()
+    }
+
+    /// Waits until the disk has what was handed to the system.
+    ///
+    /// # Errors
+    /// [`JournalError::Write`].
+    pub fn sync(&mut self) -> Result<(), JournalError> {
         self.output.sync_data().map_err(|source| JournalError::Write { entries: self.entries(), source })
     }
 }
@@ -359,6 +369,7 @@ impl<W: Write> Writer<W> {
             checksum: u32_at(&header, 60),
             commands: 0,
             events: 0,
+            written: 0,
             is_finished: false,
         };
         writer.block.extend_from_slice(&header);
@@ -369,6 +380,12 @@ impl<W: Write> Writer<W> {
     /// Entries appended so far.
     pub fn entries(&self) -> u64 {
         self.commands + self.events
+    }
+
+    /// Entries that were handed to the system.
+    pub fn written(&self) -> u64 {
+        // The entry at the end is none of them.
+        self.written.min(self.entries())
     }
 
     /// Appends a command and the events that answered it.
@@ -396,6 +413,9 @@ impl<W: Write> Writer<W> {
     /// [`JournalError::Write`].
     pub fn flush(&mut self) -> Result<(), JournalError> {
         let written = self.output.write_all(&self.block).and_then(|()| self.output.flush());
+        if written.is_ok() {
+            self.written += (self.block.len() / ENTRY_BYTES) as u64;
+        }
         // After an error nobody knows how much was written: repeating it could only do harm.
         self.block.clear();
         written.map_err(|source| JournalError::Write { entries: self.entries(), source })

@@ -19,7 +19,7 @@
 //! | `engine.rs`, `watch.rs`, `decide.rs`, `banks.rs`, `own_fills.rs`, `control.rs` | the machine: inputs, decisions, banks, fills, requests |
 //! | `feed.rs`, `desk.rs`, `gate.rs` | channels; an underlying; a session for orders |
 //! | `compile.rs` | jobs and banks |
-//! | `alarm.rs` | what people must hear of |
+//! | `alarm.rs`, `profit.rs` | what people must hear of; what hedges came to, in USD |
 //! | `record.rs`, `image.rs`, `recovery.rs` | what is remembered, put together, and made up for |
 //! | `shell.rs`, `writer.rs`, `drop_copy.rs`, `sight.rs` | sockets and threads, what is written, fills from elsewhere, what is shown |
 
@@ -35,6 +35,7 @@ mod feed;
 mod gate;
 mod image;
 mod own_fills;
+mod profit;
 mod record;
 mod recovery;
 pub mod shell;
@@ -44,7 +45,7 @@ mod writer;
 
 pub use alarm::{Alarm, Alarms, Raised};
 pub use compile::{Built, Compiled, Compiler, Job};
-pub use control::{KillState, Request};
+pub use control::{KillState, PositionRefusal, Request};
 pub use engine::{Engine, EngineCounts, LiveError, Output};
 pub use feed::Stated;
 pub use gate::Standing;

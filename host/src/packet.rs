@@ -370,6 +370,14 @@ pub trait Handler {
 
     /// Is called after each look that found nothing. `Break` ends the loop.
     fn on_idle(&mut self) -> ControlFlow<()>;
+
+    /// Whether [`Handler::on_counts`] is wanted now: asked after each of the above, so a look at a flag, and no more.
+    fn wants_counts(&self) -> bool {
+        false
+    }
+
+    /// Is told what became of packets so far, or why nobody can say: [`Receiver::counts`].
+    fn on_counts(&mut self, _counts: Result<Counts, PacketError>) {}
 }
 
 /// Pins the calling thread to `core`, if there is one, and hands on datagrams until the handler or a capture ends.
@@ -390,6 +398,9 @@ pub fn spin(receiver: &mut Receiver, core: Option<usize>, handler: &mut impl Han
             }
             Polled::Over => return Ok(()),
         };
+        if handler.wants_counts() {
+            handler.on_counts(receiver.counts());
+        }
         if flow.is_break() {
             return Ok(());
         }

@@ -40,11 +40,13 @@ mod underlying;
 use hedgewire_abi::Event;
 use thiserror::Error;
 
+use crate::card::failover::{Change, Holder};
+
 pub use alarms::{AlarmKind, Alarms, SUBJECTS_MAX, Scope, Severity};
 pub use cell::{Counter, Gauge, Sequenced};
 pub use counts::{
     Backend, BookTrust, CardCells, FailOverCause, FeedCells, FeedCount, FeedState, FillOrigin, JournalCells,
-    JournalCount, OrderCount, SessionCells, SessionCount, SessionState,
+    JournalCount, OrderCount, PacketCells, PacketCount, SessionCells, SessionCount, SessionState,
 };
 pub use decisions::{DECISIONS, Decision, DecisionKind, Decisions};
 pub use http::{MetricsError, MetricsServer, MetricsSettings};
@@ -54,7 +56,7 @@ pub use snapshot::{
     AlarmStatus, CardStatus, DecisionStatus, FeedStatus, JournalStatus, LatencyStatus, SessionStatus, Snapshot,
     UnderlyingStatus,
 };
-pub use underlying::{Mode, Picture, UnderlyingCells};
+pub use underlying::{Picture, UnderlyingCells};
 
 /// Without a sign of life for so long the engine counts as stalled, ns.
 pub const STALLED_NS: u64 = 1_000_000_000;
@@ -174,9 +176,11 @@ pub struct Telemetry {
     sessions: Box<[SessionCells]>,
     latencies: Box<[LatencyHistogram]>,
     decisions: Decisions,
+    /// Packets, whatever their feed.
+    pub packets: PacketCells,
     /// The card: fail-overs by cause, and who answers.
     pub card: CardCells,
-    /// The journal; its written and synced entries are counted by its own thread.
+    /// The journal; its written and synced entries and its errors are counted by its own thread.
     pub journal: JournalCells,
     /// Alarms.
     pub alarms: Alarms,
@@ -203,6 +207,7 @@ impl Telemetry {
             sessions: cells(names.sessions.len()),
             latencies: cells(Latency::ALL.len()),
             decisions: Decisions::default(),
+            packets: PacketCells::default(),
             card: CardCells::default(),
             journal: JournalCells::default(),
             alarms: Alarms::default(),
@@ -244,6 +249,18 @@ impl Telemetry {
         let Some(cells) = self.underlyings.get(usize::from(event.underlying())) else { return };
         if cells.count(event) {
             self.decisions.push(event);
+        }
+    }
+
+    /// Takes over who answers as the kernel, and counts why: for whoever is told of it, on the engine's thread.
+    pub fn on_card_change(&self, change: &Change) {
+        self.card.set_state(match change.holder {
+            Holder::Card(_) => Backend::Card,
+            Holder::Cpu => Backend::FallBack,
+            Holder::Nobody => Backend::Nobody,
+        });
+        if let Some(cause) = &change.cause {
+            self.card.count(cause.into()).add(1);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hedgewire_host::packet::{Counts, Playback, Stamp, spin};
+use hedgewire_host::packet::{Counts, PacketError, Playback, Stamp, spin};
 use hedgewire_sim::capture::{CaptureFormat, CaptureWriter};
 
 use super::frames::frame;
@@ -84,6 +84,43 @@ fn what_is_before_a_damage_comes_and_the_damage_is_an_error() {
 
 /// Takes some, then wants no more.
 struct Few(u64);
+
+/// Takes everything, and wants counts after every so many datagrams.
+struct Counting {
+    every: u64,
+    taken: u64,
+    told: Vec<u64>,
+}
+
+impl hedgewire_host::packet::Handler for Counting {
+    fn on_datagram(&mut self, _datagram: &Received<'_>) -> std::ops::ControlFlow<()> {
+        self.taken += 1;
+        std::ops::ControlFlow::Continue(())
+    }
+
+    fn on_idle(&mut self) -> std::ops::ControlFlow<()> {
+        std::ops::ControlFlow::Continue(())
+    }
+
+    fn wants_counts(&self) -> bool {
+        self.taken / self.every > self.told.len() as u64
+    }
+
+    fn on_counts(&mut self, counts: Result<Counts, PacketError>) {
+        self.told.push(counts.expect("a capture has counts").received.iter().sum());
+    }
+}
+
+#[test]
+fn a_handler_is_told_what_became_of_packets_when_it_wants_to_know_though_packets_never_pause() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("feed.pcapng");
+    capture(&path);
+    let mut counting = Counting { every: DATAGRAMS / 3, taken: 0, told: Vec::new() };
+    spin(&mut receiver(&path, 0), None, &mut counting).expect("the end of the capture");
+    let every = DATAGRAMS / 3;
+    assert_eq!(counting.told, [every, 2 * every, 3 * every]);
+}
 
 impl hedgewire_host::packet::Handler for Few {
     fn on_datagram(&mut self, datagram: &Received<'_>) -> std::ops::ControlFlow<()> {

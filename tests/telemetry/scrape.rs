@@ -10,8 +10,7 @@ use hedgewire_abi::event::{Header, Hedge, Refused};
 use hedgewire_abi::{Event, Reason};
 use hedgewire_host::telemetry::{
     AlarmKind, Backend, BookTrust, FailOverCause, FeedCount, FeedState, FillOrigin, JournalCount, Latency,
-    MetricsError, MetricsServer, MetricsSettings, Mode, OrderCount, Picture, SessionCount, SessionState, Telemetry,
-    metrics,
+    MetricsError, MetricsServer, MetricsSettings, OrderCount, Picture, SessionCount, SessionState, Telemetry, metrics,
 };
 
 use crate::exposition::{Exposition, Labels};
@@ -101,7 +100,8 @@ fn counts_arrive_under_their_names() {
     telemetry.session(0).count(SessionCount::Logons).set_total(4);
     telemetry.session(0).set_state(SessionState::Ready);
     telemetry.underlying(0).orders(OrderCount::Unknown).add(5);
-    telemetry.underlying(0).filled(FillOrigin::Hedge, -6);
+    telemetry.underlying(0).fills(FillOrigin::Hedge).add(1);
+    telemetry.underlying(0).set_contracts(0, 6);
     telemetry.underlying(0).set_trust(BookTrust::Gap);
     telemetry.card.count(FailOverCause::Watchdog).add(7);
     telemetry.card.set_state(Backend::FallBack);
@@ -159,7 +159,7 @@ fn a_picture_is_told_in_base_units() {
         unknown_sell: 4,
         profit_micro_usd: -2_500_000,
         is_armed: true,
-        mode: Mode::ReduceOnly,
+        is_restricted: true,
         ..Picture::default()
     };
     telemetry.underlying(1).publish(&picture);
@@ -167,10 +167,10 @@ fn a_picture_is_told_in_base_units() {
     let value = |name: &str| found.value(&format!("hedgewire_{name}"), &[("underlying", "ETH")]);
     assert_eq!(value("quote_timestamp_seconds"), 1.5);
     assert_eq!((value("rows_delta_coins"), value("exposure_contracts"), value("band_contracts")), (-3.0, -7.0, 9.0));
-    assert_eq!((value("position_contracts"), value("profit_usd"), value("armed")), (-1_000.0, -2.5, 1.0));
+    assert_eq!((value("position_contracts"), value("hedge_profit_usd"), value("armed")), (-1_000.0, -2.5, 1.0));
     let with = |name: &str, label, value| found.value(name, &[("underlying", "ETH"), (label, value)]);
     assert_eq!(with("hedgewire_price_usd", "price", "bid"), 0.05);
-    assert_eq!(with("hedgewire_mode", "mode", "reduce_only"), 1.0);
+    assert_eq!(value("restricted"), 1.0);
     let orders = [("underlying", "ETH"), ("side", "sell"), ("state", "unknown")];
     assert_eq!(found.value("hedgewire_order_contracts", &orders), 4.0);
 }

@@ -58,6 +58,7 @@ enum Command {
     Kill(control::Kill),
     Disarm(control::Disarm),
     Arm(control::Arm),
+    Position(control::Position),
     Reload(control::Reload),
 }
 
@@ -94,6 +95,7 @@ fn main() -> ExitCode {
         Command::Kill(arguments) => control::kill(arguments, &output),
         Command::Disarm(arguments) => control::disarm(arguments, &output),
         Command::Arm(arguments) => control::arm(arguments, &output),
+        Command::Position(arguments) => control::position(arguments, &output),
         Command::Reload(arguments) => control::reload(arguments, &output),
     };
     match verdict {

@@ -107,15 +107,18 @@ pub fn underlying(about: &UnderlyingStatus) -> [Line<'static>; 3] {
     let price = format!("{}/{}", grouped(about.bid_usd, 2), grouped(about.ask_usd, 2));
     let gap = || Span::from("  ");
     let mut state = vec![Span::from(format!("{:<5}", about.name)).bold(), Span::from(format!("{price} {age}")), gap()];
-    state.extend([book, gap(), may, Span::from(format!(" {}", about.mode))]);
+    state.extend([book, gap(), may]);
+    if about.is_restricted {
+        state.extend([gap(), Span::from("restricted").red()]);
+    }
     if !about.is_reconciled {
         state.extend([gap(), Span::from("not reconciled").red()]);
     }
     let (exposure, half) = (about.exposure_contracts, about.band_contracts);
     let drawn = Span::from(band(about));
     let drawn = if about.is_urgent || exposure.abs() > half { drawn.red() } else { drawn.green() };
-    let profit = grouped(about.profit_usd, 2);
-    let numbers = format!("  {} of +-{}  PnL {profit} USD", grouped(exposure, 1), grouped(half, 1));
+    let profit = grouped(about.hedge_profit_usd, 2);
+    let numbers = format!("  {} of +-{}  hedges {profit} USD", grouped(exposure, 1), grouped(half, 1));
     let open = format!(
         "     delta {:.4} target {:.4}  position {}  open {}/{} unknown {}/{}",
         about.rows_delta_coins,

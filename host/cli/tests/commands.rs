@@ -409,6 +409,9 @@ fn a_running_engine_is_watched_killed_and_reloaded() {
     assert!(kill.pulled().is_none());
     assert_eq!(json(&["kill", "--socket", text(&socket), "--json"])["command"], "kill");
     assert_eq!(kill.pulled(), Some(KillCause::Control));
+    let position = ["position", "--underlying", "BTC", "--contracts", "-120", "--socket", text(&socket), "--json"];
+    let told = json(&position);
+    assert_eq!(told["note"], "Position { underlying: \"BTC\", contracts: -120 }");
     let reload = hedgewire(&["reload", text(&limits), "--socket", text(&socket)]);
     assert_eq!(String::from_utf8_lossy(&reload.stdout), "reload: took 6 bytes\n");
     assert_fails(&["reload", "/nowhere", "--socket", text(&socket)], 1, "cannot read /nowhere");

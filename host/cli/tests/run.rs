@@ -1,8 +1,9 @@
 //! `hedgewire run` as a process, over loopback, against the simulated venue's own sockets: it trades, ends in good order,
 //! is killed at random instants, and agrees with the venue to the last contract.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddrV4, UdpSocket};
+use std::net::{SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -114,8 +115,13 @@ impl Scene {
     }
 
     fn start(&self, journal: &str) -> Engine {
+        self.start_with(journal, &[])
+    }
+
+    fn start_with(&self, journal: &str, arguments: &[&str]) -> Engine {
         let mut command = self.command(journal);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+        let mut child =
+            command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
         let mut said = child.stderr.take().expect("a pipe");
         let said = std::thread::spawn(move || {
             let mut text = String::new();
@@ -123,6 +129,15 @@ impl Scene {
             text
         });
         Engine { child, said, socket: self.path("fills.sock") }
+    }
+
+    /// Asks the engine over its control socket; exit code, and what was said.
+    fn ask(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hedgewire"));
+        let output = command.args(arguments).arg("--socket").arg(self.path("control.sock")).output();
+        let output = output.expect("the binary runs");
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), said.into_owned())
     }
 
     /// Ends the venue; returns it.
@@ -190,6 +205,30 @@ fn send_line(socket: &Path, line: &str) -> Option<String> {
 fn fill_line(id: usize, option: &str, is_buy: bool, tenths: usize) -> String {
     let (side, whole, part) = (if is_buy { "buy" } else { "sell" }, tenths / 10, tenths % 10);
     format!(r#"{{"fill_id":{id},"instrument":"{option}","side":"{side}","quantity":"{whole}.{part}","price":"0.04"}}"#)
+}
+
+/// Asks again and again, until the answer will do.
+fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = ask() {
+            return found;
+        }
+        assert!(start.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The exposition, by series; none if nobody serves it.
+fn scrape(port: u16) -> Option<BTreeMap<String, f64>> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let samples = answer.split_once("\r\n\r\n")?.1.lines().filter(|line| !line.starts_with('#'));
+    samples
+        .map(|line| line.rsplit_once(' ').and_then(|(name, value)| Some((name.to_owned(), value.parse().ok()?))))
+        .collect()
 }
 
 /// Contracts of the perpetual that the first member holds.
@@ -329,4 +368,104 @@ fn what_is_wrong_is_said_with_what_to_do() {
     std::fs::write(scene.path("live.toml"), text.replace("underlyings = [\"BTC\"]", "underlyings = [\"ETH\"]"))
         .expect("it is written");
     refused(&scene, "is no coin of an underlying");
+}
+
+fn free_stream_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
+}
+
+#[test]
+fn what_only_the_process_can_measure_is_served() {
+    let mut scene = Scene::new(4, FaultSettings::default());
+    let port = free_stream_port();
+    let engine = scene.start_with("journal", &["--metrics", &format!("127.0.0.1:{port}")]);
+    for id in 0..8 {
+        assert_eq!(engine.fill_until_taken(&fill_line(id, &scene.option, true, 9)), "booked");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    // Times of the clock, counts of the system, and what another thread writes.
+    let series = [
+        "hedgewire_packet_to_decision_seconds_count",
+        "hedgewire_packet_to_order_seconds_count",
+        "hedgewire_order_to_answer_seconds_count",
+        "hedgewire_packets_received_total",
+        "hedgewire_journal_entries_total",
+        "hedgewire_journal_written_entries_total",
+        "hedgewire_journal_synced_entries_total",
+    ];
+    let found = until("each has been written", || {
+        let found = scrape(port)?;
+        series.iter().all(|name| found[*name] > 0.0).then_some(found)
+    });
+    let value = |name: &str| found[&format!("hedgewire_{name}")];
+    assert!(value("packet_to_order_seconds_count") <= value("packet_to_decision_seconds_count"));
+    assert!(value("order_to_answer_seconds_count") <= value("orders_total{underlying=\"BTC\",event=\"new\"}"));
+    assert!(value("journal_synced_entries_total") <= value("journal_entries_total"));
+    assert_eq!(value("kernel_backend{backend=\"cpu\"}"), 1.0);
+    engine.signal("TERM");
+    let (output, said) = engine.end();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    scene.end();
+}
+
+#[test]
+fn metrics_leave_loopback_only_if_that_is_said() {
+    let scene = Scene::new(5, FaultSettings::default());
+    let port = free_stream_port();
+    let address = format!("0.0.0.0:{port}");
+    let refused = scene.command("journal").args(["--metrics", &address]).output().expect("the binary runs");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("is not loopback") && said.contains("--metrics-beyond-loopback"), "{said}");
+    assert!(scrape(port).is_none());
+    let alone = scene.command("journal").arg("--metrics-beyond-loopback").output().expect("the binary runs");
+    assert_eq!(alone.status.code(), Some(2), "it is a word about --metrics");
+    std::fs::remove_file(scene.path("journal")).ok();
+    let engine = scene.start_with("journal", &["--metrics", &address, "--metrics-beyond-loopback"]);
+    until("it is served", || scrape(port));
+    engine.signal("TERM");
+    engine.end();
+}
+
+#[test]
+fn a_position_that_people_tell_stands_and_is_in_the_journal() {
+    let mut scene = Scene::new(6, FaultSettings::default());
+    let engine = scene.start("journal");
+    let tell = |contracts: &str| scene.ask(&["position", "--underlying", "BTC", "--contracts", contracts]);
+    assert_eq!(engine.fill_until_taken(&fill_line(1, &scene.option, true, 30)), "booked");
+    let status = || {
+        let status: serde_json::Value = serde_json::from_str(&scene.ask(&["status", "--json"]).1).ok()?;
+        Some(status["underlyings"][0].clone())
+    };
+    until("it hedges", || status().filter(|btc| btc["hedges"].as_u64() > Some(0)));
+    let (code, said) = tell("-4321");
+    assert!(code == Some(1) && said.contains("position was not done: BTC: it is armed"), "{said}");
+    assert_eq!(scene.ask(&["disarm"]).0, Some(0));
+    let (code, said) = scene.ask(&["position", "--underlying", "ETH", "--contracts", "1"]);
+    assert!(code == Some(1) && said.contains("no underlying of this name"), "{said}");
+    // Cancels may still be on their way.
+    let said = until("nothing is open any more", || {
+        let (code, said) = tell("-4321");
+        (code == Some(0)).then_some(said)
+    });
+    assert!(said.contains("-4321 contracts are taken"), "{said}");
+    let is_armed = until("it is told to the kernel", || {
+        let btc = status()?;
+        (btc["position_contracts"] == -4321 && btc["is_reconciled"] == true).then(|| btc["is_armed"].clone())
+    });
+    assert_eq!(is_armed, false, "and disarmed until people arm it");
+    engine.signal("TERM");
+    let (output, said) = engine.end();
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
+    assert_eq!(summary["positions"]["BTC-PERPETUAL"], -4321, "{summary} {said}");
+    scene.end();
+    let shown = Command::new(env!("CARGO_BIN_EXE_hedgewire"))
+        .args(["--json", "journal", "show"])
+        .arg(scene.path("journal"))
+        .output()
+        .expect("the binary runs");
+    let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).expect("an object");
+    let records = shown["records"].as_array().expect("a list");
+    let is_told = |record: &&serde_json::Value| record["command"] == "Reconcile" && record["position"] == -4321;
+    assert_eq!(records.iter().filter(is_told).count(), 1, "the journal has it");
 }

@@ -3,6 +3,7 @@
 //! ```text
 //!   {"command":"status"}                                 {"ok":true,"status":{...}}
 //!   {"command":"kill"}                                   {"ok":true,"note":"..."}
+//!   {"command":"position","underlying":"BTC","contracts":-120}
 //!   {"command":"reload","file":"/etc/hedgewire.toml"}    {"ok":false,"error":"..."}
 //! ```
 
@@ -28,6 +29,13 @@ pub enum Request {
     Disarm {},
     /// Let orders leave again.
     Arm {},
+    /// Take the venue's word on a position of the hedge instrument.
+    Position {
+        /// Coin of the underlying.
+        underlying: String,
+        /// Contracts, positive long.
+        contracts: i64,
+    },
     /// Take over the limits of a configuration.
     Reload {
         /// It, by its absolute path.
@@ -43,6 +51,7 @@ impl Request {
             Self::Kill {} => "kill",
             Self::Disarm {} => "disarm",
             Self::Arm {} => "arm",
+            Self::Position { .. } => "position",
             Self::Reload { .. } => "reload",
         }
     }

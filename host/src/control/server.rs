@@ -281,6 +281,7 @@ impl Service {
             }
             Request::Disarm {} => EngineRequest::Disarm,
             Request::Arm {} => EngineRequest::Arm,
+            Request::Position { underlying, contracts } => EngineRequest::Position { underlying, contracts },
             Request::Reload { file } => match read_configuration(&file) {
                 Ok(text) => EngineRequest::Reload { path: file, text },
                 Err(error) => return Reply::error(format!("cannot read {}: {error}", file.display())),

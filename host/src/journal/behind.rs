@@ -16,6 +16,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
 use hedgewire_abi::{Command, Event};
 
 use super::{Entry, JournalError, Writer};
+use crate::telemetry::{JournalCount, Telemetry};
 
 /// Entries that wait to be written, at most.
 pub const RING_ENTRIES: usize = 1 << 16;
@@ -37,6 +38,8 @@ pub struct Tail {
     has_failed: Arc<AtomicBool>,
     writer: Writer<File>,
     is_dirty: bool,
+    /// Where what is written is counted.
+    telemetry: Option<Arc<Telemetry>>,
 }
 
 /// A journal in two ends, the second for another thread.
@@ -44,10 +47,15 @@ pub fn behind(writer: Writer<File>) -> (Behind, Tail) {
     let (sender, receiver) = crossbeam_channel::bounded(RING_ENTRIES);
     let has_failed = Arc::new(AtomicBool::new(false));
     let behind = Behind { sender, has_failed: Arc::clone(&has_failed), entries: 0 };
-    (behind, Tail { receiver, has_failed, writer, is_dirty: false })
+    (behind, Tail { receiver, has_failed, writer, is_dirty: false, telemetry: None })
 }
 
 impl Behind {
+    /// Entries taken so far.
+    pub fn entries(&self) -> u64 {
+        self.entries
+    }
+
     /// Appends a command and the events that answered it.
     ///
     /// # Errors
@@ -83,6 +91,12 @@ impl Behind {
 }
 
 impl Tail {
+    /// With somebody who watches what is written and synced.
+    #[must_use]
+    pub fn watched(self, telemetry: Arc<Telemetry>) -> Self {
+        Self { telemetry: Some(telemetry), ..self }
+    }
+
     /// Writes what has come, and hands it to the system when there is nothing more. Returns whether anything had come;
     /// `None` when the other end is gone and everything is written.
     ///
@@ -93,7 +107,27 @@ impl Tail {
         if drained.is_err() {
             self.has_failed.store(true, Ordering::Relaxed);
         }
+        self.count(JournalCount::Written, self.writer.written());
         drained
+    }
+
+    /// Waits until the disk has what the system has taken.
+    ///
+    /// # Errors
+    /// [`JournalError::Write`]; the other end is told.
+    pub fn sync(&mut self) -> Result<(), JournalError> {
+        let synced = self.writer.sync();
+        match &synced {
+            Ok(()) => self.count(JournalCount::Synced, self.writer.written()),
+            Err(_) => self.has_failed.store(true, Ordering::Relaxed),
+        }
+        synced
+    }
+
+    fn count(&self, row: JournalCount, total: u64) {
+        if let Some(telemetry) = &self.telemetry {
+            telemetry.journal.count(row).set_total(total);
+        }
     }
 
     fn write(&mut self) -> Result<Option<bool>, JournalError> {
@@ -119,6 +153,12 @@ impl Tail {
     /// # Errors
     /// [`JournalError::Write`].
     pub fn close(self) -> Result<(), JournalError> {
-        self.writer.close()
+        let (entries, telemetry) = (self.writer.entries(), self.telemetry);
+        self.writer.close()?;
+        if let Some(telemetry) = telemetry {
+            telemetry.journal.count(JournalCount::Written).set_total(entries);
+            telemetry.journal.count(JournalCount::Synced).set_total(entries);
+        }
+        Ok(())
     }
 }

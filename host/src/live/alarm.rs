@@ -56,13 +56,27 @@ alarms! {
         /// Now line B, else line A.
         is_line_b: bool
     };
-    /// Datagrams of a channel came twice or late, or could not be read: more than a thousandth of them.
+    /// Datagrams of a channel came twice or late: more than a thousandth of them.
     FeedDirty {
         /// The channel.
         channel_id: i32,
         /// Such datagrams since the last check.
         datagrams: u64
     };
+    /// Packets or messages of a channel could not be read.
+    FeedUnreadable {
+        /// The channel.
+        channel_id: i32,
+        /// Of those since the last check.
+        errors: u64
+    };
+    /// Packets for the feed's groups were not handed on: dropped, in another queue, in pieces, malformed, or of a wrong sum.
+    PacketsDropped {
+        /// Of those since the last check.
+        packets: u64
+    };
+    /// Nobody can say what became of packets: an interface is down or gone.
+    InterfaceDown {};
     /// The session with a gateway is not there: nothing can be sent.
     SessionDown {
         /// Index of the gateway.
@@ -217,8 +231,15 @@ impl fmt::Display for Alarm {
                 write!(f, "channel {channel_id} comes over line {} now", if *is_line_b { "B" } else { "A" })
             }
             Self::FeedDirty { channel_id, datagrams } => {
-                write!(f, "channel {channel_id}: {datagrams} datagrams twice, late or unreadable")
+                write!(f, "channel {channel_id}: {datagrams} datagrams twice or late")
             }
+            Self::FeedUnreadable { channel_id, errors } => {
+                write!(f, "channel {channel_id}: {errors} packets or messages cannot be read")
+            }
+            Self::PacketsDropped { packets } => {
+                write!(f, "{packets} packets were dropped or refused before the engine")
+            }
+            Self::InterfaceDown {} => f.write_str("an interface that packets come from is down or gone"),
             Self::SessionDown { gateway } => write!(f, "gateway {gateway}: no session, nothing can be sent"),
             Self::ReportsMissing { gateway, from } => {
                 write!(f, "gateway {gateway}: reports from {from} on are missing")

@@ -8,6 +8,8 @@
 //! Limits are widened by nothing but a request that carries them, and the kernel's journal has every one of them.
 
 use hedgewire_abi::command::{Control, SetStatus, code};
+use hedgewire_abi::format::POSITION_MAX;
+use thiserror::Error;
 
 use super::alarm::Alarm;
 use super::engine::{Engine, Output};
@@ -17,7 +19,7 @@ use super::record::Record;
 use crate::config::Plan;
 use crate::deribit::starbase::orders::oms::OwnFill;
 use crate::deribit::starbase::orders::{Decimal72, Side as WireSide};
-use crate::telemetry::AlarmKind;
+use crate::telemetry::{AlarmKind, FillOrigin};
 
 /// 10^-9 as a quantity.
 const NANO: Decimal72 = Decimal72 { mantissa: 1, exponent: -9 };
@@ -40,6 +42,28 @@ pub enum Request {
         /// Contracts.
         contracts: i64,
     },
+}
+
+/// Why a position that people tell is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PositionRefusal {
+    /// There is no such underlying.
+    #[error("no underlying of this name is hedged here")]
+    Unknown,
+    /// More than the kernel can hold.
+    #[error("a position has at most {POSITION_MAX} contracts either way")]
+    TooLarge,
+    /// It is hedged.
+    #[error("it is armed, or to be armed: disarm it first, and tell the position once nothing of it is open")]
+    Armed,
+    /// Something may still fill.
+    #[error("{0} of its orders may still fill: tell the position once the venue says that nothing is open")]
+    Open(usize),
+    /// Orders of earlier lives may still be there, or may still be told of.
+    #[error(
+        "its gateway has not said yet that nothing of an earlier run is open: wait until `hedgewire status` has it ready"
+    )]
+    Unswept,
 }
 
 /// A kill.
@@ -161,6 +185,29 @@ impl Engine {
         }
     }
 
+    /// Whether a position of the hedge instrument of a coin may be told now; the underlying's index. What is told while
+    /// an order may still fill would not count what it fills.
+    ///
+    /// # Errors
+    /// [`PositionRefusal`].
+    pub fn may_tell_position(&self, coin: &str, contracts: i64) -> Result<u8, PositionRefusal> {
+        let desk = self.desks.iter().find(|desk| desk.plan.coin == coin).ok_or(PositionRefusal::Unknown)?;
+        if contracts.unsigned_abs() > POSITION_MAX.unsigned_abs() {
+            return Err(PositionRefusal::TooLarge);
+        }
+        if desk.is_armed || desk.wants_arming {
+            return Err(PositionRefusal::Armed);
+        }
+        let gate = self.gates[desk.gateway].as_ref().filter(|gate| gate.standing() == Standing::Clean);
+        let gate = gate.ok_or(PositionRefusal::Unswept)?;
+        // What reports were lost of is settled by nothing else.
+        let own = gate.hedges.oms.live().filter(|order| order.hedge.0 == desk.plan.index && !order.is_lossy);
+        match own.count() {
+            0 => Ok(desk.plan.index),
+            open => Err(PositionRefusal::Open(open)),
+        }
+    }
+
     fn take_position(&mut self, underlying: u8, contracts: i64, now_ns: u64) {
         let index = usize::from(underlying);
         let Some(desk) = self.desks.get_mut(index) else { return };
@@ -169,6 +216,7 @@ impl Engine {
             self.alarms.tell(now_ns, Alarm::PositionDiffers { underlying, remembered, venue: contracts });
         }
         self.desks[index].position = contracts;
+        self.desks[index].profit.keep();
         let others: Vec<usize> = (0..self.desks.len()).filter(|other| self.desks[*other].gateway == gateway).collect();
         let alarm = |on: &Alarm| matches!(on, Alarm::PositionUnproved { underlying: of, .. } if *of == underlying);
         self.alarms.clear(now_ns, alarm);
@@ -203,6 +251,9 @@ impl Engine {
             }
             Told::Lost => self.on_lost(gateway, now_ns),
             Told::Unmatched(client_order_id) => {
+                if let Some(gate) = &mut self.gates[gateway] {
+                    gate.counts.unmatched += 1;
+                }
                 self.alarms.tell(now_ns, Alarm::Unmatched { gateway: index, client_order_id });
                 self.disarm_gateway(gateway, now_ns);
             }
@@ -218,6 +269,7 @@ impl Engine {
                         filled: found.filled,
                         price: found.price.0,
                     });
+                    self.desks[desk].found.book(found.contracts);
                     self.desks[desk].position += found.contracts;
                     self.desks[desk].hedge_coin += found.worth.coin;
                     self.record_position(desk);
@@ -285,7 +337,7 @@ impl Engine {
             self.alarms.tell(now_ns, Alarm::FillRefused { instrument_id: fill.instrument_id, fill_id: fill.fill_id });
             Outcome::Quantity
         } else {
-            self.book(now_ns, &fill)
+            self.book(now_ns, &fill, FillOrigin::Quote)
         };
         if outcome == Outcome::Quantity
             && let Some(index) = self.desks.iter().position(|desk| desk.holds(fill.instrument_id))

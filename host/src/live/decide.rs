@@ -168,13 +168,14 @@ impl Engine {
     pub(super) fn on_update(&mut self, update: &Update, now_ns: u64) {
         let underlying = update.underlying;
         let index = usize::from(underlying);
-        let is_known = self.desks[index].on_update(&update.update);
+        let is_known = self.desks[index].on_update(&update.update, update.paid);
         let ledger = self.send(underlying, now_ns, &update.update, ledger_of).flatten();
         self.note_doubt(underlying, &update.update, now_ns);
         let desk = &mut self.desks[index];
         let fills = desk.position;
         if let Some(kernel) = ledger.map(|ledger| ledger.position).filter(|kernel| *kernel != fills || !is_known) {
             desk.position = kernel;
+            desk.profit.keep();
             self.alarms.tell(now_ns, Alarm::LedgerDiffers { underlying, kernel, fills });
             self.disarm(index, now_ns);
         }

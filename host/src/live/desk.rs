@@ -16,16 +16,18 @@ use std::sync::Arc;
 
 use hedgewire_abi::command::{OrderUpdate, Quote, code};
 use hedgewire_abi::event::Hedge;
-use hedgewire_abi::format::ORDER_SLOTS;
+use hedgewire_abi::format::{ORDER_SLOTS, PRICE_BITS};
 
 use super::compile::{Built, Job};
 use super::feed::{Feed, Stated};
+use super::profit::{RunProfit, Totals};
 use crate::book::Side as BookSide;
 use crate::compiler::{Holding, Ladder};
 use crate::config::{MarketRules, PlannedHolding, Reference, UnderlyingPlan};
 use crate::deribit::starbase::market::{Channel, Doubt, Handle, InstrumentStatus, InstrumentType, Terms};
 use crate::deribit::starbase::orders::Decimal72;
 use crate::deribit::starbase::orders::escalation::Top;
+use crate::deribit::starbase::orders::tally::Tally;
 use crate::deribit::starbase::orders::value::HedgeTerms;
 use crate::desk::portfolio;
 use crate::instrument::{EuropeanOption, Future, Instrument, Payoff, Right};
@@ -89,7 +91,7 @@ pub struct Loading {
 struct Slot {
     order_id: u32,
     sign: i64,
-    told: (i64, i64, i64),
+    told: (i64, i64, i64, i64),
 }
 
 /// One underlying.
@@ -129,6 +131,11 @@ pub struct Desk {
     pub position: i64,
     pub hedge_coin: i64,
     pub cost: i64,
+    /// What hedges were paid with in USD since the start, 10^-6 USD.
+    pub paid: i64,
+    pub profit: RunProfit,
+    /// Fills of earlier lives that were found at the start.
+    pub found: Tally,
     /// Coin cash of own fills.
     pub cash: i64,
     pub settled_coin: i64,
@@ -168,6 +175,9 @@ impl Desk {
             position: plan.setup.reconcile.position,
             hedge_coin: 0,
             cost: 0,
+            paid: 0,
+            profit: RunProfit::default(),
+            found: Tally::default(),
             cash: 0,
             settled_coin: 0,
             slots: [Slot::default(); ORDER_SLOTS],
@@ -383,11 +393,20 @@ impl Desk {
     /// The kernel has decided on an order.
     pub fn on_hedge(&mut self, hedge: &Hedge) {
         let slot = &mut self.slots[hedge.order_id as usize % ORDER_SLOTS];
-        *slot = Slot { order_id: hedge.order_id, sign: hedge.quantity.signum(), told: (0, 0, 0) };
+        *slot = Slot { order_id: hedge.order_id, sign: hedge.quantity.signum(), told: (0, 0, 0, 0) };
+    }
+
+    /// What this run's hedges came to and cost, 10^-6 USD; `None` before the position is known, or without a price.
+    pub fn profit_and_cost(&mut self) -> Option<(i64, i64)> {
+        let quote = self.quote.filter(|quote| self.is_reconciled && quote.hedge_price > 0)?;
+        let hedge = &self.plan.compiler.hedge;
+        let price_usd = f64::from(quote.hedge_price) * hedge.tick_usd / f64::from(1u32 << PRICE_BITS);
+        let totals = Totals { position: self.position, coin: self.hedge_coin, paid: self.paid, cost: self.cost };
+        Some(self.profit.look(hedge, &totals, price_usd))
     }
 
     /// Something is known of an order: what it adds to the position. Returns false if it is none of its.
-    pub fn on_update(&mut self, update: &OrderUpdate) -> bool {
+    pub fn on_update(&mut self, update: &OrderUpdate, paid: i64) -> bool {
         let slot = &mut self.slots[update.order_id as usize % ORDER_SLOTS];
         if slot.order_id != update.order_id || slot.sign == 0 {
             return false;
@@ -396,7 +415,8 @@ impl Desk {
         self.position += slot.sign * (filled - slot.told.0);
         self.hedge_coin += update.coin - slot.told.1;
         self.cost += update.cost - slot.told.2;
-        slot.told = (filled, update.coin, update.cost);
+        self.paid += paid - slot.told.3;
+        slot.told = (filled, update.coin, update.cost, paid);
         true
     }
 }

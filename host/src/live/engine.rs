@@ -29,7 +29,8 @@ use crate::deribit::starbase::market::{Request as Retransmission, Source};
 use crate::deribit::starbase::orders::Credential;
 use crate::deribit::starbase::orders::hedges::Update;
 use crate::driver::{Driver, DriverError};
-use crate::telemetry::{AlarmKind, Picture, Telemetry};
+use crate::packet;
+use crate::telemetry::{AlarmKind, Latency, Picture, Telemetry};
 
 /// Why an engine cannot be made, or stopped.
 #[derive(Debug, Error)]
@@ -101,6 +102,8 @@ pub struct Engine {
     swapped: Vec<Update>,
     told: Vec<Told>,
     checked_ns: u64,
+    /// As last told.
+    pub(super) packets: packet::Counts,
     pub(super) telemetry: Option<Arc<Telemetry>>,
     pub(super) pictures: Vec<Picture>,
     pub(super) shown_ns: u64,
@@ -155,6 +158,7 @@ impl Engine {
             swapped: Vec::with_capacity(64),
             told: Vec::with_capacity(64),
             checked_ns: 0,
+            packets: packet::Counts::default(),
             telemetry: None,
             pictures: Vec::new(),
             shown_ns: 0,
@@ -176,11 +180,19 @@ impl Engine {
 
     /// Takes a datagram of a line, or one that came back to the socket that requests are sent from.
     pub fn on_datagram(&mut self, now_ns: u64, source: Source, payload: &[u8]) {
+        if self.decide(now_ns, source, payload) {
+            self.act(now_ns);
+        }
+    }
+
+    /// As [`Engine::on_datagram`], up to the kernel's decisions: no byte of an order is built yet. Returns whether
+    /// [`Engine::act`] must follow, at once and at the same time.
+    pub(super) fn decide(&mut self, now_ns: u64, source: Source, payload: &[u8]) -> bool {
         self.counts.datagrams += 1;
         if self.first_ns == 0 {
             self.first_ns = now_ns;
         }
-        let Some(channel) = self.feed.on_datagram(source, payload, now_ns) else { return };
+        let Some(channel) = self.feed.on_datagram(source, payload, now_ns) else { return false };
         while let Some(handle) = self.feed.channels[channel].channel.next_changed() {
             for desk in &mut self.desks {
                 if let Some(hedge) = &desk.hedge {
@@ -190,7 +202,25 @@ impl Engine {
         }
         self.poll_channel(channel, now_ns);
         self.quote_dirty(now_ns);
-        self.act(now_ns);
+        true
+    }
+
+    /// What became of packets so far, of all lines; to be told about once a second;
+    /// `None` if nobody can say, because an interface is down or gone.
+    pub fn on_packets(&mut self, now_ns: u64, counts: Option<&packet::Counts>) {
+        let is_same = |on: &Alarm| *on == Alarm::InterfaceDown {};
+        let Some(counts) = counts else {
+            return self.alarms.raise(now_ns, Alarm::InterfaceDown {}, is_same);
+        };
+        self.alarms.clear(now_ns, is_same);
+        let is_same = |on: &Alarm| matches!(on, Alarm::PacketsDropped { .. });
+        let packets = counts.lost().saturating_sub(self.packets.lost());
+        if packets == 0 {
+            self.alarms.clear(now_ns, is_same);
+        } else if !self.alarms.on().iter().any(is_same) {
+            self.alarms.raise(now_ns, Alarm::PacketsDropped { packets }, is_same);
+        }
+        self.packets = *counts;
     }
 
     /// The connection of a gateway stands.
@@ -279,6 +309,16 @@ impl Engine {
         }
     }
 
+    /// Whether there are new orders whose bytes nobody has said to be in a socket.
+    pub fn has_untaken(&self) -> bool {
+        self.gates.iter().flatten().any(|gate| gate.hedges.oms.has_untaken())
+    }
+
+    /// The sockets have taken every byte that there was.
+    pub fn on_taken(&mut self, now_ns: u64) {
+        self.gates.iter_mut().flatten().for_each(|gate| gate.hedges.oms.taken(now_ns));
+    }
+
     /// Takes the records that are not in the state file yet: appends them to `into`. Returns how many there ever were.
     pub fn take_records(&mut self, into: &mut Vec<Record>) -> u64 {
         into.append(&mut self.records);
@@ -363,6 +403,11 @@ impl Engine {
                     break;
                 }
                 gate.act(now_ns);
+                for ns in gate.hedges.take_answer_times() {
+                    if let Some(telemetry) = &self.telemetry {
+                        telemetry.latency(Latency::OrderToAnswer).record(ns);
+                    }
+                }
                 std::mem::swap(&mut gate.updates, &mut self.swapped);
                 std::mem::swap(&mut gate.told, &mut self.told);
                 self.carry_updates(now_ns);

@@ -110,8 +110,10 @@ pub struct ToldOfChannel {
     pub packets: [u64; 2],
     /// Those with nothing new.
     pub old: u64,
-    /// Those too early, unreadable or not to be believed.
+    /// Those too early or not to be believed.
     pub odd: u64,
+    /// Packets and messages that could not be read.
+    pub unreadable: u64,
 }
 
 /// All channels.

@@ -21,7 +21,7 @@ use super::recovery::{Found, Recovery};
 use crate::config::GatewayPlan;
 use crate::deribit::starbase::orders::hedges::{HedgeRules, Hedges, Request, Update};
 use crate::deribit::starbase::orders::oms::{Oms, OmsEvent, OmsOptions, OwnFill};
-use crate::deribit::starbase::orders::session::{Event, Sequences, Session, SessionOptions};
+use crate::deribit::starbase::orders::session::{CloseReason, Event, Sequences, Session, SessionOptions, Violation};
 use crate::deribit::starbase::orders::value::{HedgeTerms, Side};
 use crate::deribit::starbase::orders::{
     Credential, Framing, MassCancelRequest, Message, ProductType, Side as WireSide, Wire,
@@ -75,6 +75,21 @@ pub enum Told {
     Found(Found),
 }
 
+/// What happened with a gateway that its session does not count itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GateCounts {
+    /// Sessions that ended.
+    pub disconnects: u64,
+    /// Of those, because the gateway did what it must not.
+    pub violations: u64,
+    /// Of those, because nothing came after a test request.
+    pub silences: u64,
+    /// Mass cancels sent.
+    pub mass_cancels: u64,
+    /// Reports of orders or requests that are not ours.
+    pub unmatched: u64,
+}
+
 /// One gateway.
 pub struct Gate {
     index: u8,
@@ -108,8 +123,7 @@ pub struct Gate {
     /// Whether a report came that is not committed yet.
     pub is_uncommitted: bool,
     pub deadline_ns: u64,
-    /// Sessions that ended.
-    pub disconnects: u64,
+    pub counts: GateCounts,
     timeout_ns: u64,
 }
 
@@ -174,7 +188,7 @@ impl Gate {
             is_due: false,
             is_uncommitted: false,
             deadline_ns: 0,
-            disconnects: 0,
+            counts: GateCounts::default(),
             timeout_ns: plan.response_timeout_ns,
         }
     }
@@ -248,7 +262,7 @@ impl Gate {
 
     /// Runs part of the session, and carries over what it says.
     pub fn with_session(&mut self, act: impl FnOnce(&mut Session, &mut dyn FnMut(Event<'_>))) {
-        let Self { session, hedges, recovery, told, terms, .. } = self;
+        let Self { session, hedges, recovery, told, terms, counts, .. } = self;
         let (mut ready, mut is_closed, mut came, mut swept) = (None, false, false, None);
         let (first_order, is_proved) = (self.first_order, &mut self.is_proved);
         act(session, &mut |event| {
@@ -278,7 +292,13 @@ impl Gate {
                     *is_proved = false;
                     told.push(Told::Lost);
                 }
-                Event::Closed(_) => {
+                Event::Closed(reason) => {
+                    counts.disconnects += 1;
+                    match reason {
+                        CloseReason::Violation(Violation::Silent { .. }) => counts.silences += 1,
+                        CloseReason::Violation(_) => counts.violations += 1,
+                        _ => {}
+                    }
                     is_closed = true;
                     told.push(Told::Close);
                 }
@@ -288,7 +308,6 @@ impl Gate {
         self.is_due = true;
         self.is_uncommitted |= came;
         if is_closed {
-            self.disconnects += 1;
             self.standing = Standing::Closed;
             self.told.push(Told::Missing(None));
         } else if let Some(is_continuous) = ready {
@@ -407,6 +426,7 @@ impl Gate {
             side: WireSide::Both,
         };
         if self.session.send(now_ns, &request).is_ok() {
+            self.counts.mass_cancels += 1;
             self.standing = Standing::Sweeping(Some(now_ns));
         }
     }

@@ -12,6 +12,7 @@ use super::engine::Engine;
 use super::record::Record;
 use crate::desk::answer::Answer;
 use crate::instrument::{Instrument, Payoff};
+use crate::telemetry::FillOrigin;
 
 /// 10^-18 in 1: a price times a quantity.
 const NANO_SQUARED: i128 = 1_000_000_000_000_000_000;
@@ -60,7 +61,7 @@ impl Engine {
         if !self.is_defined() {
             return Outcome::NotYet;
         }
-        let outcome = self.book(now_ns, fill);
+        let outcome = self.book(now_ns, fill, FillOrigin::DropCopy);
         if let Outcome::Booked(_) = outcome {
             // Nothing of a session is in between: what it has said so far is committed with this.
             let gateway = (self.desks.iter().find(|desk| desk.holds(fill.instrument_id))).map(|desk| desk.gateway);
@@ -75,7 +76,7 @@ impl Engine {
     }
 
     /// Books a fill, if it is new, and lets the kernel decide at once.
-    pub(super) fn book(&mut self, now_ns: u64, fill: &DeskFill) -> Outcome {
+    pub(super) fn book(&mut self, now_ns: u64, fill: &DeskFill, origin: FillOrigin) -> Outcome {
         let DeskFill { instrument_id, fill_id, quantity_nano, price_nano } = *fill;
         if self.fills.contains(instrument_id, fill_id) {
             self.counts.own_fills_repeated += 1;
@@ -105,6 +106,9 @@ impl Engine {
         let (underlying, cash) = (desk.plan.index, desk.cash_told());
         self.fills.insert(instrument_id, fill_id);
         self.counts.own_fills += 1;
+        if let Some(telemetry) = &self.telemetry {
+            telemetry.underlying(usize::from(underlying)).fills(origin).add(1);
+        }
         let trade = Trade { slot, quantity: quantity as i32, cash };
         let answer = self.send(underlying, now_ns, &trade, Answer::of);
         self.record(Record::Holding { underlying, instrument_id, lots: quantity });

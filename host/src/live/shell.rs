@@ -36,7 +36,7 @@ use crate::control::{Answer, ControlError, EngineRequest, KillSwitch, Pending, R
 use crate::deribit::starbase::market::Source;
 use crate::driver::{Driver, DriverError};
 use crate::journal::{self, JournalError};
-use crate::packet::{Handler, Line, PacketError, Received, Receiver as Packets, spin};
+use crate::packet::{Counts, Handler, Line, PacketError, Received, Receiver as Packets, spin};
 use crate::telemetry::{Latency, Telemetry};
 
 /// How long a connection may take to stand.
@@ -47,6 +47,8 @@ const READ_BYTES: usize = 64 << 10;
 const PACKETS_IN_A_ROW_MAX: u32 = 16;
 /// Idle turns between two looks at what is not urgent.
 const SELDOM: u32 = 64;
+/// Between two times that the receiver is asked what became of packets, ns.
+const COUNTS_EVERY_NS: u64 = 1_000_000_000;
 /// How long an orderly end may take.
 const END_PATIENCE_NS: u64 = 5_000_000_000;
 /// Jobs and alarms that may wait.
@@ -134,6 +136,7 @@ pub fn run(
     let (state, image) = StateFile::take(&live.state)?;
     let journal = setting.journal.as_deref().map(|path| journal::Writer::create(path, plan.sizes)).transpose()?;
     let (behind, tail) = journal.map(journal::behind::behind).unzip();
+    let tail = tail.map(|tail| tail.watched(Arc::clone(&setting.telemetry)));
     let mut driver = driver().map_err(LiveError::from)?;
     if let Some(behind) = behind {
         driver = driver.journalled_behind(behind);
@@ -147,7 +150,8 @@ pub fn run(
         let doing = doing.to_owned();
         move |source| RunError::System { doing, source }
     };
-    let memory = Memory::start(appender, tail).map_err(system("cannot start a thread"))?;
+    let memory =
+        Memory::start(appender, tail, Arc::clone(&setting.telemetry)).map_err(system("cannot start a thread"))?;
     let mut receiver = Packets::open(packets)?;
     let copies = setting.drop_copy.as_deref().map(drop_copy::listen).transpose()?;
     let (drop_copy, fills) = copies.unzip();
@@ -177,6 +181,9 @@ pub fn run(
         bytes: vec![0; READ_BYTES],
         packets_in_a_row: 0,
         turns: 0,
+        counts_due_ns: 0,
+        wants_counts: false,
+        is_receiver_mute: false,
         ending: None,
         _drop_copy: drop_copy,
     };
@@ -283,6 +290,11 @@ struct Shell {
     bytes: Vec<u8>,
     packets_in_a_row: u32,
     turns: u32,
+    /// When the receiver is asked next what became of packets, ns.
+    counts_due_ns: u64,
+    wants_counts: bool,
+    /// It could not say the last time.
+    is_receiver_mute: bool,
     /// When the end began, ns.
     ending: Option<u64>,
     _drop_copy: Option<DropCopy>,
@@ -293,17 +305,21 @@ impl Handler for Shell {
         let now_ns = self.clock.now_ns();
         let source = if datagram.line == Line::A { Source::A } else { Source::B };
         let (quotes, hedges) = (self.engine.counts().quotes, self.engine.counts().hedges);
-        self.engine.on_datagram(now_ns, source, datagram.payload);
-        // The clock is read again only for what is measured.
+        let is_taken = self.engine.decide(now_ns, source, datagram.payload);
+        // The clock is read again only for what is measured: once for a decision, and once for an order that has left.
         if self.engine.counts().quotes > quotes {
             self.measure(Latency::PacketToDecision, now_ns);
+        }
+        if is_taken {
+            self.engine.act(now_ns);
         }
         if self.engine.counts().hedges > hedges && self.is_outgoing() {
             self.measure(Latency::PacketToBytes, now_ns);
             self.write_gateways(now_ns);
             // What the socket did not take leaves later, and is not of this packet alone any more.
             if !self.is_outgoing() {
-                self.measure(Latency::PacketToOrder, now_ns);
+                let taken_ns = self.measure(Latency::PacketToOrder, now_ns);
+                self.engine.on_taken(taken_ns);
             }
         }
         self.after(now_ns);
@@ -323,12 +339,31 @@ impl Handler for Shell {
         self.after(now_ns);
         if self.is_over(now_ns) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
+
+    #[inline]
+    fn wants_counts(&self) -> bool {
+        self.wants_counts
+    }
+
+    fn on_counts(&mut self, counts: Result<Counts, PacketError>) {
+        let now_ns = self.clock.now_ns();
+        (self.wants_counts, self.counts_due_ns) = (false, now_ns.saturating_add(COUNTS_EVERY_NS));
+        let was_mute = std::mem::replace(&mut self.is_receiver_mute, counts.is_err());
+        self.engine.on_packets(now_ns, counts.as_ref().ok());
+        if let Some(error) = counts.err().filter(|_| !was_mute) {
+            // Whoever reads the log may be slow.
+            let say = move || tracing::error!(%error, "nobody can say what became of packets");
+            let _ = std::thread::Builder::new().name("packets' error".to_owned()).spawn(say);
+        }
+    }
 }
 
 impl Shell {
-    /// Notes how long ago something was.
-    fn measure(&self, latency: Latency, since_ns: u64) {
-        self.telemetry.latency(latency).record(self.clock.now_ns().saturating_sub(since_ns));
+    /// Notes how long ago something was; returns the time of now.
+    fn measure(&self, latency: Latency, since_ns: u64) -> u64 {
+        let now_ns = self.clock.now_ns();
+        self.telemetry.latency(latency).record(now_ns.saturating_sub(since_ns));
+        now_ns
     }
 
     fn is_outgoing(&self) -> bool {
@@ -339,6 +374,9 @@ impl Shell {
     fn after(&mut self, now_ns: u64) {
         // Bytes first: a hedge is not to wait for anything.
         self.write_gateways(now_ns);
+        if self.engine.has_untaken() && !self.is_outgoing() {
+            self.engine.on_taken(self.clock.now_ns());
+        }
         while let Some(output) = self.engine.next_output() {
             match output {
                 Output::Connect(gateway) => self.gateways[gateway].connect(),
@@ -416,6 +454,7 @@ impl Shell {
 
     /// What is not urgent, but for the kill.
     fn look_around(&mut self, now_ns: u64) {
+        self.wants_counts |= now_ns >= self.counts_due_ns;
         if self.kill.pulled().is_some() && self.engine.kill_state().is_none() {
             self.engine.on_request(now_ns, &Request::Kill);
         }
@@ -476,6 +515,18 @@ impl Shell {
                     self.kill.reset();
                     self.engine.on_request(now_ns, &Request::Arm);
                     pending.answer(Answer::Done("armed, as soon as positions are reconciled".into()));
+                }
+                EngineRequest::Position { underlying, contracts } => {
+                    let (coin, contracts) = (underlying.as_str(), *contracts);
+                    let answer = match self.engine.may_tell_position(coin, contracts) {
+                        Ok(underlying) => {
+                            self.engine.on_request(now_ns, &Request::Position { underlying, contracts });
+                            let note = format!("{coin}: {contracts} contracts are taken; `hedgewire arm` hedges again");
+                            Answer::Done(note.into())
+                        }
+                        Err(refusal) => Answer::Refused(format!("{coin}: {refusal}").into()),
+                    };
+                    pending.answer(answer);
                 }
                 EngineRequest::Reload { text, .. } => {
                     let answer = match Plan::parse(text) {

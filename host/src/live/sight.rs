@@ -12,9 +12,10 @@ use super::feed::FeedChannel;
 use crate::config::Plan;
 use crate::deribit::starbase::market::ChannelState;
 use crate::deribit::starbase::orders::session::Phase;
+use crate::deribit::starbase::orders::tally::Tally;
 use crate::telemetry::{
-    AlarmKind, Backend, BookTrust, FeedCount, FeedState, Names, Picture, SessionCount, SessionState, Telemetry,
-    Underlying,
+    AlarmKind, Backend, BookTrust, FeedCount, FeedState, FillOrigin, JournalCount, Names, OrderCount, PacketCount,
+    Picture, SessionCount, SessionState, Telemetry, Underlying, UnderlyingCells,
 };
 
 /// Between two copies, ns.
@@ -71,6 +72,7 @@ impl Engine {
             Alarm::MessagesLost { channel_id, .. }
             | Alarm::ChannelSilent { channel_id }
             | Alarm::LineChanged { channel_id, .. }
+            | Alarm::FeedUnreadable { channel_id, .. }
             | Alarm::FeedDirty { channel_id, .. } => {
                 let found = self.feed.channels.iter().position(|channel| channel.id == channel_id);
                 found.expect("Invariant: alarms are of channels that there are")
@@ -95,6 +97,8 @@ impl Engine {
             | Alarm::OrderFaulty { .. }
             | Alarm::FillRefused { .. }
             | Alarm::HoldingUnknown { .. }
+            | Alarm::PacketsDropped { .. }
+            | Alarm::InterfaceDown {}
             | Alarm::Killed {}
             | Alarm::JournalFailed {} => 0,
         }
@@ -109,11 +113,13 @@ impl Engine {
         self.shown_ns = now_ns;
         telemetry.alive(now_ns);
         telemetry.card.set_state(match (self.driver.is_on_card(), &self.fatal) {
-            (None, _) => Backend::Cpu,
-            (Some(true), _) => Backend::Card,
+            (_, Some(_)) => Backend::Nobody,
+            (None, None) => Backend::Cpu,
+            (Some(true), None) => Backend::Card,
             (Some(false), None) => Backend::FallBack,
-            (Some(false), Some(_)) => Backend::Nobody,
         });
+        telemetry.journal.count(JournalCount::Entries).set_total(self.driver.journal_entries());
+        self.show_packets(&telemetry);
         for (number, channel) in self.feed.channels.iter().enumerate() {
             show_channel(&telemetry, number, channel);
         }
@@ -122,7 +128,11 @@ impl Engine {
             let Some(gate) = gate else { continue };
             let counts = gate.session.counts();
             cells.count(SessionCount::Logons).set_total(counts.logons);
-            cells.count(SessionCount::Disconnects).set_total(gate.disconnects);
+            cells.count(SessionCount::Disconnects).set_total(gate.counts.disconnects);
+            cells.count(SessionCount::Violations).set_total(gate.counts.violations);
+            cells.count(SessionCount::HeartbeatLosses).set_total(gate.counts.silences);
+            cells.count(SessionCount::MassCancels).set_total(gate.counts.mass_cancels);
+            cells.count(SessionCount::Unmatched).set_total(gate.counts.unmatched);
             cells.count(SessionCount::Gaps).set_total(counts.gaps);
             cells.count(SessionCount::Duplicates).set_total(counts.duplicates);
             cells.count(SessionCount::Lost).set_total(counts.lost);
@@ -135,16 +145,21 @@ impl Engine {
                 Phase::LoggingOut => SessionState::LoggingOut,
             });
         }
-        for (desk, picture) in self.desks.iter().zip(&mut self.pictures) {
+        for (desk, picture) in self.desks.iter_mut().zip(&mut self.pictures) {
             let quote = desk.quote.unwrap_or_default();
             (picture.quote_ns, picture.bid, picture.ask) = (quote.feed_ns, quote.bid, quote.ask);
             picture.price = quote.price;
             picture.target = desk.plan.setup.target.target;
             picture.position = desk.position;
             (picture.is_armed, picture.is_reconciled) = (desk.is_armed, desk.is_reconciled);
-            picture.is_killed = self.kill.is_some();
+            (picture.is_killed, picture.is_restricted) = (self.kill.is_some(), desk.is_restricted);
+            if let Some((profit, cost)) = desk.profit_and_cost() {
+                (picture.profit_micro_usd, picture.cost_micro_usd) = (profit, cost);
+            }
             let cells = telemetry.underlying(usize::from(desk.plan.index));
             cells.publish(picture);
+            let tally = self.gates[desk.gateway].as_ref().and_then(|gate| gate.hedges.tally(desk.plan.index));
+            show_orders(cells, tally.unwrap_or(&Tally::default()), &desk.found);
             let is_known = desk.hedge.is_some() && quote.flags & code::QUOTE_UNTRUSTED == 0;
             let trust = if is_known { BookTrust::Trusted } else { BookTrust::Unknown };
             cells.set_trust(desk.doubt.map_or(trust, BookTrust::from));
@@ -152,6 +167,42 @@ impl Engine {
             telemetry.alarms.set(AlarmKind::Disarmed, usize::from(desk.plan.index), is_disarmed, now_ns);
         }
     }
+}
+
+impl Engine {
+    fn show_packets(&self, telemetry: &Telemetry) {
+        let counts = &self.packets;
+        let total = |row: PacketCount, total: u64| telemetry.packets.count(row).set_total(total);
+        total(PacketCount::Received, counts.received.iter().sum());
+        total(PacketCount::Dropped, counts.dropped);
+        total(PacketCount::OtherQueue, counts.other_queue);
+        total(PacketCount::Fragments, counts.fragments);
+        total(PacketCount::Malformed, counts.malformed);
+        total(PacketCount::WrongSums, counts.wrong_checksum);
+        total(PacketCount::NotForUs, counts.not_for_us);
+        total(PacketCount::Foreign, self.feed.foreign);
+    }
+}
+
+fn show_orders(cells: &UnderlyingCells, tally: &Tally, found: &Tally) {
+    let total = |row: OrderCount, total: u64| cells.orders(row).set_total(total);
+    total(OrderCount::New, tally.sent);
+    total(OrderCount::Amended, tally.amendments);
+    total(OrderCount::CancelSent, tally.cancels);
+    total(OrderCount::Opened, tally.opened);
+    total(OrderCount::Queued, tally.queued);
+    total(OrderCount::Filled, tally.filled);
+    total(OrderCount::Cancelled, tally.cancelled);
+    total(OrderCount::Rejected, tally.rejected);
+    total(OrderCount::Settled, tally.settled);
+    total(OrderCount::RequestRejected, tally.requests_rejected);
+    total(OrderCount::Unknown, tally.unknown);
+    total(OrderCount::Revived, tally.revived);
+    total(OrderCount::GivenUp, tally.given_up);
+    total(OrderCount::Throttled, tally.throttled);
+    total(OrderCount::Faults, tally.faults);
+    cells.fills(FillOrigin::Hedge).set_total(tally.fills + found.fills);
+    cells.set_contracts(tally.bought + found.bought, tally.sold + found.sold);
 }
 
 /// Whether an alarm without an end of its own stays on until people have looked: it must not be, or does not heal.
@@ -174,6 +225,8 @@ fn show_channel(telemetry: &Telemetry, number: usize, channel: &FeedChannel) {
     let requests = channel.channel.retransmit_counts();
     let total = |row: FeedCount, total: u64| cells.count(row).set_total(total);
     total(FeedCount::Packets, counts.lines.iter().map(|line| line.packets).sum());
+    total(FeedCount::Messages, counts.messages.read());
+    total(FeedCount::UnknownMessages, counts.messages.unknown_templates + counts.messages.unknown_lengths);
     total(FeedCount::LineADatagrams, counts.lines[0].packets);
     total(FeedCount::LineBDatagrams, counts.lines[1].packets);
     total(FeedCount::Malformed, counts.refused_packets + counts.messages.errors);

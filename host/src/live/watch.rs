@@ -80,7 +80,7 @@ impl Engine {
             let came = [packets[0] - told.packets[0], packets[1] - told.packets[1]];
             // What both lines bring is old once, and nothing is amiss.
             let twice = (old - told.old).saturating_sub(came[0].min(came[1]));
-            let odd = counts.early_packets + counts.refused_packets + counts.wild_packets;
+            let odd = counts.early_packets + counts.wild_packets;
             let (more_dirty, more) = (twice + odd - told.odd, came[0] + came[1]);
             (told.packets, told.old, told.odd) = (packets, old, odd);
             let is_same = |on: &Alarm| matches!(on, Alarm::FeedDirty { channel_id, .. } if *channel_id == id);
@@ -91,6 +91,14 @@ impl Engine {
                 }
             } else {
                 self.alarms.clear(now_ns, is_same);
+            }
+            let unreadable = counts.refused_packets + counts.messages.errors;
+            let errors = unreadable - std::mem::replace(&mut told.unreadable, unreadable);
+            let is_same = |on: &Alarm| matches!(on, Alarm::FeedUnreadable { channel_id, .. } if *channel_id == id);
+            if errors == 0 {
+                self.alarms.clear(now_ns, is_same);
+            } else if !self.alarms.on().iter().any(is_same) {
+                self.alarms.raise(now_ns, Alarm::FeedUnreadable { channel_id: id, errors }, is_same);
             }
             if told.since_ns == 0 {
                 told.since_ns = now_ns;

@@ -25,6 +25,7 @@ use super::image::Image;
 use super::record::{Encoder, Record, StateError, decode, header};
 use crate::journal::JournalError;
 use crate::journal::behind::Tail;
+use crate::telemetry::{JournalCount, Telemetry};
 
 /// Rest while there is nothing to write.
 const REST: Duration = Duration::from_micros(200);
@@ -136,14 +137,17 @@ impl Memory {
     ///
     /// # Errors
     /// What the system says of the thread.
-    pub fn start(appender: Appender, journal: Option<Tail>) -> std::io::Result<Self> {
+    pub fn start(appender: Appender, journal: Option<Tail>, telemetry: Arc<Telemetry>) -> std::io::Result<Self> {
         let (sender, receiver) = crossbeam_channel::bounded(RECORDS_MAX);
         let durable = Arc::new(AtomicU64::new(appender.count));
         let has_failed = Arc::new(AtomicBool::new(false));
         let told = (Arc::clone(&durable), Arc::clone(&has_failed));
         let thread = std::thread::Builder::new().name("memory".to_owned()).spawn(move || {
             let done = write(appender, journal, &receiver, &told.0);
-            told.1.store(done.is_err(), Ordering::Relaxed);
+            if done.is_err() {
+                telemetry.journal.count(JournalCount::Errors).add(1);
+                told.1.store(true, Ordering::Relaxed);
+            }
             done
         })?;
         Ok(Self { sender: Some(sender), durable, has_failed, thread: Some(thread) })
@@ -208,7 +212,10 @@ fn write(
             is_unsynced = true;
         }
         match journal.as_mut().map(Tail::drain).transpose()? {
-            Some(Some(came)) => is_busy |= came,
+            Some(Some(came)) => {
+                is_busy |= came;
+                is_unsynced |= came;
+            }
             Some(None) => {
                 if let Some(journal) = journal.take() {
                     journal.close()?;
@@ -222,6 +229,7 @@ fn write(
         }
         if is_unsynced && synced.elapsed() >= SYNC_EVERY {
             appender.file.sync_data()?;
+            journal.as_mut().map(Tail::sync).transpose()?;
             (synced, is_unsynced) = (Instant::now(), false);
         }
         if !is_busy {
@@ -233,6 +241,7 @@ fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::Names;
 
     #[test]
     fn what_was_given_is_remembered_and_two_engines_cannot_share_it() {
@@ -242,7 +251,9 @@ mod tests {
         let (file, image) = StateFile::take(&path).expect("a new one");
         assert!(image.is_empty());
         assert!(matches!(StateFile::take(&path), Err(StateError::InUse { .. })));
-        let memory = Memory::start(file.begin(&[commit(3)]).expect("it is written"), None).expect("a thread");
+        let telemetry = Arc::new(Telemetry::new(Names::default(), 0).expect("no names"));
+        let memory =
+            Memory::start(file.begin(&[commit(3)]).expect("it is written"), None, telemetry).expect("a thread");
         assert_eq!(memory.durable(), 1);
         memory.give(&mut vec![commit(4), commit(5)]);
         memory.finish().expect("it is written");
@@ -254,6 +265,21 @@ mod tests {
         drop(file);
         let (_, image) = StateFile::take(&path).expect("nobody has it");
         assert_eq!(image.gateways[&0].expected_in, 5);
+    }
+
+    #[test]
+    fn a_disk_that_is_full_is_counted_and_ends_it() {
+        let telemetry = Arc::new(Telemetry::new(Names::default(), 0).expect("no names"));
+        let file = OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+        let appender = Appender { file, encoder: Encoder::default(), count: 0 };
+        let memory = Memory::start(appender, None, Arc::clone(&telemetry)).expect("a thread");
+        memory.give(&mut vec![Record::Commit { gateway: 0, expected_in: 1 }]);
+        while !memory.has_failed() {
+            std::thread::yield_now();
+        }
+        assert_eq!(telemetry.journal.count(JournalCount::Errors).get(), 1);
+        assert_eq!(memory.durable(), 0);
+        assert!(matches!(memory.finish(), Err(MemoryError::State(_))));
     }
 
     #[test]

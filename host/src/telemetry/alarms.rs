@@ -120,8 +120,17 @@ alarms! {
         "The other line brings the feed's messages now."
         "Nothing; tell the venue if it goes to and fro.";
     FeedDirty "feed_dirty" Warning Feed
-        "More than 1 in 1,000 datagrams came twice, late, or could not be read."
-        "By day: which line, which switch. If all are unreadable the venue has changed its format: disarm, and hedge by hand.";
+        "More than 1 in 1,000 datagrams came twice or late."
+        "By day: which line, which switch.";
+    FeedUnreadable "feed_unreadable" Warning Feed
+        "Packets or messages of the feed could not be read; books that they may have changed are in doubt."
+        "Nothing if it was once: see which line by day. If it goes on the venue has changed its format: disarm, and hedge by hand.";
+    PacketsDropped "packets_dropped" Warning Engine
+        "Packets of the feed's groups were thrown away before the engine: by kernel or card, in a queue that nobody reads, in pieces, malformed, or for a wrong sum. `hedgewire status` counts each."
+        "Nothing if it was once: what is missing is asked for. If it goes on: `ring_frames`, `queues` and `checksums` of the configuration, then the network card and its cable (`hedgewire doctor`).";
+    InterfaceDown "interface_down" Critical Engine
+        "An interface that packets come from is down or gone, or the system does not answer for it; the log says which."
+        "Bring it up again (`ip link`), or restart once it is there. Nothing is hedged on a silent feed.";
     InputStale "input_stale" Critical Underlying
         "Marks or index are stale: no new rows are compiled from them, and the old ones run out."
         "See the feed's alarm. Nothing is hedged on rows that are too old.";
@@ -148,7 +157,7 @@ alarms! {
         "It must not be. Keep journal and log, compare positions, restart, and tell us.";
     PositionUnproved "position_unproved" Critical Underlying
         "The position is not what the reports add up to: the underlying is disarmed."
-        "Compare positions and open orders with the venue's screen before anything is armed.";
+        "Look at positions and open orders on the venue's screen. Once nothing is open tell the position (`hedgewire position`), then `hedgewire arm`.";
     PositionDiffers "position_differs" Warning Underlying
         "At the start there were fills that were not remembered; they were booked."
         "Nothing; if nobody expects it, compare positions with the venue's screen.";
@@ -160,7 +169,7 @@ alarms! {
         "Nothing for a second.";
     ReportsLost "reports_lost" Critical Session
         "The gateway no longer has reports that are missing: fills may be unknown."
-        "Compare positions and open orders with the venue's screen before anything is armed.";
+        "As for `position_unproved`, for each of its underlyings.";
     OrderInDoubt "order_in_doubt" Critical Underlying
         "What became of an order is not known: it counts as open, and is cancelled by number until the venue says."
         "If it lasts: look for it on the venue's screen and cancel it there if it lives.";

@@ -34,7 +34,6 @@ counts! {
         Messages "messages" "Messages delivered in order.";
         LineADatagrams "line_a_datagrams" "Datagrams of line A.";
         LineBDatagrams "line_b_datagrams" "Datagrams of line B.";
-        Dropped "dropped_packets" "Datagrams that kernel or card threw away because a ring or buffer was full.";
         Malformed "malformed_packets" "Packets and messages whose lengths or values contradict each other.";
         UnknownMessages "unknown_messages" "Messages of an unknown template or length, skipped.";
         Gaps "gaps" "Times that a message was missing.";
@@ -47,6 +46,20 @@ counts! {
         HeartbeatLosses "heartbeat_losses" "Times that not even a heartbeat came in time.";
         Restarts "restarts" "Times that the venue began to number anew.";
         BookContradictions "book_contradictions" "Messages that contradicted their book.";
+    }
+}
+
+counts! {
+    /// What became of packets before anybody knew their feed: each is a metric `hedgewire_packets_<name>_total`.
+    PacketCount {
+        Received "received" "Datagrams handed on by kernel or card, all lines.";
+        Dropped "dropped" "Datagrams that kernel or card threw away because a ring or buffer was full.";
+        OtherQueue "other_queue" "Datagrams of the feed in a queue that nobody listens to (AF_XDP).";
+        Fragments "fragments" "Pieces of IP packets to one of the groups.";
+        Malformed "malformed" "Frames whose lengths or versions contradict each other, or that were cut short.";
+        WrongSums "wrong_sums" "Datagrams whose UDP sum is wrong.";
+        NotForUs "not_for_us" "Frames and datagrams of others.";
+        Foreign "foreign" "Datagrams of channels that are not configured, or too short to tell.";
     }
 }
 
@@ -98,19 +111,18 @@ counts! {
         New "new" "Sent to the venue.";
         Amended "amended" "Amendments sent.";
         CancelSent "cancel_sent" "Cancels sent, by number.";
-        MassCancelSent "mass_cancel_sent" "Mass cancels sent.";
         Opened "opened" "Taken into the book by the venue.";
         Queued "queued" "Put into the speed bump by the venue.";
         Filled "filled" "Filled whole.";
         Cancelled "cancelled" "Cancelled by the venue, asked or not.";
         Rejected "rejected" "Rejected by the venue.";
+        Settled "settled" "Ended without the venue's word: presumed gone, or by a position that people told.";
         RequestRejected "request_rejected" "Amendments and cancels that the venue rejected.";
         Unknown "unknown" "Came into unknown state: a disconnect, or no answer in time.";
         Revived "revived" "Presumed gone, and alive after all.";
-        GivenUp "given_up" "Hedges given up by the escalation ladder.";
+        GivenUp "given_up" "Hedges that ended before they were filled whole.";
         Throttled "throttled" "Times that an order waited for the message budget.";
         Faults "fault" "Reports that contradict what is known of the order.";
-        Unmatched "unmatched" "Reports of orders that are not ours.";
     }
 }
 
@@ -134,6 +146,8 @@ counts! {
         Lost "lost_reports" "Reports that the gateway no longer had.";
         TestRequests "test_requests" "Test requests sent after silence.";
         HeartbeatLosses "heartbeat_losses" "Connections given up because nothing came after a test request.";
+        MassCancels "mass_cancels" "Mass cancels sent.";
+        Unmatched "unmatched_reports" "Reports of orders or requests that are not ours.";
     }
 }
 
@@ -203,7 +217,7 @@ counts! {
         Entries "entries" "Entries handed to the journal.";
         Written "written_entries" "Entries that the system has taken.";
         Synced "synced_entries" "Entries that are on the disk.";
-        Errors "errors" "Writes that failed.";
+        Errors "errors" "Writes of journal or state file that failed: nothing is sent after one.";
     }
 }
 
@@ -272,25 +286,41 @@ cells! {
     CardCells counts FailOverCause state Backend
 }
 
-/// The journal.
-#[derive(Debug)]
-pub struct JournalCells {
-    counts: Counts,
+macro_rules! plain_cells {
+    ($(#[doc = $doc:literal])+ $cells:ident counts $table:ident) => {
+        $(#[doc = $doc])+
+        #[derive(Debug)]
+        pub struct $cells {
+            counts: Counts,
+        }
+
+        impl Default for $cells {
+            /// Nothing counted.
+            fn default() -> Self {
+                Self { counts: Counts::new($table::ALL.len()) }
+            }
+        }
+
+        impl $cells {
+            /// The counter of a row.
+            #[inline]
+            pub fn count(&self, row: $table) -> &Counter {
+                self.counts.at(row as usize)
+            }
+        }
+    };
 }
 
-impl Default for JournalCells {
-    fn default() -> Self {
-        Self { counts: Counts::new(JournalCount::ALL.len()) }
-    }
+plain_cells! {
+    /// Packets, whatever their feed.
+    PacketCells counts PacketCount
+}
+plain_cells! {
+    /// The journal.
+    JournalCells counts JournalCount
 }
 
 impl JournalCells {
-    /// The counter of a row.
-    #[inline]
-    pub fn count(&self, row: JournalCount) -> &Counter {
-        self.counts.at(row as usize)
-    }
-
     /// Entries handed over and not yet taken by the system.
     pub fn backlog(&self) -> u64 {
         self.count(JournalCount::Entries).get().saturating_sub(self.count(JournalCount::Written).get())

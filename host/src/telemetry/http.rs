@@ -1,4 +1,4 @@
-//! `/metrics` over HTTP: on loopback, unless the configuration says otherwise in so many words.
+//! `/metrics` over HTTP: on loopback, unless somebody says otherwise in so many words.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -24,7 +24,8 @@ pub struct MetricsSettings {
 pub enum MetricsError {
     /// Others could read them.
     #[error(
-        "{0} is not loopback: others could read positions and profit; allow it in the configuration if that is meant"
+        "{0} is not loopback: whoever reaches it could read positions and profit; say --metrics-beyond-loopback if that is \
+         meant"
     )]
     NotLoopback(SocketAddr),
     /// The system refuses.

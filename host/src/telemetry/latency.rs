@@ -49,9 +49,10 @@ macro_rules! latencies {
 }
 
 latencies! {
-    PacketToDecision "packet_to_decision" "From a packet being visible to the engine to everything that was decided on it";
+    PacketToDecision "packet_to_decision" "From a packet being visible to the engine to the kernel's decision on every quote of it, before an order's bytes are built";
     PacketToBytes "packet_to_bytes" "From a packet being visible to the engine to the bytes of an order that followed being handed to the socket";
     PacketToOrder "packet_to_order" "From a packet being visible to the engine to the socket having taken every byte of what was decided on it";
+    OrderToAnswer "order_to_answer" "From the socket having taken every byte of a new order to the turn in which the venue's first report of it was read";
 }
 
 /// Latencies of one kind.

@@ -19,8 +19,8 @@ use prometheus_client::registry::Registry;
 
 use super::snapshot::{coins, contracts, usd};
 use super::{
-    AlarmKind, Backend, BookTrust, FailOverCause, FeedCount, FeedState, FillOrigin, JournalCount, Latency, Mode,
-    OrderCount, Picture, SessionCount, SessionState, Telemetry,
+    AlarmKind, Backend, BookTrust, FailOverCause, FeedCount, FeedState, FillOrigin, JournalCount, Latency, OrderCount,
+    PacketCount, Picture, SessionCount, SessionState, Telemetry,
 };
 
 /// Before every name.
@@ -205,8 +205,12 @@ fn positions(table: &mut Table) {
             put(&[name, "sell", "unknown"], picture.unknown_sell.into())
         })
     });
-    table.picture("profit_usd", "Profit of the session.", |picture| usd(picture.profit_micro_usd));
-    let help = "Cost of hedging in the session: fees and slippage.";
+    let help = "Profit of this run's hedges, fees paid: the position that was there at the start is taken over at the price of \
+                then, and every position counts at the middle of the hedge instrument's book now; coin is USD at that price. \
+                The portfolio's own profit is not in it.";
+    table.picture("hedge_profit_usd", help, |picture| usd(picture.profit_micro_usd));
+    let help = "Cost of this run's hedges, coin as USD at the price of now: fees, and slippage against the price at the \
+                decision. Fees are in the profit already.";
     table.picture("hedge_cost_usd", help, |picture| usd(picture.cost_micro_usd));
     table.picture("armed", "1 if orders may leave.", |picture| f64::from(u8::from(picture.is_armed)));
     table.picture("killed", "1 if the kill is set.", |picture| f64::from(u8::from(picture.is_killed)));
@@ -214,13 +218,8 @@ fn positions(table: &mut Table) {
     table.picture("reconciled", help, |picture| f64::from(u8::from(picture.is_reconciled)));
     let help = "1 if the exposure is beyond the emergency band.";
     table.picture("urgent", help, |picture| f64::from(u8::from(picture.is_urgent)));
-    table.gauge("mode", &["underlying", "mode"], "What the underlying may do.", |scrape, put| {
-        scrape.each_underlying(|name, _, picture| {
-            [Mode::Normal, Mode::ReduceOnly, Mode::Halt]
-                .iter()
-                .try_for_each(|mode| put(&[name, mode.name()], f64::from(u8::from(*mode == picture.mode))))
-        })
-    });
+    let help = "1 if nothing can be traded: no session takes orders, or the venue does not trade the hedge instrument.";
+    table.picture("restricted", help, |picture| f64::from(u8::from(picture.is_restricted)));
 }
 
 fn decisions(table: &mut Table) {
@@ -268,7 +267,7 @@ fn orders(table: &mut Table) {
     table.counter("fills", &["underlying", "origin"], &help, |scrape, put| {
         scrape.each_underlying(|name, number, _| {
             let cells = scrape.telemetry.underlying(number);
-            FillOrigin::ALL.iter().try_for_each(|&origin| put(&[name, origin.name()], cells.fills(origin)))
+            FillOrigin::ALL.iter().try_for_each(|&origin| put(&[name, origin.name()], cells.fills(origin).get()))
         })
     });
     let help = "Contracts of the hedge instrument filled, by `side` (`buy`, `sell`).";
@@ -282,6 +281,11 @@ fn orders(table: &mut Table) {
 }
 
 fn feeds_and_sessions(table: &mut Table) {
+    for &row in PacketCount::ALL {
+        table.counter(&format!("packets_{}", row.name()), &[], row.text(), move |scrape, put| {
+            put(&[], scrape.telemetry.packets.count(row).get())
+        });
+    }
     let help = with_values("Where the feed is.", FeedState::ALL.iter().map(|row| (row.name(), row.text())));
     table.gauge("feed_state", &["feed", "state"], &help, |scrape, put| {
         scrape.each_feed(|name, number| states!(put, scrape.telemetry.feed(number).state(), FeedState, name))

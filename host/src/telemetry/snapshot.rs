@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AlarmKind, BookTrust, Decision, DecisionKind, FailOverCause, FeedCount, FillOrigin, JournalCount, Latency,
-    OrderCount, Picture, SessionCount, Telemetry,
+    OrderCount, PacketCount, Picture, SessionCount, Telemetry,
 };
 
 /// Everything.
@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub engine_age_s: Option<f64>,
     /// Underlyings, in order.
     pub underlyings: Vec<UnderlyingStatus>,
+    /// What became of packets before anybody knew their feed, by name.
+    pub packets: BTreeMap<String, u64>,
     /// Feeds, in order.
     pub feeds: Vec<FeedStatus>,
     /// Sessions, in order.
@@ -84,10 +86,10 @@ pub struct UnderlyingStatus {
     pub unknown_buy_contracts: u32,
     /// Orders in unknown state that sell, contracts.
     pub unknown_sell_contracts: u32,
-    /// Profit of the session, USD.
-    pub profit_usd: f64,
-    /// Cost of hedging, USD.
-    pub cost_usd: f64,
+    /// Profit of this run's hedges, fees paid, USD.
+    pub hedge_profit_usd: f64,
+    /// Cost of this run's hedges: fees and slippage, USD.
+    pub hedge_cost_usd: f64,
     /// Whether orders may leave.
     pub is_armed: bool,
     /// Whether the kill is set.
@@ -96,8 +98,8 @@ pub struct UnderlyingStatus {
     pub is_reconciled: bool,
     /// Whether the exposure is beyond the emergency band.
     pub is_urgent: bool,
-    /// What it may do: `normal`, `reduce_only` or `halt`.
-    pub mode: String,
+    /// Whether nothing can be traded: no session takes orders, or the venue does not trade the instrument.
+    pub is_restricted: bool,
     /// How far the book may be believed.
     pub book: String,
     /// Decisions to send an order.
@@ -265,6 +267,7 @@ impl Telemetry {
             uptime_s: seconds(self.started_ns(), now_ns),
             engine_age_s: (alive_ns != 0).then(|| seconds(alive_ns, now_ns)),
             underlyings: (0..names.underlyings.len()).map(|number| self.underlying_status(number, now_ns)).collect(),
+            packets: all!(PacketCount, |row| self.packets.count(row).get()),
             feeds: (0..names.feeds.len()).map(feed).collect(),
             sessions: (0..names.sessions.len()).map(session).collect(),
             card: CardStatus {
@@ -307,19 +310,19 @@ impl Telemetry {
             open_sell_contracts: picture.open_sell,
             unknown_buy_contracts: picture.unknown_buy,
             unknown_sell_contracts: picture.unknown_sell,
-            profit_usd: usd(picture.profit_micro_usd),
-            cost_usd: usd(picture.cost_micro_usd),
+            hedge_profit_usd: usd(picture.profit_micro_usd),
+            hedge_cost_usd: usd(picture.cost_micro_usd),
             is_armed: picture.is_armed,
             is_killed: picture.is_killed,
             is_reconciled: picture.is_reconciled,
             is_urgent: picture.is_urgent,
-            mode: picture.mode.name().to_owned(),
+            is_restricted: picture.is_restricted,
             book: trust.name().to_owned(),
             hedges: cells.hedges(),
             refusals: by_reason(|reason| cells.refused_decisions(reason)),
             faults: by_reason(|reason| cells.faults(reason)),
             orders: all!(OrderCount, |row| cells.orders(row).get()),
-            fills: all!(FillOrigin, |row| cells.fills(row)),
+            fills: all!(FillOrigin, |row| cells.fills(row).get()),
         }
     }
 

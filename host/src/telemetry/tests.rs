@@ -77,7 +77,7 @@ fn a_picture_follows_events_and_a_snapshot_has_its_units() {
     assert_eq!((status.bid_usd, status.ask_usd, status.quote_age_s), (100.0, 100.5, Some(1.5)));
     assert_eq!((status.exposure_contracts, status.band_contracts), (3.0, 5.0));
     assert_eq!((status.highest_contracts, status.lowest_contracts), (13.0, -9.0));
-    assert_eq!((status.position_contracts, status.rows_delta_coins, status.profit_usd), (-30, -0.5, 1.5));
+    assert_eq!((status.position_contracts, status.rows_delta_coins, status.hedge_profit_usd), (-30, -0.5, 1.5));
 }
 
 #[test]

@@ -12,30 +12,6 @@ const CODES: usize = 256;
 /// Words of a picture.
 const WORDS: usize = 15;
 
-/// What an underlying may do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Mode {
-    /// Hedge both ways.
-    #[default]
-    Normal = 0,
-    /// Only orders that make the position smaller.
-    ReduceOnly = 1,
-    /// Evaluate, and send nothing.
-    Halt = 2,
-}
-
-impl Mode {
-    /// Name, as in metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Normal => "normal",
-            Self::ReduceOnly => "reduce_only",
-            Self::Halt => "halt",
-        }
-    }
-}
-
 /// Everything of one underlying that belongs together. The engine keeps it, brings it up to date and publishes it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Picture {
@@ -69,9 +45,9 @@ pub struct Picture {
     pub unknown_buy: u32,
     /// Orders in unknown state that sell, contracts.
     pub unknown_sell: u32,
-    /// Profit of the session, 10^-6 USD.
+    /// Profit of this run's hedges, 10^-6 USD: as `hedgewire_hedge_profit_usd` defines it.
     pub profit_micro_usd: i64,
-    /// Cost of hedging in the session (fees and slippage), 10^-6 USD.
+    /// Cost of this run's hedges (fees and slippage), 10^-6 USD.
     pub cost_micro_usd: i64,
     /// Whether orders may leave.
     pub is_armed: bool,
@@ -81,8 +57,8 @@ pub struct Picture {
     pub is_reconciled: bool,
     /// Whether the exposure is beyond the emergency band.
     pub is_urgent: bool,
-    /// What it may do.
-    pub mode: Mode,
+    /// Whether nothing can be traded: no session takes orders, or the venue does not trade the instrument.
+    pub is_restricted: bool,
 }
 
 /// Two halves of a word.
@@ -132,7 +108,7 @@ impl Picture {
             | u64::from(self.is_killed) << 1
             | u64::from(self.is_reconciled) << 2
             | u64::from(self.is_urgent) << 3
-            | (self.mode as u64) << 8;
+            | u64::from(self.is_restricted) << 4;
         [
             self.quote_ns,
             pair(self.bid, self.ask),
@@ -178,11 +154,7 @@ impl Picture {
             is_killed: flags & 2 != 0,
             is_reconciled: flags & 4 != 0,
             is_urgent: flags & 8 != 0,
-            mode: match flags >> 8 {
-                1 => Mode::ReduceOnly,
-                2 => Mode::Halt,
-                _ => Mode::Normal,
-            },
+            is_restricted: flags & 16 != 0,
         }
     }
 }
@@ -257,17 +229,17 @@ impl UnderlyingCells {
         self.orders.at(row as usize)
     }
 
-    /// Counts a fill. `contracts` are of the hedge instrument, positive if bought; 0 for a fill of another instrument.
+    /// The counter of fills by origin.
     #[inline]
-    pub fn filled(&self, origin: FillOrigin, contracts: i64) {
-        self.fills.at(origin as usize).add(1);
-        let side = if contracts >= 0 { &self.bought } else { &self.sold };
-        side.add(contracts.unsigned_abs());
+    pub fn fills(&self, origin: FillOrigin) -> &Counter {
+        self.fills.at(origin as usize)
     }
 
-    /// Fills of an origin.
-    pub fn fills(&self, origin: FillOrigin) -> u64 {
-        self.fills.at(origin as usize).get()
+    /// Takes over how many contracts of the hedge instrument were bought and sold.
+    #[inline]
+    pub fn set_contracts(&self, bought: u64, sold: u64) {
+        self.bought.set_total(bought);
+        self.sold.set_total(sold);
     }
 
     /// Contracts of the hedge instrument bought and sold.
@@ -357,7 +329,7 @@ mod tests {
             is_killed: false,
             is_reconciled: true,
             is_urgent: true,
-            mode: Mode::Halt,
+            is_restricted: true,
         };
         cells.publish(&picture);
         assert_eq!(cells.picture(), picture);

@@ -3,5 +3,6 @@
 mod crashes;
 mod faults;
 mod rig;
+mod seen;
 mod soak;
 mod trading;

@@ -1,4 +1,4 @@
-//! `hedgewire kill`, `disarm`, `arm`, `reload` and `status`: one request to the control socket each.
+//! `hedgewire kill`, `disarm`, `arm`, `position`, `reload` and `status`: one request to the control socket each.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -66,6 +66,22 @@ pub struct Arm {
     engine: Engine,
 }
 
+/// Tells the position of a hedge instrument as the venue has it: it stands instead of what is remembered.
+///
+/// For an engine that cannot prove its position, because the venue no longer had reports (alarm position_unproved). Look
+/// at the venue's own screen first: nothing of the underlying may be open. It stays disarmed until `hedgewire arm`.
+#[derive(clap::Args)]
+pub struct Position {
+    /// Coin of the underlying, as in BTC.
+    #[arg(long, value_name = "COIN")]
+    underlying: String,
+    /// Contracts of the hedge instrument (the smallest order's size), positive long, negative short.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    contracts: i64,
+    #[command(flatten)]
+    engine: Engine,
+}
+
 /// Takes over the limits of a configuration: the only way to widen one while the engine runs. It is journalled.
 #[derive(clap::Args)]
 pub struct Reload {
@@ -110,6 +126,12 @@ pub fn disarm(arguments: &Disarm, output: &Output) -> anyhow::Result<Verdict> {
 /// Runs `hedgewire arm`.
 pub fn arm(arguments: &Arm, output: &Output) -> anyhow::Result<Verdict> {
     carry_out(&arguments.engine, &Request::Arm {}, output)
+}
+
+/// Runs `hedgewire position`.
+pub fn position(arguments: &Position, output: &Output) -> anyhow::Result<Verdict> {
+    let (underlying, contracts) = (arguments.underlying.clone(), arguments.contracts);
+    carry_out(&arguments.engine, &Request::Position { underlying, contracts }, output)
 }
 
 /// Runs `hedgewire reload`.

@@ -51,6 +51,9 @@ pub struct Arguments {
     /// Serve metrics for Prometheus at /metrics of this address, as in 127.0.0.1:9464.
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<std::net::SocketAddr>,
+    /// Serve them to other machines too: whoever reaches the address can read positions and profit.
+    #[arg(long, requires = "metrics")]
+    metrics_beyond_loopback: bool,
     /// End after so many seconds, in good order.
     #[arg(long, value_name = "S")]
     seconds: Option<u64>,
@@ -88,7 +91,7 @@ pub fn run(arguments: &Arguments, output: &Output) -> anyhow::Result<Verdict> {
     let socket = arguments.socket.clone().unwrap_or_else(default_socket);
     let settings = ControlSettings::new(socket);
     let (control, requests) = ControlServer::start(&settings, Arc::clone(&telemetry), Arc::clone(&kill))?;
-    let shown = Arc::clone(&telemetry);
+    let (shown, watched) = (Arc::clone(&telemetry), Arc::clone(&telemetry));
     let setting = Setting {
         journal: arguments.journal.clone(),
         drop_copy: arguments.drop_copy.clone(),
@@ -97,22 +100,32 @@ pub fn run(arguments: &Arguments, output: &Output) -> anyhow::Result<Verdict> {
         stop,
         requests: Some(requests),
     };
-    let metrics = arguments.metrics.map(|address| MetricsSettings { address, beyond_loopback: false });
+    let metrics = arguments
+        .metrics
+        .map(|address| MetricsSettings { address, beyond_loopback: arguments.metrics_beyond_loopback });
     let metrics = metrics.map(|settings| MetricsServer::start(&settings, shown)).transpose()?;
-    let driver = || driver(arguments.card.as_ref(), &plan, form);
+    let driver = || driver(arguments.card.as_ref(), &plan, form, watched);
     let ended = run_engine(&plan, setting, driver, log)?;
     drop((control, metrics));
     output.print(&summary(&plan, &ended), text)?;
     Ok(if ended.is_verified { Verdict::Fine } else { Verdict::CheckFailed })
 }
 
-fn driver(card: Option<&Address>, plan: &Plan, form: hedgewire_kernel::Form) -> Result<Driver, DriverError> {
+fn driver(
+    card: Option<&Address>,
+    plan: &Plan,
+    form: hedgewire_kernel::Form,
+    telemetry: Arc<Telemetry>,
+) -> Result<Driver, DriverError> {
     let kernel = Kernel::new(plan.sizes, form);
     let Some(address) = card.cloned() else { return Ok(Driver::new(kernel, None).unmeasured()) };
     let (slots, said) = (1 << plan.card.card.ring_size_log2, address.to_string());
     let connect =
         Box::new(move || address.connect(slots).inspect(|card| eprintln!("hedgewire: reached {}", card.name())));
-    let observer = Box::new(move |change: &Change| eprintln!("hedgewire: {said}: {change}"));
+    let observer = Box::new(move |change: &Change| {
+        telemetry.on_card_change(change);
+        eprintln!("hedgewire: {said}: {change}");
+    });
     let session = Session::open(kernel, plan.card, connect, observer)?;
     Ok(Driver::with_card(session, None).unmeasured())
 }

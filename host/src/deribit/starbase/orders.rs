@@ -14,6 +14,7 @@
 //! | `codec.rs`, `frame.rs` | messages from and to bytes, and cut from a stream |
 //! | `session.rs` | logon, numbers, heartbeats, gaps, logout, reconnect |
 //! | `order.rs`, `oms.rs` | one order's life, and all of them by our number |
+//! | `tally.rs` | what became of orders, counted |
 //! | `hedges.rs`, `escalation.rs` | the kernel's hedges as orders, and how hard they are tried |
 //! | `value.rs`, `rate.rs`, `protection.rs` | what fills are worth, the message allowance, market-maker protection |
 
@@ -29,6 +30,7 @@ pub mod protection;
 pub mod rate;
 pub mod session;
 mod table;
+pub mod tally;
 pub mod value;
 mod values;
 

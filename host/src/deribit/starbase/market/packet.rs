@@ -218,6 +218,11 @@ impl MessageCounts {
         }
     }
 
+    /// Returns all messages of known templates that could be read.
+    pub fn read(&self) -> u64 {
+        self.by_template.iter().sum()
+    }
+
     /// Returns the messages of a template that could be read.
     pub fn of(&self, template: u16) -> u64 {
         self.by_template.get(usize::from(template)).copied().unwrap_or(0)

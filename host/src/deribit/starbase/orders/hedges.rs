@@ -25,6 +25,7 @@ use super::order::{Cause, Order, Stage};
 use super::rate::{RateLimits, TokenBucket};
 use super::session::Event;
 use super::table::{AmendOrderRequest, CancelOrderRequest, NewOrderRequest};
+use super::tally::Tally;
 use super::value::{Side, Worth};
 use super::values::{CancelReason, OrderRejectReason};
 
@@ -46,6 +47,8 @@ pub struct Update {
     pub underlying: u8,
     /// The command.
     pub update: OrderUpdate,
+    /// What its fills came to in all, 10^-6 USD: as [`Worth::paid`].
+    pub paid: i64,
 }
 
 /// How one underlying's hedges are traded.
@@ -96,6 +99,8 @@ pub struct Hedges {
     is_ready: bool,
     is_stopped: bool,
     changed: Vec<i64>,
+    /// From an order's bytes in the socket to its first report, ns, not taken yet.
+    answer_times: Vec<u64>,
 }
 
 impl Hedges {
@@ -111,7 +116,19 @@ impl Hedges {
             is_ready: false,
             is_stopped: false,
             changed: Vec::with_capacity(64),
+            answer_times: Vec::with_capacity(64),
         }
+    }
+
+    /// What became of an underlying's hedges and their orders.
+    pub fn tally(&self, underlying: u8) -> Option<&Tally> {
+        let desk = self.desks.iter().find(|desk| desk.rules.underlying == underlying)?;
+        self.oms.tally(desk.rules.terms_index)
+    }
+
+    /// Takes the times, ns, from the socket having a new order to the venue's first report of it, since the last time.
+    pub fn take_answer_times(&mut self) -> impl Iterator<Item = u64> + '_ {
+        self.answer_times.drain(..)
     }
 
     /// Takes a hedge that the kernel has decided on, at a price of the instrument of `arrival` price units.
@@ -281,6 +298,9 @@ impl Hedges {
             let now = (order.filled(), order.worth(terms));
             if let Some(order) = self.oms.order_mut(*id) {
                 order.told = now;
+                if order.is_heard && order.taken_ns > 0 && self.answer_times.len() < self.answer_times.capacity() {
+                    self.answer_times.push(now_ns.saturating_sub(std::mem::take(&mut order.taken_ns)));
+                }
             }
             let (filled, worth) = (now.0 - order.told.0, now.1.minus(order.told.1));
             let Some(hedge) = self.hedge_mut(order.hedge) else {
@@ -366,7 +386,8 @@ impl Hedges {
         now_ns: u64,
         send: &mut impl FnMut(&Request) -> Option<i64>,
     ) {
-        if !self.is_ready || !self.afford(self.limits.new_cost, now_ns) {
+        let terms_index = wanted.terms_index;
+        if !self.is_ready || !self.afford(terms_index, self.limits.new_cost, now_ns) {
             return;
         }
         match self.oms.place(wanted) {
@@ -390,7 +411,8 @@ impl Hedges {
         now_ns: u64,
         send: &mut impl FnMut(&Request) -> Option<i64>,
     ) {
-        if !self.afford(self.limits.amend_cost, now_ns) {
+        let Some(terms_index) = self.oms.order(id).map(|order| order.terms_index) else { return };
+        if !self.afford(terms_index, self.limits.amend_cost, now_ns) {
             return;
         }
         if let Ok(request) = self.oms.amend(id, price) {
@@ -416,15 +438,23 @@ impl Hedges {
         }
     }
 
-    fn afford(&mut self, tokens: u32, now_ns: u64) -> bool {
+    fn afford(&mut self, terms_index: usize, tokens: u32, now_ns: u64) -> bool {
         let taken = self.bucket.take(tokens, now_ns);
+        // Once for each time that it begins to wait.
+        let begins = taken.is_err() && self.starved_until_ns == 0;
+        if let Some(tally) = self.oms.tally_mut(terms_index).filter(|_| begins) {
+            tally.throttled += 1;
+        }
         self.starved_until_ns = taken.err().unwrap_or(0);
         taken.is_ok()
     }
 
     fn finish(&mut self, desk: usize, slot: usize) {
-        if let Some(hedge) = &mut self.desks[desk].hedges[slot] {
-            hedge.is_done = true;
+        let terms_index = self.desks[desk].rules.terms_index;
+        let Some(hedge) = self.desks[desk].hedges[slot].as_mut().filter(|hedge| !hedge.is_done) else { return };
+        hedge.is_done = true;
+        if let Some(tally) = self.oms.tally_mut(terms_index).filter(|_| hedge.filled < hedge.quantity) {
+            tally.given_up += 1;
         }
     }
 
@@ -435,7 +465,8 @@ impl Hedges {
                 let update = hedge.update(child);
                 if update != hedge.told {
                     hedge.told = update;
-                    update.into_iter().for_each(|update| tell(Update { underlying: desk.rules.underlying, update }));
+                    let (underlying, paid) = (desk.rules.underlying, hedge.worth.paid);
+                    update.into_iter().for_each(|update| tell(Update { underlying, update, paid }));
                 }
             }
         }
@@ -469,8 +500,8 @@ impl HedgeOrder {
 fn forgotten(order: &Order, filled: i64, worth: Worth) -> Update {
     let (underlying, order_id) = order.hedge;
     let filled = filled.unsigned_abs();
-    let Worth { coin, cost } = worth;
-    Update { underlying, update: OrderUpdate { status: code::ORDER_DONE, order_id, filled, coin, cost } }
+    let Worth { coin, cost, paid } = worth;
+    Update { underlying, update: OrderUpdate { status: code::ORDER_DONE, order_id, filled, coin, cost }, paid }
 }
 
 /// What the end of an order means for its hedge's ladder.

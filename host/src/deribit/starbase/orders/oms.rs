@@ -25,6 +25,7 @@ use super::field::{Decimal72, OrderFlags, Price9, ReplaceOrderFlags, Wire};
 use super::order::{Cause, Order, OrderFault, Quantities, Stage};
 use super::protection::Protection;
 use super::table::{AmendOrderRequest, CancelOrderRequest, NewOrderRequest};
+use super::tally::{Mark, Tally};
 use super::value::{HedgeTerms, Side};
 use super::values::{
     CancelOrderRejectReason, MassCancelRejectReason, OrderRejectReason, SelfTradingMode, Side as WireSide,
@@ -185,6 +186,10 @@ pub struct Oms {
     /// What was sent and is no longer in the table.
     forgotten: Quantities,
     is_caught_up: bool,
+    /// Whether a new order was sent and the socket has not been said to have it.
+    is_untaken: bool,
+    /// By index of the terms.
+    tallies: Vec<Tally>,
     /// What is frozen by market-maker protection.
     pub protection: Protection,
 }
@@ -195,6 +200,7 @@ impl Oms {
         let places = 1 << options.places_log2.min(20);
         Self {
             options,
+            tallies: vec![Tally::default(); terms.len()],
             terms,
             places: vec![None; places],
             next_id: options.first_client_order_id,
@@ -203,6 +209,7 @@ impl Oms {
             changed: Vec::with_capacity(2 * places),
             forgotten: Quantities::default(),
             is_caught_up: false,
+            is_untaken: false,
             protection: Protection::default(),
         }
     }
@@ -232,6 +239,26 @@ impl Oms {
         let mut sum = self.forgotten;
         self.places.iter().flatten().for_each(|order| sum.add(order.quantities()));
         sum
+    }
+
+    /// What became of the orders of an instrument.
+    pub fn tally(&self, terms_index: usize) -> Option<&Tally> {
+        self.tallies.get(terms_index)
+    }
+
+    pub(super) fn tally_mut(&mut self, terms_index: usize) -> Option<&mut Tally> {
+        self.tallies.get_mut(terms_index)
+    }
+
+    /// Changes an order, and counts what is new of it.
+    fn alter(&mut self, client_order_id: i64, change: impl FnOnce(&mut Order)) {
+        let Some(order) = self.order_mut(client_order_id) else { return };
+        let before = Mark::of(order);
+        change(order);
+        let order = *order;
+        if let Some(tally) = self.tally_mut(order.terms_index) {
+            tally.note(before, &order);
+        }
     }
 
     /// Whether an order is in doubt that only the venue's own books can settle.
@@ -370,8 +397,35 @@ impl Oms {
 
     /// The request for an order left, with a number.
     pub fn sent(&mut self, client_order_id: i64, seq: i64, now_ns: u64) {
-        if let Some(order) = self.order_mut(client_order_id) {
-            order.asked = Some((now_ns, seq));
+        let Some(order) = self.order_mut(client_order_id) else { return };
+        order.asked = Some((now_ns, seq));
+        let (order, is_new) = (*order, !order.is_cancelling && order.amending.is_none());
+        self.is_untaken |= is_new;
+        let Some(tally) = self.tally_mut(order.terms_index) else { return };
+        // A cancel may follow an amendment that is unanswered: it is the later of the two.
+        *match (order.is_cancelling, is_new) {
+            (true, _) => &mut tally.cancels,
+            (false, true) => &mut tally.sent,
+            (false, false) => &mut tally.amendments,
+        } += 1;
+    }
+
+    /// Whether a new order was sent and [`Oms::taken`] has not been said since.
+    pub fn has_untaken(&self) -> bool {
+        self.is_untaken
+    }
+
+    /// The socket has taken every byte that there was.
+    pub fn taken(&mut self, now_ns: u64) {
+        if !std::mem::take(&mut self.is_untaken) {
+            return;
+        }
+        for index in 0..self.live.len() {
+            let id = self.live[index];
+            let order = self.order_mut(id).filter(|order| order.taken_ns == 0 && !order.is_heard);
+            if let Some(order) = order.filter(|order| order.asked.is_some()) {
+                order.taken_ns = now_ns;
+            }
         }
     }
 
@@ -404,10 +458,10 @@ impl Oms {
     fn doubt_all(&mut self, is_lossy: bool) {
         for index in 0..self.live.len() {
             let id = self.live[index];
-            if let Some(order) = self.order_mut(id) {
+            self.alter(id, |order| {
                 order.doubt();
                 order.is_lossy |= is_lossy;
-            }
+            });
             self.changed.push(id);
         }
     }
@@ -433,9 +487,9 @@ impl Oms {
         for index in 0..self.live.len() {
             let id = self.live[index];
             let timeout_ns = self.options.response_timeout_ns;
-            let Some(order) = self.order_mut(id) else { continue };
-            if order.asked.is_some_and(|(asked_ns, _)| now_ns.saturating_sub(asked_ns) >= timeout_ns) {
-                order.doubt();
+            let asked_ns = self.order(id).and_then(|order| order.asked).map(|(asked_ns, _)| asked_ns);
+            if asked_ns.is_some_and(|asked_ns| now_ns.saturating_sub(asked_ns) >= timeout_ns) {
+                self.alter(id, Order::doubt);
                 self.changed.push(id);
             }
         }
@@ -464,10 +518,14 @@ impl Oms {
     /// # Errors
     /// [`OrderFault`] as for a report.
     pub fn reconcile(&mut self, client_order_id: i64, filled: i64) -> Result<(), OrderFault> {
-        let Some(order) = self.order_mut(client_order_id) else { return Err(OrderFault::Mismatch) };
-        let done = order.fill_to(filled);
-        order.finish(Cause::Reconciled);
-        self.touch(client_order_id);
+        let mut done = Err(OrderFault::Mismatch);
+        self.alter(client_order_id, |order| {
+            done = order.fill_to(filled);
+            order.finish(Cause::Reconciled);
+        });
+        if self.order(client_order_id).is_some() {
+            self.touch(client_order_id);
+        }
         done
     }
 }

@@ -187,8 +187,14 @@ pub struct Order {
     filled: i64,
     pieces: Pieces,
     worth: Worth,
+    /// Fills that were not there before.
+    fills: u32,
     /// What the hedge has been told of it.
     pub told: (i64, Worth),
+    /// When the socket had taken every byte of the new order, ns; 0 for not yet, or if its answer was measured.
+    pub taken_ns: u64,
+    /// Whether a report of it has come.
+    pub is_heard: bool,
 }
 
 impl Order {
@@ -215,8 +221,16 @@ impl Order {
             filled: 0,
             pieces: Pieces::default(),
             worth: Worth::default(),
+            fills: 0,
             told: (0, Worth::default()),
+            taken_ns: 0,
+            is_heard: false,
         }
+    }
+
+    /// Fills that were booked, each once.
+    pub fn fills(&self) -> u32 {
+        self.fills
     }
 
     /// Whether nothing of it can fill any more.
@@ -272,6 +286,7 @@ impl Order {
         // Without room to remember the piece it stays without a price of its own.
         let Some(fresh) = self.pieces.add(from, total) else { return grown.and(Err(OrderFault::Price)) };
         let is_conflict = fresh > 0 && fresh < contracts;
+        self.fills += u32::from(fresh > 0);
         match terms.worth(self.side, fresh, price, self.arrival, is_taker) {
             Some(worth) => self.worth = self.worth.plus(worth),
             None => return grown.and(Err(OrderFault::Price)),

@@ -21,6 +21,8 @@ pub use hedgewire_kernel::ledger::Side;
 
 /// 10^-9 in 1.
 const NANO: i128 = 1_000_000_000;
+/// 10^-18 in 10^-6.
+const NANO_SQUARED_IN_MICRO: i128 = 1_000_000_000_000;
 
 /// How the hedge instrument is counted. Rates and sizes are in 10^-9.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +50,9 @@ pub struct Worth {
     pub coin: i64,
     /// Fee and slippage.
     pub cost: i64,
+    /// What was paid for them, fee included, 10^-6 USD; negative if it was received. 0 for an inverse instrument, whose
+    /// fills are paid in coin.
+    pub paid: i64,
 }
 
 impl Worth {
@@ -55,14 +60,16 @@ impl Worth {
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         let add = |a, b| coin_of(i128::from(a) + i128::from(b));
-        Self { coin: add(self.coin, other.coin), cost: add(self.cost, other.cost) }
+        let paid = self.paid.saturating_add(other.paid);
+        Self { coin: add(self.coin, other.coin), cost: add(self.cost, other.cost), paid }
     }
 
     /// The difference, within the format of coin.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {
         let subtract = |a, b| coin_of(i128::from(a) - i128::from(b));
-        Self { coin: subtract(self.coin, other.coin), cost: subtract(self.cost, other.cost) }
+        let paid = self.paid.saturating_sub(other.paid);
+        Self { coin: subtract(self.coin, other.coin), cost: subtract(self.cost, other.cost), paid }
     }
 }
 
@@ -135,6 +142,14 @@ impl HedgeTerms {
             }
         };
         let coin = if self.payoff == Payoff::Inverse { sign * value - fee } else { 0 };
-        Some(Worth { coin: coin_of(coin), cost: coin_of(fee + sign * slippage) })
+        let paid = match self.payoff {
+            Payoff::Inverse => 0,
+            Payoff::Linear => {
+                let value = i128::from(contracts).checked_mul(i128::from(self.contract_nano))?.checked_mul(price)?;
+                let (value, fee) = (value / NANO_SQUARED_IN_MICRO, value / NANO * fee_nano / NANO_SQUARED_IN_MICRO);
+                i64::try_from(sign * value + fee).unwrap_or(i64::MAX)
+            }
+        };
+        Some(Worth { coin: coin_of(coin), cost: coin_of(fee + sign * slippage), paid })
     }
 }

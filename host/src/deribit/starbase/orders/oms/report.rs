@@ -9,6 +9,7 @@ use super::super::table::{
     CancelOrderReject, CanceledOrder, ImmediateFill, MassQuoteOrdersPlaced, MassQuoteResponse, Message, NewOrderReject,
     OrderFilled, QuoteFill, RestingFill,
 };
+use super::super::tally::Mark;
 use super::super::value::HedgeTerms;
 use super::super::values::{CancelOrderRejectReason, CancelReason, OrderRejectReason, OrderStatus, Side as WireSide};
 use super::{DENIALS, Oms, OmsEvent, OwnFill, wire_side};
@@ -114,10 +115,17 @@ impl Oms {
         let place = self.place_of(client_order_id);
         let order = self.places[place].as_mut().filter(|order| order.client_order_id == client_order_id);
         let Some(order) = order else { return false };
-        let Some(terms) = self.terms.get(order.terms_index) else { return false };
+        let Some((terms, tally)) = self.terms.get(order.terms_index).zip(self.tallies.get_mut(order.terms_index))
+        else {
+            return false;
+        };
+        let before = Mark::of(order);
+        order.is_heard = true;
         if let Err(fault) = change(order, terms) {
+            tally.faults += u64::from(fault != OrderFault::Revived);
             sink(OmsEvent::Fault { client_order_id, fault });
         }
+        tally.note(before, order);
         self.touch(client_order_id);
         true
     }
@@ -228,8 +236,12 @@ impl Oms {
 
     /// A request to change an order was refused: it is as before, but if the venue does not know it.
     fn on_change_reject(&mut self, client_order_id: i64, correlation_id: i64, is_denied: bool) {
+        let terms_index = self.order(client_order_id).map(|order| order.terms_index);
+        if let Some(tally) = terms_index.and_then(|terms_index| self.tally_mut(terms_index)) {
+            tally.requests_rejected += 1;
+        }
         let Some(order) = self.order_mut(client_order_id).filter(|order| !order.is_done()) else { return };
-        let asked = order.asked;
+        let (asked, before) = (order.asked, Mark::of(order));
         if !answered(order, correlation_id) {
             return;
         }
@@ -241,6 +253,10 @@ impl Oms {
             if order.denials >= DENIALS && !order.is_lossy {
                 order.finish(Cause::Presumed);
             }
+        }
+        let order = *order;
+        if let Some(tally) = self.tally_mut(order.terms_index) {
+            tally.note(before, &order);
         }
         self.touch(client_order_id);
     }
