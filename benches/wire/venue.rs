@@ -15,10 +15,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 
 use hedgewire_sim::venue::shell::{Addresses, Clock};
-use hedgewire_sim::venue::{
-    FaultSettings, FlowSettings, GatewaySettings, Line, Lines, Member, Output, RetransmitSettings, SPEED_BUMP_NS, Side,
-    StreamOutput, Venue, VenueSettings, listing,
-};
+use hedgewire_sim::venue::{FlowSettings, Line, Output, Side, StreamOutput, Venue, VenueSettings, listing};
 
 use super::feed::{self, Touch};
 
@@ -26,6 +23,7 @@ use super::feed::{self, Touch};
 pub const CLIENT: (&str, &str) = ("alpha", "a-secret-of-a-bench");
 /// Where the book's two sides rest, ticks.
 pub const TOUCH: Touch = Touch { bid: 119_999, ask: 120_120 };
+const MS: i64 = 1_000_000;
 /// 1e-9 of the perpetual's tick.
 const TICK: i64 = 500_000_000;
 /// USD that rest at each.
@@ -249,32 +247,13 @@ fn has_order(bytes: &[u8]) -> bool {
 
 /// A venue whose public does nothing but keep the index fresh.
 fn settings(now_ns: i64) -> VenueSettings {
-    let (indexes, instruments) = listing::listing(now_ns, 1, 5);
-    let (id, secret) = CLIENT;
-    VenueSettings {
-        seed: 1,
-        indexes,
-        instruments,
-        gateway: GatewaySettings {
-            members: vec![Member { client_id: id.into(), secret: secret.into() }],
-            heartbeat_seconds: 5,
-            is_padded: false,
-            history_messages: 1_000_000,
-        },
-        rate_limit: None,
-        protections: vec![],
-        bump_ns: SPEED_BUMP_NS,
-        retransmit: RetransmitSettings { history_messages: 1_000, burst: 50, refill_ns: 1_000_000 },
-        snapshot_cycle_ns: 100_000_000,
-        lines: Lines::Active,
-        flow: Some(FlowSettings {
-            rate: 1e-9,
-            volatility: 1e-6,
-            orders: 0,
-            index_interval_ns: 500_000_000,
-            adversary: None,
-            ..FlowSettings::default()
-        }),
-        faults: FaultSettings::default(),
-    }
+    let flow = FlowSettings {
+        rate: 1e-9,
+        volatility: 1e-6,
+        orders: 0,
+        index_interval_ns: 500 * MS,
+        adversary: None,
+        ..FlowSettings::default()
+    };
+    VenueSettings { flow: Some(flow), ..listing::venue(1, now_ns, (1, 5), &[CLIENT]) }
 }

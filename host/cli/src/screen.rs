@@ -8,7 +8,7 @@
 //!            band     target  band              ~  where open and unknown orders could take it
 //! ```
 
-use hedgewire_host::telemetry::{AlarmStatus, DecisionStatus, LatencyStatus, Snapshot, UnderlyingStatus};
+use hedgewire_host::telemetry::{AlarmStatus, DecisionStatus, Latency, LatencyStatus, Snapshot, UnderlyingStatus};
 use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::{Line, Span};
 
@@ -193,10 +193,9 @@ pub fn latencies(snapshot: &Snapshot) -> Vec<Line<'static>> {
         let count = grouped(latency.count as f64, 0);
         Line::from(format!("{name:<19}p50 {p50:<9} p99 {p99:<9} p99.9 {p999:<9} max {max:<9} n {count}"))
     };
-    let mut latencies: Vec<_> = snapshot.latencies.iter().collect();
-    // From the packet on.
-    latencies.sort_by_key(|(name, _)| !name.starts_with("packet"));
-    latencies.into_iter().map(line).collect()
+    // In the order in which they follow each other.
+    let known = Latency::ALL.iter().filter_map(|latency| snapshot.latencies.get_key_value(latency.name()));
+    known.map(line).collect()
 }
 
 /// The last decisions, newest first, at most so many lines.

@@ -215,8 +215,7 @@ impl Engine {
         if remembered != contracts {
             self.alarms.tell(now_ns, Alarm::PositionDiffers { underlying, remembered, venue: contracts });
         }
-        self.desks[index].position = contracts;
-        self.desks[index].profit.keep();
+        self.desks[index].correction = Some(contracts - remembered);
         let others: Vec<usize> = (0..self.desks.len()).filter(|other| self.desks[*other].gateway == gateway).collect();
         let alarm = |on: &Alarm| matches!(on, Alarm::PositionUnproved { underlying: of, .. } if *of == underlying);
         self.alarms.clear(now_ns, alarm);
@@ -227,9 +226,10 @@ impl Engine {
             gate.prove();
             self.alarms.clear(now_ns, |on| *on == Alarm::ReportsLost { gateway: gateway as u8 });
         }
+        // The kernel's ledger begins anew with a position: nothing may be on its way then.
+        gate.sweep();
         self.desks[index].is_reconciled = false;
-        let image = self.image.positions.entry(underlying).or_default();
-        image.contracts = contracts;
+        self.cancel_hedges(index);
     }
 
     // ---- what a gateway tells ----------------------------------------------------------------
@@ -271,7 +271,7 @@ impl Engine {
                     });
                     self.desks[desk].found.book(found.contracts);
                     self.desks[desk].position += found.contracts;
-                    self.desks[desk].hedge_coin += found.worth.coin;
+                    self.desks[desk].hedge_coin = self.desks[desk].hedge_coin.saturating_add(found.worth.coin);
                     self.record_position(desk);
                 }
             }
@@ -310,9 +310,14 @@ impl Engine {
             return;
         }
         let (underlying, venue) = (desk.plan.index, desk.position);
-        let remembered = self.image.positions.get(&underlying).map_or(venue, |position| position.contracts);
-        if remembered != venue {
-            self.alarms.tell(now_ns, Alarm::PositionDiffers { underlying, remembered, venue });
+        if let Some(correction) = self.desks[index].correction.take() {
+            self.desks[index].position += correction;
+            self.desks[index].profit.keep();
+        } else {
+            let remembered = self.image.positions.get(&underlying).map_or(venue, |position| position.contracts);
+            if remembered != venue {
+                self.alarms.tell(now_ns, Alarm::PositionDiffers { underlying, remembered, venue });
+            }
         }
         self.reconcile(index, now_ns);
         if let Some(gate) = self.gates[self.desks[index].gateway].as_mut() {

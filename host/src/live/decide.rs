@@ -120,7 +120,7 @@ impl Engine {
         if let Some(hedge) = &answer.hedge {
             self.counts.hedges += 1;
             desk.on_hedge(hedge);
-            self.audit(index, hedge, now_ns);
+            let goes_across = self.goes_across(index, hedge);
             let desk = &self.desks[index];
             let arrival = desk.quote.map_or(0, |quote| quote.hedge_price);
             let (underlying, gateway) = (desk.plan.index, desk.gateway);
@@ -128,29 +128,28 @@ impl Engine {
                 gate.hedges.on_hedge(underlying, hedge, arrival, answer.is_urgent, now_ns);
                 gate.is_due = true;
             }
+            if goes_across {
+                self.counts.over_hedges += 1;
+                self.alarms.tell(now_ns, Alarm::OverHedge { underlying, contracts: hedge.quantity });
+                // Gives this hedge up with all others before an order of it can be: the kernel hears that it is done.
+                self.disarm(index, now_ns);
+            }
         } else if answer.reason == Reason::FlipCancelFirst {
             self.cancel_hedges(index);
         }
     }
 
     /// Checks an order of the kernel against what the order manager knows to be on its way, not against the kernel's own
-    /// ledger: no fill of everything may carry the exposure across the target. What is found is told, counted, and nothing
-    /// follows it.
-    fn audit(&mut self, index: usize, hedge: &Hedge, now_ns: u64) {
+    /// ledger: whether a fill of everything would carry the exposure across the target.
+    fn goes_across(&self, index: usize, hedge: &Hedge) -> bool {
         let desk = &self.desks[index];
-        let (underlying, contracts) = (desk.plan.index, hedge.quantity);
         let gate = self.gates[desk.gateway].as_ref();
-        let (buy, sell) = gate.map_or((0, 0), |gate| gate.hedges.in_flight(underlying));
-        let exposure = i128::from(hedge.exposure);
-        let goes_across = if contracts > 0 {
+        let (buy, sell) = gate.map_or((0, 0), |gate| gate.hedges.in_flight(desk.plan.index));
+        let (exposure, contracts) = (i128::from(hedge.exposure), hedge.quantity);
+        if contracts > 0 {
             sell > 0 || exposure + (i128::from(buy + contracts) << CONTRACT_BITS) > 0
         } else {
             buy > 0 || exposure + (i128::from(contracts - sell) << CONTRACT_BITS) < 0
-        };
-        if goes_across {
-            self.counts.over_hedges += 1;
-            self.alarms.tell(now_ns, Alarm::OverHedge { underlying, contracts });
-            self.disarm(index, now_ns);
         }
     }
 

@@ -129,6 +129,8 @@ pub struct Desk {
     pub loading: Option<Loading>,
     active: Option<Active>,
     pub position: i64,
+    /// What people told of the position, less what it was then: it counts once nothing is open any more.
+    pub correction: Option<i64>,
     pub hedge_coin: i64,
     pub cost: i64,
     /// What hedges were paid with in USD since the start, 10^-6 USD.
@@ -173,6 +175,7 @@ impl Desk {
             loading: None,
             active: None,
             position: plan.setup.reconcile.position,
+            correction: None,
             hedge_coin: 0,
             cost: 0,
             paid: 0,
@@ -413,9 +416,10 @@ impl Desk {
         }
         let filled = update.filled.cast_signed();
         self.position += slot.sign * (filled - slot.told.0);
-        self.hedge_coin += update.coin - slot.told.1;
-        self.cost += update.cost - slot.told.2;
-        self.paid += paid - slot.told.3;
+        // A venue's price may be absurd; the kernel then says that it does not fit.
+        self.hedge_coin = self.hedge_coin.saturating_add(update.coin - slot.told.1);
+        self.cost = self.cost.saturating_add(update.cost - slot.told.2);
+        self.paid = self.paid.saturating_add(paid - slot.told.3);
         slot.told = (filled, update.coin, update.cost, paid);
         true
     }

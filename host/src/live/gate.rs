@@ -12,7 +12,8 @@
 //! Invariants:
 //! * numbers are used only after the block they are in is on record (`usable`);
 //! * what the reports of earlier lives add is on record order by order, so that a death in the middle of it counts none twice;
-//! * in the first sweep reports of earlier lives are [`Recovery`]'s; afterwards they are faults.
+//! * in the first sweep reports of earlier lives are [`Recovery`]'s; afterwards they are faults;
+//! * what the gateway no longer has is asked for in every life, until people have told the positions: no restart proves them.
 
 use super::alarm::Alarm;
 use super::image::GatewayImage;
@@ -103,6 +104,8 @@ pub struct Gate {
     first_order: i64,
     /// Whether the gateway had all of the earlier lives' reports.
     is_proved: bool,
+    /// Up to this report nothing was lost: it is what the record names, so that the next life finds the loss again.
+    proved_in: i64,
     was_ready: bool,
     is_killed: bool,
     /// Orders that the mass cancels of this sweep found.
@@ -175,6 +178,7 @@ impl Gate {
             first_order,
             // Without an earlier life there is nothing to prove: the configuration's position is the venue's.
             is_proved: sequences.is_none() && image.is_none(),
+            proved_in: image.map_or(0, |image| image.expected_in),
             was_ready: false,
             is_killed: false,
             swept: 0,
@@ -461,7 +465,10 @@ impl Gate {
                 price: order.price.0,
             });
         }
-        records.push(Record::Commit { gateway, expected_in: self.session.sequences().expected_in });
+        if self.is_proved {
+            self.proved_in = self.session.sequences().expected_in;
+        }
+        records.push(Record::Commit { gateway, expected_in: self.proved_in });
     }
 }
 

@@ -58,7 +58,9 @@ impl Engine {
 
     /// Takes a fill of a drop copy.
     pub fn on_trade(&mut self, now_ns: u64, fill: &DeskFill) -> Outcome {
-        if !self.is_defined() {
+        // An underlying whose instruments are not known holds up its own fills alone.
+        let is_known = self.desks.iter().any(|desk| desk.is_configured && desk.holds(fill.instrument_id));
+        if !is_known && !self.is_defined() {
             return Outcome::NotYet;
         }
         let outcome = self.book(now_ns, fill, FillOrigin::DropCopy);

@@ -480,7 +480,7 @@ impl Shell {
         while let Some(pending) = self.fills.as_ref().and_then(|fills| fills.try_recv().ok()) {
             let drop_copy::Copied { fill_id, quantity_nano, price_nano, .. } = pending.fill;
             let outcome = match self.engine.instrument_id(&pending.fill.instrument) {
-                _ if !self.engine.is_defined() => Outcome::NotYet,
+                None if !self.engine.is_defined() => Outcome::NotYet,
                 None => Outcome::UnknownInstrument,
                 Some(instrument_id) => {
                     let fill = DeskFill { instrument_id, fill_id, quantity_nano, price_nano };

@@ -1,11 +1,15 @@
 //! The instruments that `hedgewire-venue` lists: for BTC and ETH an inverse perpetual without a speed bump and, with
 //! one, a dated future and options around the money, made up or of a recorded chain ([`chain`]). A channel for each coin.
+//! And a venue that lists them, for tests.
 
 pub mod chain;
 
 use hedgewire_host::instrument::{EuropeanOption, Future, Payoff, Right};
 
 use super::instrument::{Index, Instrument, Kind};
+use super::{
+    FaultSettings, FlowSettings, GatewaySettings, Lines, Member, RetransmitSettings, SPEED_BUMP_NS, VenueSettings,
+};
 
 /// Channel of BTC; ETH has the next one. The venue's sample uses these numbers.
 pub const FIRST_CHANNEL_ID: i32 = 44_849;
@@ -15,7 +19,7 @@ const UNIT: i64 = 1_000_000_000;
 const NS_PER_DAY: i64 = 86_400 * UNIT;
 const DAYS: i64 = 30;
 /// Of one coin's instruments to the next one's.
-const ID_STEP: i64 = 10_000;
+pub const ID_STEP: i64 = 10_000;
 
 /// A coin that is listed.
 struct Coin {
@@ -80,6 +84,35 @@ pub fn listing(now_ns: i64, coins: usize, strikes: i64) -> (Vec<Index>, Vec<Inst
         }
     }
     (indexes, instruments)
+}
+
+/// A venue that lists them, with a lively public, patient gateways and nothing that goes wrong; `members` are names and
+/// secrets of the keys.
+pub fn venue(seed: u64, now_ns: i64, (coins, strikes): (usize, i64), members: &[(&str, &str)]) -> VenueSettings {
+    let (indexes, instruments) = listing(now_ns, coins, strikes);
+    let member = |(client_id, secret): &(&str, &str)| Member {
+        client_id: (*client_id).to_owned(),
+        secret: (*secret).to_owned(),
+    };
+    VenueSettings {
+        seed,
+        indexes,
+        instruments,
+        gateway: GatewaySettings {
+            members: members.iter().map(member).collect(),
+            heartbeat_seconds: 1,
+            is_padded: false,
+            history_messages: 1_000_000,
+        },
+        rate_limit: None,
+        protections: vec![],
+        bump_ns: SPEED_BUMP_NS,
+        retransmit: RetransmitSettings { history_messages: 100_000, burst: 100, refill_ns: 1_000_000 },
+        snapshot_cycle_ns: 200_000_000,
+        lines: Lines::Active,
+        flow: Some(FlowSettings { rate: 60.0, ..FlowSettings::default() }),
+        faults: FaultSettings::default(),
+    }
 }
 
 /// A mark in coin and its slope, 10^-9: worth at expiry and a time value that falls off with the distance. What an

@@ -1,14 +1,70 @@
 //! What members ask for, handed to the exchange; and how much they may ask for.
 
+use super::book::Side;
 use super::codes::{order_reject, quote_reject, reject};
 use super::exchange::MassQuote;
 use super::gateway::SessionEvent;
 use super::layout as at;
 use super::reports::{Asked, Refused};
 use super::request::{Amend, Cancel, MassCancel, NewOrder, exact};
+use super::wire::Decimal;
 use super::{RateLimit, Venue};
 
 impl Venue {
+    /// An order that somebody else places with a member's key. The answer goes to whoever asked, and what comes of the
+    /// order later to the member's session. For tests that need a certain one.
+    ///
+    /// # Panics
+    /// If there is no such instrument.
+    pub fn member_order(
+        &mut self,
+        now_ns: i64,
+        member: usize,
+        instrument: usize,
+        side: Side,
+        (price, quantity): (i64, i64),
+        client_order_id: i64,
+    ) {
+        self.advance(now_ns);
+        let terms = &self.exchange.instruments[instrument];
+        let request = NewOrder {
+            client_order_id,
+            correlation_id: 0,
+            instrument_id: terms.id,
+            price: Some(price),
+            quantity: Decimal { mantissa: quantity, exponent: terms.quantity_exponent },
+            show: None,
+            self_match_id: None,
+            side: side.sign(),
+            time_in_force: 0,
+            flags: 0,
+            self_trading_mode: 0,
+        };
+        let answer = self.exchange.out.reports.len();
+        self.exchange.new_order(now_ns, member, &request);
+        self.exchange.out.reports.remove(answer);
+        self.flush(now_ns);
+    }
+
+    /// One side of a mass quote of a member's group; all that comes of it is told to the member's session.
+    ///
+    /// # Panics
+    /// If there is no such instrument.
+    pub fn member_quote(
+        &mut self,
+        now_ns: i64,
+        (member, group): (usize, i64),
+        instrument: usize,
+        side: Side,
+        price_and_quantity: (i64, i64),
+    ) {
+        self.advance(now_ns);
+        let terms = &self.exchange.instruments[instrument];
+        let quote = MassQuote::of_one_side(group, terms, side, price_and_quantity);
+        self.exchange.mass_quote(now_ns, member, &quote);
+        self.flush(now_ns);
+    }
+
     pub(super) fn on_session(&mut self, now_ns: i64, event: SessionEvent) {
         match event {
             SessionEvent::Lost { member, cancels_all } => {

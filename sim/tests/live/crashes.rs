@@ -176,7 +176,7 @@ fn a_kill_without_a_session_is_not_verified_until_there_is_one() {
     let mut rig = Rig::new(settings(34, FaultSettings::default()));
     rig.run(5 * UNIT);
     rig.is_gateway_gone = true;
-    rig.cut_connection();
+    rig.cut_connection(0);
     rig.request(&Request::Kill);
     rig.run(2 * UNIT);
     assert!(rig.is_on(AlarmKind::KillUnverified));

@@ -1,124 +1,171 @@
 //! A venue, an engine, the file that it remembers in, and a clock that stands still between steps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use hedgewire_abi::Reason;
 use hedgewire_host::config::Plan;
 use hedgewire_host::deribit::starbase::market::Source;
 use hedgewire_host::deribit::starbase::orders::Credential;
 use hedgewire_host::driver::Driver;
-use hedgewire_host::live::{Compiled, Compiler, DeskFill, Engine, Image, Outcome, Output, Raised, Record, Request};
-use hedgewire_host::telemetry::AlarmKind;
+use hedgewire_host::live::{
+    Compiled, Compiler, DeskFill, Engine, Image, Outcome, Output, Raised, Record, Request, names,
+};
+use hedgewire_host::telemetry::{AlarmKind, Telemetry};
 use hedgewire_kernel::{Form, Kernel};
 use hedgewire_sim::random::Random;
-use hedgewire_sim::venue::{
-    FaultSettings, FlowSettings, GatewaySettings, Line, Lines, Member, Output as Said, RetransmitSettings,
-    SPEED_BUMP_NS, StreamOutput, Venue, VenueSettings, listing,
-};
+use hedgewire_sim::venue::{FaultSettings, Line, Output as Said, Side, StreamOutput, Venue, VenueSettings, listing};
+
+pub use super::plans::settings;
+use super::plans::{MEMBERS, plan_of_two, plan_with};
 
 pub const UNIT: i64 = 1_000_000_000;
 pub const MS: i64 = 1_000_000;
 pub const START: i64 = 1_790_000_000 * UNIT;
+/// Strikes of each coin.
+pub const STRIKES: i64 = 3;
+/// Instruments of each coin: a perpetual, a future, calls and puts.
+const INSTRUMENTS: usize = 2 + 2 * STRIKES as usize;
+/// Options of each coin.
+const OPTIONS: usize = 2 * STRIKES as usize;
 /// Place of the perpetual in the listing.
 pub const PERPETUAL: usize = 0;
 /// Number of the first option.
 pub const OPTION_ID: i64 = listing::BTC_PERPETUAL_ID + 2;
+pub use hedgewire_sim::venue::listing::ID_STEP;
 pub const CONTRACT_USD: i64 = 10;
-pub const EXAMPLE: &str = include_str!("../../../host/examples/live.toml");
+/// Changes a message of a gateway on its way to the engine; returns whether it has, and is done then.
+pub type Liar = Box<dyn FnMut(&mut [u8]) -> bool>;
 
-/// A venue with one member, strikes and the public.
-pub fn settings(seed: u64, faults: FaultSettings) -> VenueSettings {
-    let (indexes, instruments) = listing::listing(START, 1, 3);
-    VenueSettings {
-        seed,
-        indexes,
-        instruments,
-        gateway: GatewaySettings {
-            members: vec![Member { client_id: "alpha".into(), secret: "alpha-secret".into() }],
-            heartbeat_seconds: 1,
-            is_padded: false,
-            history_messages: 1_000_000,
-        },
-        rate_limit: None,
-        protections: vec![],
-        bump_ns: SPEED_BUMP_NS,
-        retransmit: RetransmitSettings { history_messages: 10_000, burst: 50, refill_ns: 1_000_000 },
-        snapshot_cycle_ns: 200_000_000,
-        lines: Lines::Active,
-        flow: Some(FlowSettings { rate: 60.0, ..FlowSettings::default() }),
-        faults,
-    }
-}
-
-pub fn plan() -> Arc<Plan> {
-    Arc::new(Plan::parse(EXAMPLE).expect("the example"))
+/// What datagrams cost that quotes or hedges came of.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Metered {
+    pub quotes: u64,
+    pub hedges: u64,
+    /// By what is counted: before and after such a datagram.
+    pub cost: u64,
 }
 
 /// Everything around an engine.
 pub struct Rig {
     pub venue: Venue,
     pub engine: Option<Engine>,
-    plan: Arc<Plan>,
+    pub plan: Arc<Plan>,
+    /// What is seen of the present life.
+    pub telemetry: Arc<Telemetry>,
     compiler: Compiler,
+    /// Why the compiler gives no bank.
+    pub compiler_fault: Option<&'static str>,
     /// Banks that the compiler is at, and when it is done.
     compiling: Vec<(i64, Compiled)>,
     /// What is on disk.
     pub disk: Vec<Record>,
     pub now_ns: i64,
-    connection: Option<u64>,
-    connections: u64,
+    /// Of each gateway.
+    connections: Vec<Option<u64>>,
+    connection_count: u64,
     pub alarms: Vec<Raised>,
-    /// Orders that reached the venue's way, by our number: each must come once.
-    pub sent: BTreeMap<i64, u32>,
+    /// Orders that reached the venue's way, by gateway and our number: each must come once.
+    pub sent: BTreeMap<(usize, i64), u32>,
+    /// Contracts of the largest of them.
+    pub largest_order: i64,
     fill_id: i64,
     random: Random,
     /// Steps of records that are written late, to be lost in a crash.
     pub write_delay_steps: usize,
     unwritten: Vec<(usize, Record)>,
     steps: usize,
+    /// Turns of the engine in a step.
+    pub turns: usize,
     /// It is killed after so many more deliveries of its session.
     pub dies_after: Option<usize>,
     /// Nothing of the feed arrives.
     pub is_cut_off: bool,
-    /// Nobody answers at the gateway's address.
+    /// Nothing of these channels arrives.
+    pub silent_channels: BTreeSet<i32>,
+    /// Nobody answers at any gateway's address.
     pub is_gateway_gone: bool,
+    /// Nobody answers at the addresses of these.
+    pub gone_gateways: BTreeSet<usize>,
+    pub liar: Option<Liar>,
+    /// Counts something that datagrams cost.
+    pub meter: Option<fn() -> u64>,
+    pub metered: Metered,
+    /// Orders of the public that make up a market.
+    market: Vec<i64>,
 }
 
 impl Rig {
     pub fn new(settings: VenueSettings) -> Self {
+        Self::with(settings, plan_with(&[]), |driver| driver)
+    }
+
+    /// A venue without a public: its market is made by [`Rig::market`].
+    pub fn quiet(changes: &[(&str, &str)]) -> Self {
+        let settings = VenueSettings { flow: None, ..settings(1, FaultSettings::default()) };
+        let mut rig = Self::with(settings, plan_with(changes), |driver| driver);
+        rig.market(59_995, 60_005, 100_000);
+        rig
+    }
+
+    /// Two underlyings at so many gateways.
+    pub fn of_two(seed: u64, gateways: usize) -> Self {
+        let settings = listing::venue(seed, START, (2, STRIKES), &MEMBERS[..gateways]);
+        Self::with(settings, plan_of_two(gateways), |driver| driver)
+    }
+
+    /// With a plan, and another driver than the plain one.
+    pub fn with(settings: VenueSettings, plan: Arc<Plan>, driver: impl FnOnce(Driver) -> Driver) -> Self {
         let seed = settings.seed;
-        let plan = plan();
+        let gateways = plan.live.as_ref().map_or(0, |live| live.gateways.len());
         let mut rig = Self {
             venue: Venue::new(settings, START, None),
             engine: None,
+            telemetry: Arc::new(Telemetry::new(names(&plan), START.cast_unsigned()).expect("names of a plan")),
             compiler: Compiler::new(Arc::clone(&plan)),
+            compiler_fault: None,
             compiling: vec![],
             disk: vec![],
             now_ns: START,
-            connection: None,
-            connections: 0,
+            connections: vec![None; gateways],
+            connection_count: 0,
             alarms: vec![],
             sent: BTreeMap::new(),
+            largest_order: 0,
             fill_id: 1,
             random: Random::new(seed, 31),
             write_delay_steps: 0,
             unwritten: vec![],
             steps: 0,
+            turns: 4,
             dies_after: None,
             is_cut_off: false,
+            silent_channels: BTreeSet::new(),
             is_gateway_gone: false,
+            gone_gateways: BTreeSet::new(),
+            liar: None,
+            meter: None,
+            metered: Metered::default(),
+            market: vec![],
             plan,
         };
-        rig.start();
+        rig.start_with(driver);
         rig
     }
 
     /// A new life, from what is on disk.
     pub fn start(&mut self) {
+        self.start_with(|driver| driver);
+    }
+
+    fn start_with(&mut self, driver: impl FnOnce(Driver) -> Driver) {
         let image = Image::of(&self.disk);
-        let driver = Driver::new(Kernel::new(self.plan.sizes, Form::Scalar), None).unmeasured();
-        let secret = Credential::new("alpha-secret").expect("it fits");
-        let mut engine = Engine::new(&self.plan, vec![secret], driver, image).expect("a live engine");
+        let driver = driver(Driver::new(Kernel::new(self.plan.sizes, Form::Scalar), None).unmeasured());
+        let secrets = MEMBERS[..self.connections.len()].iter();
+        let secrets = secrets.map(|(_, secret)| Credential::new(secret).expect("it fits")).collect();
+        self.telemetry = Arc::new(Telemetry::new(names(&self.plan), self.ns()).expect("names of a plan"));
+        let engine = Engine::new(&self.plan, secrets, driver, image).expect("a live engine");
+        let mut engine = engine.watched(Arc::clone(&self.telemetry));
         self.compiler = Compiler::new(Arc::clone(&self.plan));
         self.compiling.clear();
         self.disk.clear();
@@ -131,17 +178,17 @@ impl Rig {
     pub fn crash(&mut self) {
         self.engine = None;
         self.unwritten.clear();
-        if let Some(connection) = self.connection.take() {
+        for connection in self.connections.iter_mut().filter_map(Option::take) {
             self.venue.disconnected(self.now_ns, connection);
         }
     }
 
-    /// The connection breaks on the way.
-    pub fn cut_connection(&mut self) {
+    /// The connection of a gateway breaks on the way.
+    pub fn cut_connection(&mut self, gateway: usize) {
         let now_ns = self.ns();
-        if let Some(connection) = self.connection.take() {
+        if let Some(connection) = self.connections[gateway].take() {
             self.venue.disconnected(self.now_ns, connection);
-            self.engine().on_disconnected(now_ns, 0);
+            self.engine().on_disconnected(now_ns, gateway);
         }
     }
 
@@ -172,23 +219,29 @@ impl Rig {
     fn hear(&mut self) {
         let now_ns = self.ns();
         while let Some(output) = self.venue.next_output(self.now_ns) {
-            let Some(engine) = self.engine.as_mut() else { continue };
+            if self.engine.is_none() {
+                continue;
+            }
             match output {
-                Said::Multicast { .. } if self.is_cut_off => {}
+                Said::Multicast { bytes, .. } if self.is_unheard(&bytes) => {}
                 Said::Multicast { line, bytes, .. } => {
                     let source = if line == Line::A { Source::A } else { Source::B };
-                    engine.on_datagram(now_ns, source, &bytes);
+                    self.hear_datagram(now_ns, source, &bytes);
                 }
-                Said::Unicast { bytes, .. } => engine.on_datagram(now_ns, Source::Unicast, &bytes),
-                Said::Stream(StreamOutput::Bytes(connection, bytes)) if self.connection == Some(connection) => {
-                    engine.on_stream(now_ns, 0, &bytes);
-                    self.dies_after = self.dies_after.map(|left| left.saturating_sub(1));
+                Said::Unicast { bytes, .. } => self.hear_datagram(now_ns, Source::Unicast, &bytes),
+                Said::Stream(StreamOutput::Bytes(connection, mut bytes)) => {
+                    if let Some(gateway) = self.gateway_of(connection) {
+                        self.lie(&mut bytes);
+                        self.engine().on_stream(now_ns, gateway, &bytes);
+                        self.dies_after = self.dies_after.map(|left| left.saturating_sub(1));
+                    }
                 }
-                Said::Stream(StreamOutput::Close(connection)) if self.connection == Some(connection) => {
-                    self.connection = None;
-                    engine.on_disconnected(now_ns, 0);
+                Said::Stream(StreamOutput::Close(connection)) => {
+                    if let Some(gateway) = self.gateway_of(connection) {
+                        self.connections[gateway] = None;
+                        self.engine().on_disconnected(now_ns, gateway);
+                    }
                 }
-                Said::Stream(_) => {}
             }
             self.flush();
             if self.dies_after == Some(0) {
@@ -196,6 +249,42 @@ impl Rig {
                 self.crash();
             }
         }
+    }
+
+    fn gateway_of(&self, connection: u64) -> Option<usize> {
+        self.connections.iter().position(|known| *known == Some(connection))
+    }
+
+    /// Whether a packet is lost on the way; its header has the channel at 16.
+    fn is_unheard(&self, bytes: &[u8]) -> bool {
+        let channel = i32::from_le_bytes(bytes[16..20].try_into().expect("4 bytes"));
+        self.is_cut_off || self.silent_channels.contains(&channel)
+    }
+
+    fn hear_datagram(&mut self, now_ns: u64, source: Source, bytes: &[u8]) {
+        let (meter, engine) = (self.meter, self.engine.as_mut().expect("it runs"));
+        let before = (*engine.counts(), meter.map_or(0, |meter| meter()));
+        engine.on_datagram(now_ns, source, bytes);
+        let after = (*engine.counts(), meter.map_or(0, |meter| meter()));
+        if after.0.quotes > before.0.quotes {
+            self.metered.quotes += after.0.quotes - before.0.quotes;
+            self.metered.hedges += after.0.hedges - before.0.hedges;
+            self.metered.cost += after.1 - before.1;
+        }
+    }
+
+    /// Lets the liar have each message, if there is one.
+    fn lie(&mut self, bytes: &mut [u8]) {
+        let Some(mut liar) = self.liar.take() else { return };
+        let mut rest = bytes;
+        let mut has_lied = false;
+        while rest.len() >= 32 && !has_lied {
+            let len = usize::from(u16::from_le_bytes([rest[2], rest[3]])).min(rest.len());
+            let (message, after) = rest.split_at_mut(len);
+            has_lied = liar(message);
+            rest = after;
+        }
+        self.liar = Some(liar).filter(|_| !has_lied);
     }
 
     fn act(&mut self) {
@@ -208,7 +297,7 @@ impl Rig {
         for bank in done {
             self.engine().on_bank(now_ns, bank);
         }
-        for _ in 0..4 {
+        for _ in 0..self.turns {
             self.engine().on_time(now_ns);
             self.flush();
         }
@@ -221,33 +310,42 @@ impl Rig {
             let Some(engine) = self.engine.as_mut() else { return };
             let Some(output) = engine.next_output() else { break };
             match output {
-                Output::Connect(_) if self.is_gateway_gone => engine.on_connection_failed(now_ns, 0),
-                Output::Connect(_) => {
-                    self.connections += 1;
-                    self.connection = Some(self.connections);
-                    self.venue.connected(self.now_ns, self.connections);
-                    engine.on_connected(now_ns, 0);
+                Output::Connect(gateway) if self.is_gateway_gone || self.gone_gateways.contains(&gateway) => {
+                    engine.on_connection_failed(now_ns, gateway);
                 }
-                Output::Close(_) => {
-                    if let Some(connection) = self.connection.take() {
+                Output::Connect(gateway) => {
+                    self.connection_count += 1;
+                    self.connections[gateway] = Some(self.connection_count);
+                    self.venue.connected(self.now_ns, self.connection_count);
+                    engine.on_connected(now_ns, gateway);
+                }
+                Output::Close(gateway) => {
+                    if let Some(connection) = self.connections[gateway].take() {
                         self.venue.disconnected(self.now_ns, connection);
                     }
                 }
                 Output::Retransmit(_, request) => self.venue.on_datagram(self.now_ns, 1, &request.bytes),
                 Output::Compile(job) => {
-                    self.compiling.push((self.now_ns + 5 * MS, self.compiler.compile(&job)));
+                    let mut compiled = self.compiler.compile(&job);
+                    if let Some(fault) = self.compiler_fault {
+                        compiled.result = Err(fault.to_owned());
+                    }
+                    self.compiling.push((self.now_ns + 5 * MS, compiled));
                 }
             }
         }
         self.write();
         let Some(engine) = self.engine.as_mut() else { return };
-        if let Some(connection) = self.connection {
-            let bytes = engine.outgoing(0).to_vec();
-            engine.written(0, bytes.len());
-            note_orders(&mut self.sent, &bytes);
-            self.venue.on_bytes(self.now_ns, connection, &bytes);
+        for (gateway, connection) in self.connections.iter().enumerate() {
+            let Some(connection) = connection else { continue };
+            let bytes = engine.outgoing(gateway).to_vec();
+            engine.written(gateway, bytes.len());
+            self.largest_order = self.largest_order.max(note_orders(&mut self.sent, gateway, &bytes));
+            self.venue.on_bytes(self.now_ns, *connection, &bytes);
         }
-        self.alarms.extend(engine.alarms().drain());
+        let raised: Vec<Raised> = engine.alarms().drain().collect();
+        raised.iter().for_each(|raised| engine.show_alarm(raised));
+        self.alarms.extend(raised);
     }
 
     fn write(&mut self) {
@@ -263,7 +361,12 @@ impl Rig {
 
     /// A fill of the desk's own, of a random option; returns it.
     pub fn trade(&mut self) -> DeskFill {
-        let option = self.random.index(6) as i64;
+        self.trade_in(0)
+    }
+
+    /// As [`Rig::trade`], in an option of a coin.
+    pub fn trade_in(&mut self, coin: usize) -> DeskFill {
+        let option = ID_STEP * coin as i64 + self.random.index(OPTIONS) as i64;
         let lots = 1 + self.random.index(20) as i64;
         let sign = if self.random.chance(0.5) { 1 } else { -1 };
         self.fill_id += 1;
@@ -277,6 +380,25 @@ impl Rig {
         self.engine().on_trade(now_ns, &fill);
         self.flush();
         fill
+    }
+
+    /// Calls around the money bought (or sold) in coins, all at once.
+    pub fn buy_calls(&mut self, coins: i64) -> Outcome {
+        self.fill_id += 1;
+        let at_the_money = OPTION_ID + (OPTIONS as i64 / 2 - 1);
+        let (fill_id, quantity_nano) = (self.fill_id, coins * UNIT);
+        self.trade_again(&DeskFill { instrument_id: at_the_money, fill_id, quantity_nano, price_nano: UNIT / 25 })
+    }
+
+    /// Replaces the public's market of the perpetual: bid, ask (0 for none; USD) and contracts at each.
+    pub fn market(&mut self, bid: i64, ask: i64, contracts: i64) {
+        for order_id in std::mem::take(&mut self.market) {
+            self.venue.public_cancel(self.now_ns, order_id);
+        }
+        for (side, price) in [(Side::Buy, bid), (Side::Sell, ask)].into_iter().filter(|(_, price)| *price > 0) {
+            let order = (price * UNIT, contracts * CONTRACT_USD);
+            self.market.extend(self.venue.public_order(self.now_ns, PERPETUAL, side, order, false));
+        }
     }
 
     /// Sends a fill again.
@@ -295,12 +417,28 @@ impl Rig {
 
     /// The engine's position in contracts, the venue's in contracts.
     pub fn positions(&mut self) -> (i64, i64) {
-        let venue = self.venue.position(0, PERPETUAL) / CONTRACT_USD;
-        (self.engine().position(0), venue)
+        self.positions_in(0)
+    }
+
+    /// As [`Rig::positions`], of a coin's perpetual.
+    pub fn positions_in(&mut self, coin: usize) -> (i64, i64) {
+        let member = if self.connections.len() > 1 { coin } else { 0 };
+        let venue = self.venue.position(member, INSTRUMENTS * coin + PERPETUAL) / CONTRACT_USD;
+        (self.engine().position(coin as u8), venue)
     }
 
     pub fn count(&self, kind: AlarmKind) -> usize {
         self.alarms.iter().filter(|raised| raised.begins && raised.alarm.kind() == kind).count()
+    }
+
+    /// Shows once more what there is to be seen.
+    pub fn look(&mut self) {
+        self.run(25 * MS);
+    }
+
+    /// Decisions refused for a reason.
+    pub fn refusals(&mut self, reason: Reason) -> u64 {
+        self.engine().driver().counts().refusals(reason)
     }
 
     pub fn is_on(&mut self, kind: AlarmKind) -> bool {
@@ -325,23 +463,29 @@ impl Rig {
     /// Both sides agree, and nothing is open or in doubt.
     pub fn agree(&mut self, context: &str) {
         self.check(context);
-        let (ours, theirs) = self.positions();
-        assert_eq!(ours, theirs, "{context}: position; alarms {:?}", self.engine().alarms().on());
+        for coin in 0..self.plan.underlyings.len() {
+            let (ours, theirs) = self.positions_in(coin);
+            assert_eq!(ours, theirs, "{context}: position {coin}; alarms {:?}", self.engine().alarms().on());
+        }
         assert_eq!(self.count(AlarmKind::OverHedge), 0, "{context}");
-        let open: Vec<_> = self.venue.open_orders(0).map(|(_, order)| order.client_order_id).collect();
+        let members = 0..self.connections.len();
+        let open = members.flat_map(|member| self.venue.open_orders(member));
+        let open: Vec<_> = open.map(|(_, order)| order.client_order_id).collect();
         assert_eq!(self.engine().open_orders(), open.len(), "{context}: {open:?}");
     }
 }
 
-/// Counts new orders by number: requests of template 100.
-fn note_orders(sent: &mut BTreeMap<i64, u32>, bytes: &[u8]) {
-    let mut rest = bytes;
+/// Counts new orders by number: requests of template 100. Returns the contracts of the largest.
+fn note_orders(sent: &mut BTreeMap<(usize, i64), u32>, gateway: usize, bytes: &[u8]) -> i64 {
+    let (mut rest, mut largest) = (bytes, 0);
+    let word = |bytes: &[u8], at: usize| i64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
     while rest.len() >= 32 {
         let len = usize::from(u16::from_le_bytes([rest[2], rest[3]]));
         if rest[4..6] == 100u16.to_le_bytes() {
-            let id = i64::from_le_bytes(rest[32..40].try_into().expect("8 bytes"));
-            *sent.entry(id).or_default() += 1;
+            *sent.entry((gateway, word(rest, 32))).or_default() += 1;
+            largest = largest.max(word(rest, 32 + 32) / CONTRACT_USD);
         }
         rest = &rest[len.min(rest.len())..];
     }
+    largest
 }

@@ -24,7 +24,8 @@ use hedgewire_sim::card::campaign::{DynCard, in_microseconds};
 use hedgewire_sim::card::{FaultKind, FaultPlan, FaultyCard, InProcess, KernelEngine, Side};
 use hedgewire_sim::venue::{FaultSettings, VenueSettings, listing};
 
-use super::rig::{EXAMPLE, MS, OPTION_ID, Rig, UNIT, settings};
+use super::plans::EXAMPLE;
+use super::rig::{MS, OPTION_ID, Rig, UNIT, settings};
 
 /// Steps between two looks at the metrics, each before the journal is written and after.
 const LOOK_STEPS: u32 = 100;
@@ -34,6 +35,7 @@ const CANNOT_CHANGE: &[(&str, &str)] = &[
     ("hedgewire_build_info", "a constant"),
     ("hedgewire_start_timestamp_seconds", "a constant"),
     ("hedgewire_packet_to_decision_seconds", "measured by the shell, with a clock: host/cli/tests/run.rs"),
+    ("hedgewire_packet_to_bytes_seconds", "measured by the shell, with a clock: host/cli/tests/run.rs"),
     ("hedgewire_packet_to_order_seconds", "measured by the shell, with a clock: host/cli/tests/run.rs"),
     ("hedgewire_kernel_faults_total", "a kernel that is told the truth finds no fault"),
     ("hedgewire_journal_errors_total", "the disk is good; host/src/live/writer.rs has a full one"),
@@ -419,7 +421,7 @@ fn ends_of_a_session_are_counted_by_whose_fault_they_were() {
     day.rig.flush();
     day.run(3 * UNIT);
     assert_eq!((day.session("violations"), day.session("heartbeat_losses"), day.session("disconnects")), (1, 0, 1));
-    day.rig.cut_connection();
+    day.rig.cut_connection(0);
     day.run(3 * UNIT);
     assert_eq!((day.session("violations"), day.session("disconnects")), (1, 2), "a connection that broke is nobody's");
 

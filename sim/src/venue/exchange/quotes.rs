@@ -8,6 +8,7 @@ use super::{
     cancel_reason, market, order_status,
 };
 use crate::venue::codes::{quote_reject, quote_status};
+use crate::venue::instrument::Instrument;
 use crate::venue::layout as at;
 use crate::venue::request::optional;
 use crate::venue::wire::{Block, Body, Decimal, NULL, half};
@@ -61,6 +62,22 @@ impl MassQuote {
             is_reset: block.u8(f::FLAGS) & 1 != 0,
             quotes: quotes.collect(),
         })
+    }
+
+    /// A quote of one side of one instrument, the other left as it is.
+    pub fn of_one_side(group: i64, terms: &Instrument, side: Side, (price, quantity): (i64, i64)) -> Self {
+        let exponent = terms.quantity_exponent;
+        let quoted = Wanted { price: Some(price), quantity: Decimal { mantissa: quantity, exponent } };
+        let other = Wanted { price: None, quantity: Decimal { mantissa: 0, exponent } };
+        let sides = if side == Side::Buy { [quoted, other] } else { [other, quoted] };
+        Self {
+            quote_id: 1,
+            correlation_id: 0,
+            group,
+            self_match_id: None,
+            is_reset: false,
+            quotes: vec![(terms.id, sides)],
+        }
     }
 
     /// The group and the request's number, for a refusal.

@@ -108,13 +108,13 @@ fn everything_is_on_a_screen_of_80_by_24() {
         "session hedge      ready     logons 2 disconnects 0 gaps 0 lost 0",
         &title("latencies"),
         "packet to decision p50 1.12 us   p99 2.00 ms   p99.9 2.00 ms   max 2.00 ms   n 3",
+        "packet to bytes    p50 -         p99 -         p99.9 -         max -         n 0",
         "packet to order    p50 -         p99 -         p99.9 -         max -         n 0",
         "order to answer    p50 -         p99 -         p99.9 -         max -         n 0",
         &title("last decisions"),
         "22:13:20.001 BTC   FAULT LATE_FILL -4",
         "22:13:20.000 ETH   sell 30 at 3,000.00 urgent, -30.0 of +-10.0",
         "23:13:20.000 BTC   no COOL_DOWN to -2, 12.0 of +-10.0",
-        "",
         "q quit   k kill",
     ];
     for (row, (found, expected)) in rows.iter().zip(expected).enumerate() {

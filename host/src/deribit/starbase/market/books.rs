@@ -374,6 +374,7 @@ impl Books {
             instrument.define(defined, seq);
         }
         std::mem::swap(&mut instrument.book, book);
+        instrument.book.make_room();
         instrument.unsynced = None;
         instrument.snapshot_seq = seq;
         if instrument.epoch != self.epoch {

@@ -27,6 +27,8 @@ use crate::book::{Shape, Side};
 const NONE: u32 = u32::MAX;
 /// Most orders of a book: beyond it a feed is broken or hostile.
 pub const ORDERS_MAX: usize = 1 << 20;
+/// Orders that a book has room for at least, once it is installed.
+const ROOM: usize = 128;
 /// Levels next to the best that are searched one by one before the rest is halved.
 const NEAR_LEVELS: usize = 8;
 
@@ -170,6 +172,18 @@ impl OrderBook {
         self.free_levels.clear();
         self.bids.clear();
         self.asks.clear();
+    }
+
+    /// Makes room for as many orders again as there are, and for [`ROOM`] at least, so that changes need not.
+    pub fn make_room(&mut self) {
+        let orders = (2 * self.len()).max(ROOM);
+        self.index.reserve(orders - self.index.len());
+        self.slots.reserve(orders.saturating_sub(self.slots.len()));
+        self.free_slots.reserve(orders.saturating_sub(self.free_slots.len()));
+        self.levels.reserve(orders.saturating_sub(self.levels.len()));
+        self.free_levels.reserve(orders.saturating_sub(self.free_levels.len()));
+        self.bids.reserve(orders.saturating_sub(self.bids.len()));
+        self.asks.reserve(orders.saturating_sub(self.asks.len()));
     }
 
     /// Returns the number of orders.
