@@ -600,6 +600,8 @@ pub struct Core<const N: usize> {
     on_ladder: Signal<Local, Bit>,
     want_risk: Signal<Local, Bit>,
     is_fast: Signal<Local, Bit>,
+    /// The head's place is read next, and not that of the command behind it.
+    is_again: Signal<Local, Bit>,
     has_room: Signal<Local, Bit>,
     issue: Signal<Local, Bit>,
     advance: Signal<Local, Bit>,
@@ -746,7 +748,7 @@ impl<const N: usize> Core<N> {
             slot first_slot slot_count first count intervals at keep feed place ledger setup base_ladder
             active_ladder shadow_ladder is_quote is_newer feed_step is_current is_fresh is_finished is_settled is_own_loop shadow_at is_shadow_settled is_last_loop
             is_exact_interval shifted_usable shifted_inside shifted_word shifted_kind shifted_version shifted_code
-            shifted_number shifted_feed shifted_settled shifted_exact shifted_step loading_word loading_number feeds_has on_ladder want_risk is_fast
+            shifted_number shifted_feed shifted_settled shifted_exact shifted_step loading_word loading_number feeds_has on_ladder want_risk is_fast is_again
             has_room issue advance is_empty flush flush_to fetched_word fetched_price front_kind front_at front_ladder
             front_price fraction interval_index interval_count owns slot_wide first_wide count_wide end_wide
             is_pushed pushed configure_ok target_ok reconciliation_ok control_ok scale_ok build_ok trade_ok trigger_ok
@@ -1357,10 +1359,11 @@ impl<const N: usize> Logic for Core<N> {
 
         // ---- the head; one whose interval is not usable is read again
         // Chosen a cycle ahead, for the memory's sake: the head's place, or that of the command behind it.
-        self.rereads.d.next = (self.state.q.val() != State::Run) | (self.is_head.q.val() & !self.head_usable.q.val());
+        self.is_again.next = (self.state.q.val() != State::Run) | (self.is_head.q.val() & !self.head_usable.q.val());
+        self.rereads.d.next = self.is_again.val();
         self.again_ladder.d.next = self.loading_place.q.val().ladder;
         self.again_index.d.next = self.loading_place.q.val().index;
-        if self.rereads.d.val() {
+        if self.is_again.val() {
             self.again_ladder.d.next = self.head_place.q.val().ladder;
             self.again_index.d.next = self.head_place.q.val().index;
         }

@@ -504,6 +504,8 @@ pub struct Engine<const N: usize> {
     is_other_changed: Signal<Local, Bit>,
     other_ladder: Signal<Local, U<9>>,
     other_bit: Signal<Local, U<64>>,
+    /// Ladders of which nothing is settled any more.
+    forgotten: Signal<Local, U<64>>,
     takes_trade: Signal<Local, Bit>,
     is_touched: Signal<Local, Bit>,
     half_count: Signal<Local, U<32>>,
@@ -598,7 +600,7 @@ impl<const N: usize> Engine<N> {
         }
             clock reset start op ladder slots scale target other_target price has_place index shift intervals is_shaped
             shape holds weighed answered answer update_wrap value_at value_place coming is_coming_held forgets_other
-            is_other_changed other_ladder other_bit takes_trade changed0 changed1 change0 change1 done ok greeks halt
+            is_other_changed other_ladder other_bit forgotten takes_trade changed0 changed1 change0 change1 done ok greeks halt
             halted look_ladder look_params look_scale look_summary
             front_ladder front_params read_ladder read_index read_interval read_exact settled any_exact finish_ladder
             finish_next
@@ -1146,18 +1148,19 @@ impl<const N: usize> Logic for Engine<N> {
         self.lacking_index.d.next = self.awaited_index.q.val();
         self.must_yield.d.next = self.halt.val() | self.is_lacking.q.val();
         self.forgets.d.next = false;
-        if self.forgets.q.val() {
-            self.settled_bits.d.next = self.settled_bits.q.val() & !self.ladder_bit.q.val();
-            self.exact_bits.d.next = self.exact_bits.q.val() & !self.ladder_bit.q.val();
-        }
+        self.forgets_other.d.next = false;
         // Neighbours are changed over.
         self.other_bit.next = ((self.ladder_bit.q.val() & self.first_banks.val()) << self.one_place.val())
             | ((self.ladder_bit.q.val() >> self.one_place.val()) & self.first_banks.val());
-        self.forgets_other.d.next = false;
-        if self.forgets_other.q.val() {
-            self.settled_bits.d.next = self.settled_bits.d.val() & !self.other_bit.val();
-            self.exact_bits.d.next = self.exact_bits.d.val() & !self.other_bit.val();
+        self.forgotten.next = bits_lit::<64>(0);
+        if self.forgets.q.val() {
+            self.forgotten.next = self.ladder_bit.q.val();
         }
+        if self.forgets_other.q.val() {
+            self.forgotten.next = self.forgotten.val() | self.other_bit.val();
+        }
+        self.settled_bits.d.next = self.settled_bits.q.val() & !self.forgotten.val();
+        self.exact_bits.d.next = self.exact_bits.q.val() & !self.forgotten.val();
         self.lanes_go.d.next = false;
         self.waited.d.next = bits_lit::<2>(0);
 
