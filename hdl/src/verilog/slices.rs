@@ -81,10 +81,7 @@ fn slices<'a>(
 }
 
 /// The statements of the `always` of a module, and where it begins and ends.
-fn generated<'a>(
-    lines: &'a [&'a str],
-    is_signal: impl Fn(&str) -> bool,
-) -> Option<(usize, Vec<Statement<'a>>, usize)> {
+fn generated<'a>(lines: &'a [&'a str], is_signal: impl Fn(&str) -> bool) -> Option<(usize, Vec<Statement<'a>>, usize)> {
     let begin = 1 + lines.iter().position(|line| line.trim() == GENERATED)?;
     if lines.get(begin)?.trim() != BEGIN {
         return None;
@@ -683,7 +680,10 @@ mod tests {
         // From itself, behind it an assignment, before any.
         let found = ["top: bits$d"];
         assert_eq!(early("bits$d = bits$q;\nif (a) begin\nbits$d = bits$d & ~sum;\nend"), found);
-        assert_eq!(early("bits$d = bits$q;\nif (bits$d) begin\nsum = a;\nend\nif (a) begin\nbits$d = 1'b0;\nend"), found);
+        assert_eq!(
+            early("bits$d = bits$q;\nif (bits$d) begin\nsum = a;\nend\nif (a) begin\nbits$d = 1'b0;\nend"),
+            found
+        );
         assert_eq!(early("sum = bits$d;\nbits$d = a;"), found);
         // After all assignments; own signals have in both what they were given last; outputs.
         assert_eq!(early("bits$d = bits$q;\nsum = bits$d;\nsum = sum & bits$d;"), [""; 0]);
