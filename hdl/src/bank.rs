@@ -18,7 +18,8 @@
 //! ```
 //!
 //! The active bank comes first, and the other only if it holds the slot: `LATENCY` 15 cycles from
-//! `start` to `done`, or 18. A refused WRITE is done after 4, SWAP after 4, OPEN after a cycle per 64
+//! `start` to `done`, or 18. The shape of a trade's row in the active bank is known after `SHAPE`, long before its
+//! weights. A refused WRITE is done after 4, SWAP after 4, OPEN after a cycle per 64
 //! slots and 1, CLEAR after a cycle per slot and 1. One operation at a time.
 //!
 //! A slot is written if its bit is set in a word of 64 that OPEN and CLEAR zero: the kernel's epochs.
@@ -70,6 +71,8 @@ pub const LATENCY_BOTH: usize = LATENCY + 3;
 const READ: usize = 3;
 /// Step in which SWAP closes the other bank.
 const SWAP_OTHER: usize = 3;
+/// Cycles from `start` to the shape of a trade's row.
+pub const SHAPE: usize = READ + 1;
 /// Steps in which the weights of a bank are in registers, and whether they fit.
 const COMMIT_FIRST: usize = LATENCY - 1;
 const COMMIT_OTHER: usize = LATENCY_BOTH - 1;
@@ -128,6 +131,11 @@ pub struct Bank {
     pub done: Signal<Out, Bit>,
     /// WRITE: 0, or why it is refused.
     pub reason: Signal<Out, U<8>>,
+    /// TRADE: one cycle, `SHAPE` after the start, with the row in the active bank. Its weights mean nothing yet.
+    pub is_shaped: Signal<Out, Bit>,
+    pub shape: Signal<Out, record::Row>,
+    /// With `is_shaped`: the active bank holds the slot.
+    pub holds: Signal<Out, Bit>,
     /// TRADE: the quantity before, signed.
     pub old_quantity: Signal<Out, U<32>>,
     /// TRADE: the bank holds the slot and a weight changed.
@@ -255,6 +263,7 @@ pub struct Bank {
     saturated: DFF<U<21>>,
     written_more: DFF<U<21>>,
     position_bit: DFF<U<64>>,
+    shaped: DFF<Bit>,
     delta_same: DFF<Bit>,
     gamma_same: DFF<Bit>,
     vega_same: DFF<Bit>,
@@ -444,6 +453,9 @@ impl Bank {
             quantity: Signal::default(),
             done: Signal::default(),
             reason: Signal::default(),
+            is_shaped: Signal::default(),
+            shape: Signal::default(),
+            holds: Signal::default(),
             old_quantity: Signal::default(),
             changed0: Signal::default(),
             changed1: Signal::default(),
@@ -538,6 +550,7 @@ impl Bank {
             saturated: DFF::default(),
             written_more: DFF::default(),
             position_bit: DFF::default(),
+            shaped: DFF::default(),
             delta_same: DFF::default(),
             gamma_same: DFF::default(),
             vega_same: DFF::default(),
@@ -672,7 +685,7 @@ impl Logic for Bank {
         clock!(self, clock, steps, row_bank_now, row_spec, row_weights, byte0, byte1, done_now, out_write);
         clock!(self, clock, word0_held, word1_held, state0_held, state1_held);
         clock!(self, clock, state_bank, saturated_less, saturated, written_more, position_bit);
-        clock!(self, clock, delta_same, gamma_same, vega_same, kept_nothing);
+        clock!(self, clock, delta_same, gamma_same, vega_same, kept_nothing, shaped);
         clock!(self, clock, write_state, write_state0, write_state1, write_place, written_state, seen, other_seen);
 
         // Where the memories are read.
@@ -1177,6 +1190,10 @@ impl Logic for Bank {
             self.out_write.d.next = false;
         }
 
+        self.shaped.d.next = self.step_first.val() & self.is_trade.q.val();
+        self.is_shaped.next = self.shaped.q.val();
+        self.shape.next = self.new_row.val();
+        self.holds.next = self.kept_held.val();
         self.done.next = self.done_now.q.val();
         self.reason.next = self.reason_now.q.val();
         self.old_quantity.next = self.quantity_before.q.val();

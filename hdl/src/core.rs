@@ -540,6 +540,8 @@ pub struct Core<const N: usize> {
     engine_pending: DFF<Bit>,
     /// The nodes are to take a trade as soon as the engine has halted.
     is_owed: DFF<Bit>,
+    /// What a trade does to the weights is known.
+    is_weighed: DFF<Bit>,
     bank_pending: DFF<Bit>,
     loop_at: DFF<U<8>>,
     is_own_loop: DFF<Bit>,
@@ -598,6 +600,8 @@ pub struct Core<const N: usize> {
     on_ladder: Signal<Local, Bit>,
     want_risk: Signal<Local, Bit>,
     is_fast: Signal<Local, Bit>,
+    /// The head's place is read next, and not that of the command behind it.
+    is_again: Signal<Local, Bit>,
     has_room: Signal<Local, Bit>,
     issue: Signal<Local, Bit>,
     advance: Signal<Local, Bit>,
@@ -739,12 +743,12 @@ impl<const N: usize> Core<N> {
             head_reason head_known head_stray head_next head_timely head_newer head_doubt head_plain head_interval
             head_usable head_exact goes rereads is_reread again_ladder again_index ahead_seq ahead_ns
             state last_seq now_ns is_killed in_flight events_in events_out events_held active_bits reason
-            moves_now moves_seq is_sweep is_halting is_exact is_asked engine_pending is_owed bank_pending loop_at
-            order_at dry first_units second_units greeks error head_word kind version number number_wide is_number code
+            moves_now moves_seq is_sweep is_halting is_exact is_asked engine_pending is_owed is_weighed bank_pending
+            loop_at order_at dry first_units second_units greeks error head_word kind version number number_wide is_number code
             slot first_slot slot_count first count intervals at keep feed place ledger setup base_ladder
             active_ladder shadow_ladder is_quote is_newer feed_step is_current is_fresh is_finished is_settled is_own_loop shadow_at is_shadow_settled is_last_loop
             is_exact_interval shifted_usable shifted_inside shifted_word shifted_kind shifted_version shifted_code
-            shifted_number shifted_feed shifted_settled shifted_exact shifted_step loading_word loading_number feeds_has on_ladder want_risk is_fast
+            shifted_number shifted_feed shifted_settled shifted_exact shifted_step loading_word loading_number feeds_has on_ladder want_risk is_fast is_again
             has_room issue advance is_empty flush flush_to fetched_word fetched_price front_kind front_at front_ladder
             front_price fraction interval_index interval_count owns slot_wide first_wide count_wide end_wide
             is_pushed pushed configure_ok target_ok reconciliation_ok control_ok scale_ok build_ok trade_ok trigger_ok
@@ -871,6 +875,7 @@ impl<const N: usize> Logic for Core<N> {
             is_asked,
             engine_pending,
             is_owed,
+            is_weighed,
             bank_pending,
             loop_at,
             order_at,
@@ -1121,6 +1126,10 @@ impl<const N: usize> Logic for Core<N> {
         self.engine.other_target.next = self.second_units.q.val();
         self.engine.shift.next = self.read_build.record.val().step_shift;
         self.engine.intervals.next = self.intervals.val().get_bits::<15>(0);
+        self.engine.is_shaped.next = self.bank.is_shaped.val();
+        self.engine.shape.next = self.bank.shape.val();
+        self.engine.holds.next = self.bank.holds.val();
+        self.engine.weighed.next = self.is_weighed.q.val();
         self.engine.changed0.next = self.bank.changed0.val();
         self.engine.changed1.next = self.bank.changed1.val();
         self.engine.change0.next = self.bank.change0.val();
@@ -1350,10 +1359,11 @@ impl<const N: usize> Logic for Core<N> {
 
         // ---- the head; one whose interval is not usable is read again
         // Chosen a cycle ahead, for the memory's sake: the head's place, or that of the command behind it.
-        self.rereads.d.next = (self.state.q.val() != State::Run) | (self.is_head.q.val() & !self.head_usable.q.val());
+        self.is_again.next = (self.state.q.val() != State::Run) | (self.is_head.q.val() & !self.head_usable.q.val());
+        self.rereads.d.next = self.is_again.val();
         self.again_ladder.d.next = self.loading_place.q.val().ladder;
         self.again_index.d.next = self.loading_place.q.val().index;
-        if self.rereads.d.val() {
+        if self.is_again.val() {
             self.again_ladder.d.next = self.head_place.q.val().ladder;
             self.again_index.d.next = self.head_place.q.val().index;
         }
@@ -2084,6 +2094,9 @@ impl<const N: usize> Logic for Core<N> {
                 } else {
                     // A pass over the rows has been dropped before the row changes.
                     self.bank.start.next = true;
+                    // The nodes take the trade while the weights and then the offset are worked out.
+                    self.is_weighed.d.next = false;
+                    self.is_owed.d.next = true;
                     self.state.d.next = State::TradeLedger;
                 }
             }
@@ -2092,8 +2105,8 @@ impl<const N: usize> Logic for Core<N> {
                 if self.bank.done.val() {
                     self.writes_keep.d.next = true;
                     self.writes_ledger.d.next = true;
-                    // The nodes take the trade while the offset is worked out. What that looks at has been seen.
-                    self.is_owed.d.next = true;
+                    self.is_weighed.d.next = true;
+                    // What the offset looks at has been seen.
                     self.waited.d.next = bits_lit::<3>(3);
                     self.state.d.next = State::Offset;
                 }
@@ -2108,7 +2121,13 @@ impl<const N: usize> Logic for Core<N> {
                 self.state.d.next = State::TradeNodes;
             }
             State::TradeNodes => {
-                if !self.is_owed.q.val() & (!self.engine_pending.q.val() | self.engine.done.val()) {
+                if self.engine.answered.val() & (self.engine.answer.val().error != bits_lit::<32>(0xffff_ffff_u64)) {
+                    // A quote is there, on the ladder, and its interval answers.
+                    self.head_interval.d.next = self.engine.answer.val();
+                    self.moves_now.d.next = true;
+                    self.is_halting.d.next = false;
+                    self.state.d.next = State::Issue;
+                } else if !self.is_owed.q.val() & (!self.engine_pending.q.val() | self.engine.done.val()) {
                     self.state.d.next = State::Ask;
                 }
             }

@@ -5,7 +5,7 @@
 //! | [`Logarithm`] | `ln(price)` | 24, one multiplier of four blocks |
 //! | [`Divide`] | floor of a quotient of `Q` bits | `Q + 1` |
 //! | [`SquareRoot`] | floor of the square root of 64 bits | 33 |
-//! | [`CubeRoot`] | cube root of 128 bits, 21 bits of it exact | 26 |
+//! | [`CubeRoot`] | cube root of 128 bits, 21 bits of it exact | 16 |
 //! | [`RatioUnit`] | what a node needs of its price | 66 |
 //!
 //! All work alike. `start` is a pulse, and the operands are taken in its cycle; `done` is a pulse
@@ -31,7 +31,7 @@ mod tests {
     fn latencies_are_as_stated() {
         assert_eq!(Logarithm::LATENCY, 24);
         assert_eq!((Divide::<63, 32>::LATENCY, Divide::<64, 64>::LATENCY), (33, 65));
-        assert_eq!((SquareRoot::LATENCY, CubeRoot::LATENCY), (33, 26));
+        assert_eq!((SquareRoot::LATENCY, CubeRoot::LATENCY), (33, 16));
         assert_eq!(RatioUnit::LATENCY, 66);
     }
 

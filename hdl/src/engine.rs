@@ -18,6 +18,9 @@
 //!     +-- OPEN, CLEAR, CONFIGURE                  +-- a trade, a new target-+
 //! ```
 //!
+//! A trade begins as soon as the shape of its row is known, with the nodes around the price; its weights (`weighed`)
+//! come while those rows are in the lane.
+//!
 //! What it works on, highest first: an operation of the sequencer; nodes that lack a trade; the
 //! interval that the front waits for; the ladder at the scan pointer, one node or one interval at a
 //! time. While `halt` is up nothing new of the last two begins, a node's pass is dropped (it is begun
@@ -33,12 +36,21 @@
 use hedgewire_abi::format::{DENSITY_BITS, GUARD_BITS};
 use rust_hdl::prelude::*;
 
+use crate::bank;
 use crate::elementary::RatioUnit;
 use crate::finish::{IntervalUnit, NodeUnit};
-use crate::lanes::Lanes;
+use crate::lanes::{INJECT_LATENCY, Lane, Lanes};
 use crate::primitive::{LookUp, Ram};
 use crate::record::{Contribution, ExactGreeks, Interval, NodeValue, Ratios, Row, Scale, Sums};
 use crate::signal::*;
+
+/// Most cycles from a trade's shape to its weights.
+pub const WEIGHED: usize = bank::LATENCY_BOTH + 1 - bank::SHAPE;
+// From the shape two cycles to the first row in the lane, and one to take the weights over; before the first
+// contribution has joined its node they are there too.
+const _: () = assert!(WEIGHED < 2 + Lane::LATE_PHI && Lane::LATE_PHI < INJECT_LATENCY);
+// The last value of a trade's window comes two nodes after those of the interval.
+const _: () = assert!(2 * NodeUnit::II == IntervalUnit::WINDOW);
 
 /// What the sequencer can ask for, with `halted` up.
 #[derive(LogicState, Clone, Copy, Debug, PartialEq)]
@@ -49,7 +61,7 @@ pub enum EngineOp {
     Open,
     /// Starts a ladder around `price`; `ok` says whether the rows reach its ends.
     Build,
-    /// Takes the changes of a row in both banks (`ladder` is the active one).
+    /// Takes the changes of a row in both banks (`ladder` is the active one). They may still be worked out.
     Trade,
     /// Takes the target in the units of both banks (`ladder` is the underlying's first).
     Retarget,
@@ -167,8 +179,11 @@ enum State {
     ReachLow,
     ReachHigh,
     Begin,
-    /// TRADE: the nodes around the price first.
+    /// TRADE: the nodes around the price first, once it is known of which ladder.
+    Ready,
     Quick,
+    /// No nodes come first: the changes are waited for.
+    TradeWait,
     /// A changed row goes through the nodes of a ladder.
     Aim,
     Update,
@@ -221,11 +236,20 @@ pub struct Engine<const N: usize> {
     pub index: Signal<In, U<15>>,
     pub shift: Signal<In, U<5>>,
     pub intervals: Signal<In, U<15>>,
+    /// One cycle, with the row's shape and whether the active bank holds it; at most two cycles after the start.
+    pub is_shaped: Signal<In, Bit>,
+    pub shape: Signal<In, Row>,
+    pub holds: Signal<In, Bit>,
+    /// The four that follow are known; at most `WEIGHED` cycles after the shape.
+    pub weighed: Signal<In, Bit>,
     pub changed0: Signal<In, Bit>,
     pub changed1: Signal<In, Bit>,
     pub change0: Signal<In, Row>,
     pub change1: Signal<In, Row>,
     pub done: Signal<Out, Bit>,
+    /// TRADE: the interval at the last quote, two cycles before `done`. Not where no nodes came first.
+    pub answered: Signal<Out, Bit>,
+    pub answer: Signal<Out, Interval>,
     pub ok: Signal<Out, Bit>,
     pub greeks: Signal<Out, ExactGreeks>,
     pub halt: Signal<In, Bit>,
@@ -422,8 +446,14 @@ pub struct Engine<const N: usize> {
     rest_bank: DFF<Bit>,
     rest_first: DFF<U<15>>,
     rest_count: DFF<U<15>>,
+    /// The shape of a trade's row in the active bank.
+    coming: DFF<Row>,
+    is_coming_held: DFF<Bit>,
+    forgets_other: DFF<Bit>,
     update_row: DFF<Row>,
+    /// After the last node the first of the ladder comes, or of the window.
     update_last: DFF<U<15>>,
+    update_wrap: DFF<U<15>>,
     update_read: DFF<U<15>>,
     reads_left: DFF<U<15>>,
     update_write: DFF<U<15>>,
@@ -432,13 +462,12 @@ pub struct Engine<const N: usize> {
     arrived: DFF<Bit>,
     arrival: DFF<Contribution>,
     arrival_node: DFF<U<15>>,
+    /// The node of the contribution that arrives now.
+    arriving_node: DFF<U<15>>,
     /// What is read of a node, in registers, and who waits for it: a row, a contribution, `NodeUnit`.
     sums_held: DFF<Sums>,
     at_held: DFF<NodeAt>,
     inject_go: DFF<Bit>,
-    joining: DFF<Bit>,
-    joining_share: DFF<Contribution>,
-    joining_node: DFF<U<15>>,
     is_joined: DFF<Bit>,
     joined: DFF<Sums>,
     joined_node: DFF<U<15>>,
@@ -466,16 +495,25 @@ pub struct Engine<const N: usize> {
     load_wait: DFF<U<4>>,
     load_start: DFF<Bit>,
     values_left: DFF<U<3>>,
+    /// Where the next value of a trade's window belongs.
+    value_at: DFF<U<2>>,
 
     // ---- wires
     drifts: Signal<Local, Bit>,
     is_changed: Signal<Local, Bit>,
+    is_other_changed: Signal<Local, Bit>,
+    other_ladder: Signal<Local, U<9>>,
+    other_bit: Signal<Local, U<64>>,
+    /// Ladders of which nothing is settled any more.
+    forgotten: Signal<Local, U<64>>,
+    takes_trade: Signal<Local, Bit>,
     is_touched: Signal<Local, Bit>,
     half_count: Signal<Local, U<32>>,
     count_wide: Signal<Local, U<32>>,
     high_wide: Signal<Local, U<48>>,
     want_index: Signal<Local, U<15>>,
     window_nodes: Signal<Local, U<15>>,
+    value_place: Signal<Local, U<15>>,
     node_offset: Signal<Local, U<32>>,
     shift_low: Signal<Local, U<5>>,
     shift_high: Signal<Local, U<5>>,
@@ -498,10 +536,14 @@ pub struct Engine<const N: usize> {
     high_bits: Constant<U<5>>,
     one_32: Constant<U<32>>,
     one_64: Constant<U<64>>,
+    one_place: Constant<U<1>>,
+    first_banks: Constant<U<64>>,
     low_margin: Constant<U<32>>,
     last_price: Constant<U<48>>,
     cut: Constant<U<8>>,
     load_gap: Constant<U<4>>,
+    /// The same less the two cycles by which the first comes sooner.
+    first_gap: Constant<U<4>>,
     no_scale: Constant<Scale>,
 }
 
@@ -545,16 +587,21 @@ impl<const N: usize> Engine<N> {
             high_bits: Constant::new(U::new(0b11100)),
             one_32: Constant::new(U::new(1)),
             one_64: Constant::new(U::new(1)),
+            one_place: Constant::new(U::new(1)),
+            first_banks: Constant::new(U::new(0x5555_5555_5555_5555)),
             // The first step of a ladder is above 64: step / price then fits its format.
             low_margin: Constant::new(U::new(65)),
             last_price: Constant::new(U::new(u128::from(u32::MAX))),
             // kg - kd + this is the cut from gamma sums to ladder units.
             cut: Constant::new(U::new(u128::from(DENSITY_BITS - GUARD_BITS))),
             load_gap: Constant::new(U::new(NodeUnit::II as u128 - 1)),
+            first_gap: Constant::new(U::new(NodeUnit::II as u128 - 2)),
             no_scale: Constant::new(Scale::default()),
         }
-            clock reset start op ladder slots scale target other_target price has_place index shift intervals changed0
-            changed1 change0 change1 done ok greeks halt halted look_ladder look_params look_scale look_summary
+            clock reset start op ladder slots scale target other_target price has_place index shift intervals is_shaped
+            shape holds weighed answered answer update_wrap value_at value_place coming is_coming_held forgets_other
+            is_other_changed other_ladder other_bit forgotten takes_trade changed0 changed1 change0 change1 done ok greeks halt
+            halted look_ladder look_params look_scale look_summary
             front_ladder front_params read_ladder read_index read_interval read_exact settled any_exact finish_ladder
             finish_next
             finish_valid fresh_ladder fresh_index fresh_valid wanted wanted_ladder wanted_index bank_address
@@ -573,7 +620,7 @@ impl<const N: usize> Engine<N> {
             awaited_index lacking_ladder lacking_index
             waited after drifts is_changed
             is_touched ladder_bit ratio_go ratio_price ratio_reference ratio_shift sums_held
-            at_held inject_go joining joining_share joining_node is_joined joined joined_node load_go left_price centre_step low_step is_low
+            at_held inject_go arriving_node is_joined joined joined_node load_go left_price centre_step low_step is_low
             high_step low high half_count count_wide next_start high_wide nodes
             forgets is_two is_last_node want_index want window_nodes node_offset interval_offset gamma_shift made
             is_fresh is_finished is_settled has_edge region
@@ -635,6 +682,7 @@ impl<const N: usize> Logic for Engine<N> {
             nodes,
             ladder_bit,
             forgets,
+            forgets_other,
             is_two,
             is_last_node,
             window_end,
@@ -674,9 +722,7 @@ impl<const N: usize> Logic for Engine<N> {
             sums_held,
             at_held,
             inject_go,
-            joining,
-            joining_share,
-            joining_node,
+            arriving_node,
             is_joined,
             joined,
             joined_node,
@@ -733,8 +779,11 @@ impl<const N: usize> Logic for Engine<N> {
             rest_bank,
             rest_first,
             rest_count,
+            coming,
+            is_coming_held,
             update_row,
             update_last,
+            update_wrap,
             update_read,
             reads_left,
             update_write,
@@ -754,7 +803,8 @@ impl<const N: usize> Logic for Engine<N> {
             load_left,
             load_wait,
             load_start,
-            values_left
+            values_left,
+            value_at
         );
         self.is_done.d.next = false;
         self.inject_valid.d.next = false;
@@ -771,6 +821,13 @@ impl<const N: usize> Logic for Engine<N> {
         self.inject_go.d.next = self.inject_valid.q.val();
         self.lanes.inject.next = self.inject_go.q.val();
         self.lanes.inject_row.next = self.update_row.q.val();
+        self.lanes.inject_change.next.delta = self.update_row.q.val().delta;
+        self.lanes.inject_change.next.gamma = self.update_row.q.val().gamma;
+        self.lanes.inject_change.next.vega = self.update_row.q.val().vega;
+        if self.is_shaped.val() {
+            self.coming.d.next = self.shape.val();
+            self.is_coming_held.d.next = self.holds.val();
+        }
         self.at_held.d.next = self.ats.q.val();
         self.lanes.inject_ratios.next = self.at_held.q.val().at;
 
@@ -872,6 +929,8 @@ impl<const N: usize> Logic for Engine<N> {
         self.interval_write.index.next = self.job_index.q.val();
         self.intervals_of.write_address.next = self.interval_write.address.val();
         self.made.next = self.interval.interval.val();
+        self.answered.next = self.is_quick.q.val() & self.interval.done.val();
+        self.answer.next = self.made.val();
         self.intervals_of.write_data.next = self.made.val();
         self.exacts.write.next = false;
         self.exacts.write_address.next = self.interval_write.address.val();
@@ -881,31 +940,34 @@ impl<const N: usize> Logic for Engine<N> {
         self.sums_read.ladder.next = self.job_ladder.q.val();
         self.ats_read.ladder.next = self.job_ladder.q.val();
         self.sums_read.index.next = self.load_node.q.val();
-        if self.lanes.injected.val() {
+        if self.lanes.arriving.val() {
             self.sums_read.index.next = self.update_write.q.val();
         }
         self.ats_read.index.next = self.load_node.q.val();
         if self.state.q.val() == State::Update {
             self.ats_read.index.next = self.update_read.q.val();
         }
+        if self.state.q.val() == State::Quick {
+            self.ats_read.index.next = self.job_index.q.val();
+        }
+        if self.is_quick.q.val() & self.lanes.injected.val() {
+            self.ats_read.index.next = self.arriving_node.q.val();
+        }
         self.sums.read_address.next = self.sums_read.address.val();
         self.ats.read_address.next = self.ats_read.address.val();
         self.sums_held.d.next = self.sums.q.val();
-        self.joining.d.next = self.arrived.q.val();
-        self.joining_share.d.next = self.arrival.q.val();
-        self.joining_node.d.next = self.arrival_node.q.val();
         self.joined.d.next = self.sums_held.q.val();
-        if self.joining_share.q.val().linear {
-            self.joined.d.next.linear_delta = self.sums_held.q.val().linear_delta + self.joining_share.q.val().delta;
-            self.joined.d.next.linear_gamma = self.sums_held.q.val().linear_gamma + self.joining_share.q.val().gamma;
-            self.joined.d.next.linear_vega = self.sums_held.q.val().linear_vega + self.joining_share.q.val().vega;
+        if self.arrival.q.val().linear {
+            self.joined.d.next.linear_delta = self.sums_held.q.val().linear_delta + self.arrival.q.val().delta;
+            self.joined.d.next.linear_gamma = self.sums_held.q.val().linear_gamma + self.arrival.q.val().gamma;
+            self.joined.d.next.linear_vega = self.sums_held.q.val().linear_vega + self.arrival.q.val().vega;
         } else {
-            self.joined.d.next.inverse_delta = self.sums_held.q.val().inverse_delta + self.joining_share.q.val().delta;
-            self.joined.d.next.inverse_gamma = self.sums_held.q.val().inverse_gamma + self.joining_share.q.val().gamma;
-            self.joined.d.next.inverse_vega = self.sums_held.q.val().inverse_vega + self.joining_share.q.val().vega;
+            self.joined.d.next.inverse_delta = self.sums_held.q.val().inverse_delta + self.arrival.q.val().delta;
+            self.joined.d.next.inverse_gamma = self.sums_held.q.val().inverse_gamma + self.arrival.q.val().gamma;
+            self.joined.d.next.inverse_vega = self.sums_held.q.val().inverse_vega + self.arrival.q.val().vega;
         }
-        self.is_joined.d.next = self.joining.q.val();
-        self.joined_node.d.next = self.joining_node.q.val();
+        self.is_joined.d.next = self.arrived.q.val();
+        self.joined_node.d.next = self.arrival_node.q.val();
         self.sums_write.ladder.next = self.job_ladder.q.val();
         self.sums.write.next = self.is_joined.q.val();
         // Either a trade's share joins a node, or a pass has summed one.
@@ -931,6 +993,11 @@ impl<const N: usize> Logic for Engine<N> {
         self.load_go.d.next = self.load_start.q.val();
         self.node.start.next = self.load_go.q.val();
         self.node.node.next.sums = self.sums_held.q.val();
+        // The nodes around a trade's price are worked out as the trade joins them.
+        if self.is_quick.q.val() & self.is_joined.q.val() {
+            self.node.start.next = true;
+            self.node.node.next.sums = self.joined.q.val();
+        }
         self.node.node.next.at = self.at_held.q.val().at;
         self.node.node.next.step_ratio = self.at_held.q.val().step_ratio;
         self.node.node.next.edge_before = self.at_held.q.val().edge_before;
@@ -1010,6 +1077,11 @@ impl<const N: usize> Logic for Engine<N> {
             self.window_nodes.next = self.three.val();
         }
 
+        self.value_place.next = self.job_index.q.val() - self.want.q.val();
+        if self.is_two.q.val() {
+            // Three values stand in the last three places.
+            self.value_place.next = self.job_index.q.val() + self.one.val();
+        }
         self.window_end.d.next = self.want.q.val() + self.window_nodes.val();
         self.has_window.d.next = self.window_on.q.val()
             & (self.window_ladder.q.val() == self.job_ladder.q.val())
@@ -1035,16 +1107,21 @@ impl<const N: usize> Logic for Engine<N> {
         self.summaries.write_data.next.error_bound = self.bound.q.val();
         self.summaries.write_data.next.exact_intervals = self.exact_count.q.val();
 
-        // ---- what EACH does to the ladder at hand
-        self.is_changed.next = self.pending0.q.val();
+        // ---- what a trade changes: the ladder at hand, which is the active one, and the other
+        self.is_changed.next = self.changed0.val();
+        self.is_other_changed.next = self.changed1.val();
         if self.job_ladder.q.val().get_bit(0) {
-            self.is_changed.next = self.pending1.q.val();
+            self.is_changed.next = self.changed1.val();
+            self.is_other_changed.next = self.changed0.val();
         }
+        self.other_ladder.next = self.job_ladder.q.val() ^ self.one_9.val();
+        self.takes_trade.next = false;
+
+        // ---- what EACH does to the ladder at hand
         self.is_touched.next = (self.job_op.q.val() == EngineOp::Configure)
             | (self.job_op.q.val() == EngineOp::Open)
             | (self.job_op.q.val() == EngineOp::Clear)
-            | ((self.job_op.q.val() == EngineOp::Retarget) & self.drifts.val())
-            | ((self.job_op.q.val() == EngineOp::Trade) & self.is_changed.val());
+            | ((self.job_op.q.val() == EngineOp::Retarget) & self.drifts.val());
 
         // ---- is the interval that the front waits for there already?
         self.is_fresh.d.next = self.fresh_on.q.val()
@@ -1071,18 +1148,48 @@ impl<const N: usize> Logic for Engine<N> {
         self.lacking_index.d.next = self.awaited_index.q.val();
         self.must_yield.d.next = self.halt.val() | self.is_lacking.q.val();
         self.forgets.d.next = false;
+        self.forgets_other.d.next = false;
+        // Neighbours are changed over.
+        self.other_bit.next = ((self.ladder_bit.q.val() & self.first_banks.val()) << self.one_place.val())
+            | ((self.ladder_bit.q.val() >> self.one_place.val()) & self.first_banks.val());
+        self.forgotten.next = bits_lit::<64>(0);
         if self.forgets.q.val() {
-            self.settled_bits.d.next = self.settled_bits.q.val() & !self.ladder_bit.q.val();
-            self.exact_bits.d.next = self.exact_bits.q.val() & !self.ladder_bit.q.val();
+            self.forgotten.next = self.ladder_bit.q.val();
         }
+        if self.forgets_other.q.val() {
+            self.forgotten.next = self.forgotten.val() | self.other_bit.val();
+        }
+        self.settled_bits.d.next = self.settled_bits.q.val() & !self.forgotten.val();
+        self.exact_bits.d.next = self.exact_bits.q.val() & !self.forgotten.val();
         self.lanes_go.d.next = false;
         self.waited.d.next = bits_lit::<2>(0);
 
+        // ---- values of a trade's window: first of the two nodes of the interval, then of those beside them
+        if self.is_quick.q.val() & self.node.done.val() {
+            if self.value_at.q.val() == bits_lit::<2>(0) {
+                self.v0.d.next = self.node.value.val();
+            }
+            if self.value_at.q.val() == bits_lit::<2>(1) {
+                self.v1.d.next = self.node.value.val();
+            }
+            if self.value_at.q.val() == bits_lit::<2>(2) {
+                self.v2.d.next = self.node.value.val();
+            }
+            if self.value_at.q.val() == bits_lit::<2>(3) {
+                self.v3.d.next = self.node.value.val();
+            }
+            self.value_at.d.next = self.value_at.q.val() + self.one_2.val();
+            if self.is_two.q.val() & (self.value_at.q.val() == bits_lit::<2>(3)) {
+                self.value_at.d.next = bits_lit::<2>(1);
+            }
+            self.values_left.d.next = self.values_left.q.val() - self.one_3.val();
+        }
+
         // ---- contributions arrive in the order of the nodes
-        if self.lanes.injected.val() {
+        if self.lanes.arriving.val() {
             self.update_write.d.next = self.update_write.q.val() + self.one.val();
             if self.update_write.q.val() == self.update_last.q.val() {
-                self.update_write.d.next = self.zero_15.val();
+                self.update_write.d.next = self.update_wrap.q.val();
             }
         }
         if self.is_joined.q.val() {
@@ -1119,14 +1226,8 @@ impl<const N: usize> Logic for Engine<N> {
                         self.load_wait.d.next = bits_lit::<4>(5);
                         self.state.d.next = State::Ends;
                     } else if self.op.val() == EngineOp::Trade {
-                        self.pending0.d.next = self.changed0.val();
-                        self.pending1.d.next = self.changed1.val();
-                        self.row0.d.next = self.change0.val();
-                        self.row1.d.next = self.change1.val();
                         self.pending_first.d.next = self.ladder.val() - (self.ladder.val() & self.one_9.val());
-                        // The active one last, so that what is known of it is here next.
-                        self.job_ladder.d.next = self.ladder.val() ^ self.one_9.val();
-                        self.state.d.next = State::Each;
+                        self.state.d.next = State::Ready;
                     } else {
                         // One ladder, unless the operation is for both of an underlying.
                         self.is_second.d.next = (self.op.val() == EngineOp::Open) | (self.op.val() == EngineOp::Clear);
@@ -1135,12 +1236,10 @@ impl<const N: usize> Logic for Engine<N> {
                     }
                 } else if self.pending0.q.val() {
                     self.job_ladder.d.next = self.pending_first.q.val();
-                    self.update_row.d.next = self.row0.q.val();
                     self.after.d.next = After::Aim;
                     self.state.d.next = State::LookUp;
                 } else if self.pending1.q.val() {
                     self.job_ladder.d.next = self.pending_first.q.val() + self.one_9.val();
-                    self.update_row.d.next = self.row1.q.val();
                     self.after.d.next = After::Aim;
                     self.state.d.next = State::LookUp;
                 } else if !self.halt.val() {
@@ -1212,35 +1311,39 @@ impl<const N: usize> Logic for Engine<N> {
                 }
                 if !self.is_second.q.val() {
                     self.is_second.d.next = true;
-                    self.job_ladder.d.next = self.job_ladder.q.val() ^ self.one_9.val();
-                    if self.job_op.q.val() != EngineOp::Trade {
-                        self.state.d.next = State::LookUp;
-                    }
-                } else if self.job_op.q.val() == EngineOp::Trade {
-                    self.state.d.next = State::Quick;
+                    self.job_ladder.d.next = self.other_ladder.val();
+                    self.state.d.next = State::LookUp;
                 } else {
                     self.is_done.d.next = true;
                     self.state.d.next = State::Idle;
                 }
             }
-            State::Quick => {
+            State::Ready => {
+                // Whatever values are there are from before the trade.
+                self.window_on.d.next = false;
                 self.scan.d.next = self.job_ladder.q.val();
                 self.is_scanned.d.next = false;
-                if self.job_ladder.q.val().get_bit(0) {
-                    self.update_row.d.next = self.row1.q.val();
-                } else {
-                    self.update_row.d.next = self.row0.q.val();
+                self.state.d.next = State::Quick;
+            }
+            State::Quick => {
+                self.is_scanned.d.next = false;
+                self.is_quick.d.next = true;
+                self.state.d.next = State::Aim;
+                if !self.has_place.val() | (self.here.q.val().stage != bits_lit::<2>(2)) {
+                    self.state.d.next = State::TradeWait;
                 }
-                if self.has_place.val() & (self.here.q.val().stage == bits_lit::<2>(2)) & self.is_changed.val() {
-                    self.is_quick.d.next = true;
-                    self.state.d.next = State::Aim;
-                } else {
+            }
+            State::TradeWait => {
+                if self.weighed.val() {
+                    self.takes_trade.next = true;
                     self.is_done.d.next = true;
                     self.state.d.next = State::Idle;
                 }
             }
             State::Aim => {
                 self.update_last.d.next = self.here.q.val().count;
+                self.update_wrap.d.next = self.zero_15.val();
+                self.load_wait.d.next = bits_lit::<4>(0);
                 self.update_read.d.next = self.zero_15.val();
                 self.update_write.d.next = self.zero_15.val();
                 self.reads_left.d.next = self.nodes.q.val();
@@ -1249,10 +1352,23 @@ impl<const N: usize> Logic for Engine<N> {
                     self.reads_left.d.next = self.here.q.val().node;
                     self.writes_left.d.next = self.here.q.val().node;
                 }
+                self.update_row.d.next = self.row0.q.val();
+                if self.job_ladder.q.val().get_bit(0) {
+                    self.update_row.d.next = self.row1.q.val();
+                }
                 if self.is_quick.q.val() {
-                    self.update_read.d.next = self.want.q.val();
-                    self.update_write.d.next = self.want.q.val();
-                    self.reads_left.d.next = self.window_nodes.val();
+                    self.update_row.d.next = self.coming.q.val();
+                    // The window, from the interval's left node on and round.
+                    self.update_last.d.next = self.want.q.val() + self.three.val();
+                    if self.is_two.q.val() {
+                        self.update_last.d.next = self.want.q.val() + self.two.val();
+                    }
+                    self.update_wrap.d.next = self.want.q.val();
+                    // The first has been read.
+                    self.update_read.d.next = self.next_index.q.val();
+                    self.update_write.d.next = self.job_index.q.val();
+                    self.reads_left.d.next = self.window_nodes.val() - self.one.val();
+                    self.load_wait.d.next = self.first_gap.val();
                     self.writes_left.d.next = self.window_nodes.val();
                 } else if self.rest_on.q.val() & (self.rest_bank.q.val() == self.job_ladder.q.val().get_bit(0)) {
                     self.rest_on.d.next = false;
@@ -1262,7 +1378,12 @@ impl<const N: usize> Logic for Engine<N> {
                     self.writes_left.d.next = self.rest_count.q.val();
                 }
                 self.state.d.next = State::Update;
-                if (self.here.q.val().stage == bits_lit::<2>(0))
+                if self.is_quick.q.val() {
+                    self.inject_go.d.next = self.is_coming_held.q.val();
+                    if !self.is_coming_held.q.val() {
+                        self.state.d.next = State::TradeWait;
+                    }
+                } else if (self.here.q.val().stage == bits_lit::<2>(0))
                     | ((self.here.q.val().stage == bits_lit::<2>(1)) & (self.here.q.val().node == bits_lit::<15>(0)))
                 {
                     // Nothing is summed yet that the change could be missing from.
@@ -1275,16 +1396,28 @@ impl<const N: usize> Logic for Engine<N> {
                 }
             }
             State::Update => {
-                if self.reads_left.q.val() != bits_lit::<15>(0) {
+                if self.load_wait.q.val() != bits_lit::<4>(0) {
+                    self.load_wait.d.next = self.load_wait.q.val() - self.one_4.val();
+                } else if self.reads_left.q.val() != bits_lit::<15>(0) {
+                    // As far apart as their values can be worked out.
+                    if self.is_quick.q.val() {
+                        self.load_wait.d.next = self.load_gap.val();
+                    }
                     self.inject_valid.d.next = true;
                     self.reads_left.d.next = self.reads_left.q.val() - self.one.val();
                     self.update_read.d.next = self.update_read.q.val() + self.one.val();
                     if self.update_read.q.val() == self.update_last.q.val() {
-                        self.update_read.d.next = self.zero_15.val();
+                        self.update_read.d.next = self.update_wrap.q.val();
                     }
                 }
-                // The last nodes are being written while the first is read again.
-                if self.is_quick.q.val() & self.joining.q.val() {
+                if self.is_quick.q.val() & self.weighed.val() {
+                    self.update_row.d.next = self.change0.val();
+                    if self.job_ladder.q.val().get_bit(0) {
+                        self.update_row.d.next = self.change1.val();
+                    }
+                }
+                // The changes have been taken over, and all rows are in the lane.
+                if self.is_quick.q.val() & self.arrived.q.val() {
                     self.state.d.next = State::Window;
                 }
                 if self.writes_left.q.val() == bits_lit::<15>(0) {
@@ -1322,8 +1455,11 @@ impl<const N: usize> Logic for Engine<N> {
                     self.values_left.d.next = bits_lit::<3>(1);
                 }
                 if self.is_quick.q.val() {
+                    self.load_left.d.next = bits_lit::<3>(0);
+                    self.value_at.d.next = self.value_place.val().get_bits::<2>(0);
                     // What is left of the nodes takes the trade afterwards.
-                    self.rest_on.d.next = true;
+                    self.takes_trade.next = true;
+                    self.rest_on.d.next = self.is_changed.val();
                     self.rest_bank.d.next = self.job_ladder.q.val().get_bit(0);
                     self.rest_first.d.next = self.window_end.q.val();
                     if self.window_end.q.val() == self.nodes.q.val() {
@@ -1341,7 +1477,14 @@ impl<const N: usize> Logic for Engine<N> {
                     self.load_left.d.next = self.load_left.q.val() - self.one_3.val();
                     self.load_wait.d.next = self.load_gap.val();
                 }
-                if self.node.done.val() {
+                if self.is_quick.q.val() {
+                    // Two values are enough to begin with.
+                    if self.node.done.val()
+                        & (self.values_left.q.val() == self.window_nodes.val().get_bits::<3>(0) - self.one_3.val())
+                    {
+                        self.state.d.next = State::Interval;
+                    }
+                } else if self.node.done.val() {
                     self.v0.d.next = self.v1.q.val();
                     self.v1.d.next = self.v2.q.val();
                     self.v2.d.next = self.v3.q.val();
@@ -1579,10 +1722,32 @@ impl<const N: usize> Logic for Engine<N> {
             }
         }
 
-        // ---- a contribution arrives: the node's sums are read now, held, and written in the cycle after
+        // ---- a trade's changes are there
+        if self.takes_trade.val() {
+            self.pending0.d.next = self.changed0.val();
+            self.pending1.d.next = self.changed1.val();
+            self.row0.d.next = self.change0.val();
+            self.row1.d.next = self.change1.val();
+            self.forgets.d.next = self.is_changed.val();
+            self.forgets_other.d.next = self.is_other_changed.val();
+            self.is_scanned.d.next = false;
+            if (self.is_changed.val() & (self.finish_at.q.val() == self.job_ladder.q.val()))
+                | (self.is_other_changed.val() & (self.finish_at.q.val() == self.other_ladder.val()))
+            {
+                self.finish_on.d.next = false;
+            }
+            if (self.is_changed.val() & (self.fresh_at.q.val() == self.job_ladder.q.val()))
+                | (self.is_other_changed.val() & (self.fresh_at.q.val() == self.other_ladder.val()))
+            {
+                self.fresh_on.d.next = false;
+            }
+        }
+
+        // ---- a contribution arrives: the node's sums have been read, and are held with it
         self.arrived.d.next = self.lanes.injected.val();
         self.arrival.d.next = self.lanes.contribution.val();
-        self.arrival_node.d.next = self.update_write.q.val();
+        self.arriving_node.d.next = self.update_write.q.val();
+        self.arrival_node.d.next = self.arriving_node.q.val();
 
         // ---- a pass takes the slots of the ladder at hand
         self.lanes.bank.next = self.job_ladder.q.val().get_bit(0);
@@ -1613,6 +1778,7 @@ impl<const N: usize> Logic for Engine<N> {
         if self.reset.val() {
             self.state.d.next = State::Idle;
             self.forgets.d.next = false;
+            self.forgets_other.d.next = false;
             self.settled_bits.d.next = bits_lit::<64>(0);
             self.exact_bits.d.next = bits_lit::<64>(0);
             self.finish_on.d.next = false;

@@ -22,7 +22,8 @@
 //! regions: `Source::has_edge_between` is a comparison of these.
 //!
 //! A row written in a cycle is in every pass that starts in a later one. Injected rows go through lane 0
-//! and are not summed; they may come in any cycle that is not busy.
+//! and are not summed; they may come in any cycle that is not busy. Their weights come later: those of gamma and vega
+//! `Lane::LATE_PHI` cycles after them, that of delta after `Lane::LATE_H`.
 
 use std::array::from_fn;
 
@@ -30,7 +31,7 @@ use rust_hdl::prelude::*;
 
 use hedgewire_abi::format::SLOT_BLOCK;
 
-use crate::record::{Contribution, Ratios, Row, Sums};
+use crate::record::{Change, Contribution, Ratios, Row, Sums};
 use crate::signal::*;
 
 mod accumulator;
@@ -52,6 +53,9 @@ const FLIGHT: usize = RowMemory::LATENCY + Lane::LATENCY;
 const BEHIND: usize = FLIGHT - 1;
 /// Cycles from `inject` to `injected`.
 pub const INJECT_LATENCY: usize = Lane::LATENCY;
+
+// The bits of `injecting` in which an injected row's weights come.
+const _: () = assert!(INJECT_LATENCY - Lane::LATE_PHI == 5 && INJECT_LATENCY - Lane::LATE_H == 4);
 
 #[derive(LogicState, Clone, Copy, Debug, PartialEq)]
 enum State {
@@ -94,10 +98,14 @@ pub struct Lanes<const N: usize> {
     pub regions_linear: Signal<Out, U<22>>,
     /// Takes a row from outside.
     pub inject: Signal<In, Bit>,
-    /// Its weights, or changes of them.
+    /// Its shape.
     pub inject_row: Signal<In, Row>,
+    /// Weights, or changes of them, of a row that was injected before.
+    pub inject_change: Signal<In, Change>,
     /// Its price.
     pub inject_ratios: Signal<In, Ratios>,
+    /// The next cycle is one of `injected`.
+    pub arriving: Signal<Out, Bit>,
     /// `contribution` is that of the row injected `INJECT_LATENCY` cycles ago.
     pub injected: Signal<Out, Bit>,
     pub contribution: Signal<Out, Contribution>,
@@ -137,6 +145,7 @@ pub struct Lanes<const N: usize> {
     departed: Constant<U<FLIGHT>>,
     injecting: DFF<U<INJECT_LATENCY>>,
     injected_now: Constant<U<INJECT_LATENCY>>,
+    no_change: Constant<Change>,
 
     done_here: DFF<Bit>,
     /// What the accumulators do, in registers: they are many, and far.
@@ -181,7 +190,9 @@ impl<const N: usize> Lanes<N> {
             regions_linear: Signal::default(),
             inject: Signal::default(),
             inject_row: Signal::default(),
+            inject_change: Signal::default(),
             inject_ratios: Signal::default(),
+            arriving: Signal::default(),
             injected: Signal::default(),
             contribution: Signal::default(),
             memories: from_fn(|_| RowMemory::new(2 * depth)),
@@ -212,6 +223,7 @@ impl<const N: usize> Lanes<N> {
             departed: Constant::new(U::new(1 << (FLIGHT - 1))),
             injecting: DFF::default(),
             injected_now: Constant::new(U::new(1 << (INJECT_LATENCY - 1))),
+            no_change: Constant::new(Change::default()),
             done_here: DFF::default(),
             clears: DFF::default(),
             gathers: DFF::default(),
@@ -333,6 +345,9 @@ impl<const N: usize> Logic for Lanes<N> {
             self.lanes[i].clock.next = self.clock.val();
             self.lanes[i].row.next = self.memories[i].row.val();
             self.lanes[i].at.next = self.at.q.val();
+            self.lanes[i].is_late_phi.next = false;
+            self.lanes[i].is_late_h.next = false;
+            self.lanes[i].late.next = self.no_change.val();
             self.inverse[i].clock.next = self.clock.val();
             self.inverse[i].linear.next = false;
             self.inverse[i].clear.next = self.clears.q.val();
@@ -364,6 +379,9 @@ impl<const N: usize> Logic for Lanes<N> {
             self.lanes[0].row.next = self.inject_row.val();
             self.lanes[0].at.next = self.inject_ratios.val();
         }
+        self.lanes[0].is_late_phi.next = self.injecting.q.val().get_bit(5);
+        self.lanes[0].is_late_h.next = self.injecting.q.val().get_bit(4);
+        self.lanes[0].late.next = self.inject_change.val();
 
         self.busy.next = self.state.q.val() != State::Idle;
         self.done.next = self.done_here.q.val();
@@ -377,6 +395,7 @@ impl<const N: usize> Logic for Lanes<N> {
         self.sums.next.linear_vega = self.linear_total.val().vega;
         self.regions_inverse.next = self.inverse_total.val().regions;
         self.regions_linear.next = self.linear_total.val().regions;
+        self.arriving.next = self.injecting.q.val().get_bit(1);
         self.injected.next = self.injecting.q.val().get_bit(0);
         self.contribution.next = self.lanes[0].contribution.val();
 
@@ -435,6 +454,7 @@ mod tests {
                 poke!(bench, abort, false);
                 poke!(bench, inject, false);
                 poke!(bench, inject_row, Row::default());
+                poke!(bench, inject_change, Change::default());
                 poke!(bench, inject_ratios, Ratios::default());
                 cycle!(bench);
             }
@@ -510,6 +530,8 @@ mod tests {
         /// Injects `count` rows, with a gap, and compares what comes out.
         fn inject(&mut self, count: usize) {
             let mut expected = vec![None; count + INJECT_LATENCY];
+            let mut arriving = false;
+            let mut changes = vec![Change::default(); count + INJECT_LATENCY];
             for i in 0..count + INJECT_LATENCY {
                 let fed = i < count && i != 2;
                 if fed {
@@ -518,13 +540,21 @@ mod tests {
                     let sums = shape.contribution(&self.table, &at, change);
                     expected[i] = Some(wire_contribution(shape.linear, &sums));
                     let bench = &mut self.bench;
-                    poke!(bench, inject_row, wire_row(&shape, change));
+                    let row = wire_row(&shape, change);
+                    changes[i] = Change { delta: row.delta, gamma: row.gamma, vega: row.vega };
+                    // Weights in the row itself mean nothing.
+                    poke!(bench, inject_row, wire_row(&shape, change.map(|weight| weight / 3 + 1)));
                     poke!(bench, inject_ratios, wire_ratios(&at));
                 }
                 let bench = &mut self.bench;
+                let by_phi = i.checked_sub(Lane::LATE_PHI).map_or_else(Change::default, |at| changes[at]);
+                let by_h = i.checked_sub(Lane::LATE_H).map_or_else(Change::default, |at| changes[at]);
+                poke!(bench, inject_change, Change { delta: by_h.delta, ..by_phi });
                 poke!(bench, inject, fed);
                 cycle!(bench);
                 let injected = peek!(bench, injected);
+                assert_eq!(injected, arriving);
+                arriving = peek!(bench, arriving);
                 let due = (i + 1).checked_sub(INJECT_LATENCY).and_then(|at| expected[at]);
                 assert_eq!(injected, due.is_some());
                 if let Some(due) = due {

@@ -243,6 +243,14 @@ pub struct Row {
     pub vega: U<33>,
 }
 
+/// Weights of a row in a lane, or by how much they change; signed.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Change {
+    pub delta: U<33>,
+    pub gamma: U<33>,
+    pub vega: U<33>,
+}
+
 /// `hedgewire_kernel::elementary::Ratios`.
 #[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
 pub struct Ratios {

@@ -19,8 +19,14 @@ use rust_hdl::prelude::{Block, generate_verilog};
 const TOP: &str = "top";
 
 /// The Verilog of a connected block, its outermost module called `name`.
+///
+/// # Panics
+/// If it would not do what the source does: see `slices::inputs_read_early`.
 pub fn verilog_of(block: &impl Block, name: &str) -> String {
-    tidied(&slices::sliced(&generate_verilog(block)), name)
+    let text = generate_verilog(block);
+    let early = slices::inputs_read_early(&text);
+    assert!(early.is_empty(), "inputs of inner blocks are read before they are assigned for the last time: {early:?}");
+    tidied(&slices::sliced(&text), name)
 }
 
 /// A module as RustHDL wrote it.

@@ -1,7 +1,8 @@
 //! Directed streams: short runs of commands, so many cycles apart, to where the card was once wrong. Every event
 //! must be the kernel's.
 //!
-//! One small card is compiled for all of them. Without the tools to compile it, `SKIPPED:` is printed.
+//! One small card is compiled for all of them; where source and Verilog once differed, the source is run too. Without the
+//! tools to compile it, `SKIPPED:` is printed.
 
 use std::process::Command as Program;
 use std::sync::{Mutex, PoisonError};
@@ -22,6 +23,7 @@ const ROWS: u32 = 64;
 const STEP_SHIFT: u8 = 10;
 /// Price in the middle of every ladder.
 const CENTRE: u32 = 40_000 << STEP_SHIFT;
+const PARAMETERS: Parameters = Parameters { lanes: 2, sizes: SIZES };
 /// More events than any run has.
 const ALL: u64 = 1 << 32;
 /// So that only the first of the tests compiles the card.
@@ -39,23 +41,30 @@ struct Rig {
 }
 
 impl Rig {
-    /// A card after a reset, and for each underlying a portfolio without a ladder; none without the tools.
+    /// The compiled card after a reset, and for each underlying a portfolio without a ladder; none without the tools.
     fn new() -> Option<Self> {
         if let Some(program) = ["verilator", "make", "c++"].into_iter().find(|program| !can_start(program)) {
             println!("SKIPPED: {program} is not installed; no card was run by it");
             return None;
         }
         let _one_at_a_time = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
-        let parameters = Parameters { lanes: 2, sizes: SIZES };
-        let setup = Setup { patience: parameters.patience_cycles(), ..Setup::default() };
-        let verilog = hedgewire_model::on_a_large_stack(move || hedgewire_model::core_verilog(parameters));
+        let verilog = hedgewire_model::on_a_large_stack(|| hedgewire_model::core_verilog(PARAMETERS));
         let verilog = verilog.expect("a thread");
-        let mut card = hedgewire_model::start_verilog(verilog, Engine::Verilator, &hedgewire_model::cache(), setup)
-            .expect("the card compiles");
+        let card = hedgewire_model::start_verilog(verilog, Engine::Verilator, &hedgewire_model::cache(), setup());
+        Some(Self::with(card.expect("the card compiles"), 2))
+    }
+
+    /// The source, with a portfolio of the first underlying alone, for it takes its time. Needs a large stack.
+    fn of_the_source() -> Self {
+        let card = hedgewire_model::start(PARAMETERS, Engine::Rusthdl, &hedgewire_model::cache(), setup());
+        Self::with(card.expect("the source runs"), 1)
+    }
+
+    fn with(mut card: Box<dyn Card>, underlyings: u8) -> Self {
         card.reset().expect("the card runs");
         let kernel = Kernel::new(SIZES, Form::Scalar);
         let mut rig = Self { card, kernel, log: Log::default(), expected: Vec::new(), seq: 0, feeds: [0; 2] };
-        for underlying in 0..2 {
+        for underlying in 0..underlyings {
             let first_slot = u32::from(underlying) * ROWS;
             rig.send(underlying, |h| Configure { first_slot, slot_count: ROWS, exact_mode: 0 }.encode(h));
             let trigger = SetTrigger {
@@ -73,7 +82,7 @@ impl Rig {
             }
         }
         rig.settle();
-        Some(rig)
+        rig
     }
 
     /// Gives both the next command; the card is not waited for.
@@ -187,6 +196,10 @@ impl Rig {
     }
 }
 
+fn setup() -> Setup {
+    Setup { patience: PARAMETERS.patience_cycles(), ..Setup::default() }
+}
+
 fn can_start(program: &str) -> bool {
     Program::new(program).arg("-V").output().is_ok()
 }
@@ -278,4 +291,36 @@ fn nothing_is_decided_after_a_trade_on_what_was_settled_before_it() {
             rig.settle();
         }
     }
+}
+
+/// A trade in a row that the bank in use holds, and the one being filled.
+fn trade_in_both_banks(mut rig: Rig) {
+    for _ in 0..2 {
+        rig.build(0, 8, code::BAND_FIXED);
+        rig.swap(0);
+        rig.quote(0, inside(3, 8));
+    }
+    rig.build(0, 8, code::BAND_FIXED);
+    for (turn, row) in [5, 30, 61].into_iter().enumerate() {
+        // All intervals of both ladders are there.
+        rig.settle();
+        rig.trade(0, row, 9 + turn as i32);
+        for index in [6, 0, 3] {
+            rig.quote(0, inside(index, 8));
+        }
+    }
+    rig.swap(0);
+    rig.settle();
+}
+
+#[test]
+fn trade_that_changes_both_banks_leaves_no_interval_of_either_as_it_was() {
+    if let Some(rig) = Rig::new() {
+        trade_in_both_banks(rig);
+    }
+}
+
+#[test]
+fn trade_that_changes_both_banks_leaves_no_interval_of_either_as_it_was_in_the_source() {
+    hedgewire_model::on_a_large_stack(|| trade_in_both_banks(Rig::of_the_source())).expect("a thread");
 }

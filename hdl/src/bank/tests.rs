@@ -183,9 +183,14 @@ fn banks_live_as_the_kernels() {
         poke!(bench, quantity, U::<32>::new(quantity as u128));
         let mut cycles = 0;
         let mut lane_rows = Vec::new();
+        let mut shape = None;
         loop {
             cycle!(bench);
             cycles += 1;
+            if peek!(bench, is_shaped) {
+                assert!(op == TRADE && cycles == SHAPE);
+                shape = Some((peek!(bench, holds), peek!(bench, shape)));
+            }
             poke!(bench, start, false);
             // Operands are taken at the start.
             poke!(bench, slot, U::<20>::new(word(&mut state)));
@@ -242,6 +247,8 @@ fn banks_live_as_the_kernels() {
                 ];
                 let lead = usize::from(banks[1].stage == Stage::Active);
                 let mut held = 0;
+                let (holds, shape) = shape.expect("the shape comes before the weights");
+                assert_eq!(holds, banks[lead].holds(&model.rows[lead], slot));
                 for bank in [lead, 1 - lead] {
                     let (changed, fits, change) = outputs[bank];
                     if !banks[bank].holds(&model.rows[bank], slot) {
@@ -254,6 +261,11 @@ fn banks_live_as_the_kernels() {
                     let command = &model.commands[&(bank, slot)];
                     assert_eq!((changed, fits), (reweighed.change != [0; 3], reweighed.fits), "operation {i}");
                     assert_eq!(change, lane_row(command, reweighed.change));
+                    if bank == lead {
+                        let shape =
+                            record::Row { delta: change.delta, gamma: change.gamma, vega: change.vega, ..shape };
+                        assert_eq!(shape, change);
+                    }
                     expected_rows.push((bank, slot, lane_row(command, weights)));
                     let omega = [command.omega_delta, command.omega_gamma, command.omega_vega];
                     let shift = [command.shift_delta, command.shift_gamma, command.shift_vega];

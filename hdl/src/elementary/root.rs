@@ -3,21 +3,25 @@
 //!
 //! ```text
 //!   SquareRoot  start: operand  -> 32 digits, two bits of the operand each -> root
-//!   CubeRoot    start: operand  -> >> 0, 24, 48 -> >> 0, 12 -> >> 0, 3, 6, 9 -> 21 digits -> << excess
-//!   cycle              0           1               2           3                4 to 24     25
+//!   CubeRoot    start: operand  -> >> 0, 24, 48 -> >> 0, 12 -> >> 0, 3, 6, 9 -> 2 digits each -> << excess
+//!   cycle              0           1               2           3                4 to 14          15
 //! ```
 //!
 //! *Square*: with root r of the bits so far and the rest, the next digit is 1 if
 //! `4 rest + two bits >= 4 r + 1`.
 //!
-//! *Cube*: the next digit is 1 if `8 rest + three bits >= delta`, where
-//! `delta = (2r + 1)^3 - (2r)^3 = 12 r^2 + 6 r + 1`. Both values that `delta` can have in the next cycle
-//! follow from this one by one addition each, so they are formed beside the comparison, not behind it:
+//! *Cube*: the next digit is 1 if `8 rest + three bits >= (2r + 1)^3 - (2r)^3`, which is left then. All that two digits
+//! can need follows from `3 r^2`, `9 r^2`, `3 r`, `9 r` and `27 r`, so the second is found beside the first, for either
+//! value of it:
 //!
 //! ```text
-//!   digit 0, r' = 2r      delta' = 48 r^2 + 12 r + 1  = 4 (delta - 3r - 1) + 1
-//!   digit 1, r' = 2r + 1  delta' = 48 r^2 + 60 r + 19 = 4 (delta + 9r + 3) + 3
+//!   first       8 rest + b         - (12 r^2 + 6 r + 1)
+//!   second, 0   64 rest + 8 b + b' - (48 r^2 + 12 r + 1)
+//!   second, 1   64 rest + 8 b + b' - (144 r^2 + 108 r + 27)     8 (12 r^2 + 6 r + 1) of it are the first's
 //! ```
+//!
+//! With `r' = 4 r + k` the five grow by `r'^2 = 16 r^2 + 8 k r + k^2`: one addition for each `k`, beside those
+//! above. Of 22 digits the first is 0.
 //!
 //! *Shift*: 3e brings the operand below 2^63, e from 0 to 22, found in three steps: 8 or 16, 4, and the
 //! rest, each from the bits that would still be too high.
@@ -144,12 +148,12 @@ impl Logic for SquareRoot {
     }
 }
 
-/// Digits of a cube root of 63 bits.
-const DIGITS: usize = 21;
+/// Cycles for the digits of a cube root of 63 bits.
+const STEPS: usize = 11;
 /// Cycle, counted from `start`, in which the shifted operand goes to the digits.
 const LOAD: usize = 3;
 /// Cycle in which the root is shifted back.
-const BACK: usize = LOAD + DIGITS + 1;
+const BACK: usize = LOAD + STEPS + 1;
 
 /// `root = floor(cbrt(n >> 3e)) << e` for the smallest `e` that brings `n` below 2^63:
 /// `hedgewire_kernel::elementary::cube_root`.
@@ -180,17 +184,18 @@ pub struct CubeRoot {
     excess_2: DFF<U<5>>,
     excess: DFF<U<5>>,
 
-    // The digits.
-    digits: DFF<U<63>>,
-    /// At most `3 r^2 + 3 r`, which only after the last digit needs more.
-    rest: DFF<U<42>>,
-    delta: DFF<U<44>>,
+    // The digits. Widths are those before the last step; what is left after it, but for r, means nothing.
+    digits: DFF<U<66>>,
+    rest: DFF<U<40>>,
     /// r.
     found: DFF<U<21>>,
-    /// 3 r.
-    triple: DFF<U<23>>,
-    /// 9 r + 3.
-    ninefold: DFF<U<25>>,
+    /// 3 r, 9 r, 27 r.
+    triple: DFF<U<21>>,
+    ninefold: DFF<U<23>>,
+    cubefold: DFF<U<24>>,
+    /// 3 r^2, 9 r^2.
+    square_3: DFF<U<40>>,
+    square_9: DFF<U<42>>,
     result: DFF<U<64>>,
 
     over_107: Signal<Local, U<20>>,
@@ -200,19 +205,36 @@ pub struct CubeRoot {
     over_65: Signal<Local, U<3>>,
     over_62: Signal<Local, U<3>>,
     three_bits: Signal<Local, U<3>>,
-    low: Signal<Local, U<46>>,
-    wide: Signal<Local, U<46>>,
-    trial: Signal<Local, U<46>>,
-    wide_delta: Signal<Local, U<46>>,
-    /// Its top bit is the borrow.
-    difference: Signal<Local, U<46>>,
-    wide_triple: Signal<Local, U<44>>,
-    wide_ninefold: Signal<Local, U<44>>,
-    delta_0: Signal<Local, U<44>>,
-    delta_1: Signal<Local, U<44>>,
+    next_bits: Signal<Local, U<3>>,
+    low: Signal<Local, U<48>>,
+    next_low: Signal<Local, U<48>>,
+    wide: Signal<Local, U<48>>,
+    trial: Signal<Local, U<48>>,
+    next_trial: Signal<Local, U<48>>,
+    wide_triple: Signal<Local, U<48>>,
+    wide_ninefold: Signal<Local, U<48>>,
+    wide_cubefold: Signal<Local, U<48>>,
+    wide_square_3: Signal<Local, U<48>>,
+    wide_square_9: Signal<Local, U<48>>,
+    /// What is left by the first digit, and by the second behind either. The top bit is the borrow.
+    left: Signal<Local, U<48>>,
+    left_0: Signal<Local, U<48>>,
+    left_1: Signal<Local, U<48>>,
+    left_then: Signal<Local, U<48>>,
+    square_3_0: Signal<Local, U<48>>,
+    square_3_1: Signal<Local, U<48>>,
+    square_3_2: Signal<Local, U<48>>,
+    square_3_3: Signal<Local, U<48>>,
+    square_9_0: Signal<Local, U<48>>,
+    square_9_1: Signal<Local, U<48>>,
+    square_9_2: Signal<Local, U<48>>,
+    square_9_3: Signal<Local, U<48>>,
     found_0: Signal<Local, U<21>>,
-    triple_0: Signal<Local, U<23>>,
-    ninefold_0: Signal<Local, U<25>>,
+    triple_0: Signal<Local, U<21>>,
+    ninefold_0: Signal<Local, U<23>>,
+    cubefold_0: Signal<Local, U<24>>,
+    first_digit: Signal<Local, Bit>,
+    second_digit: Signal<Local, Bit>,
     wide_root: Signal<Local, U<64>>,
 
     first: Constant<U<5>>,
@@ -223,14 +245,30 @@ pub struct CubeRoot {
     sixteen: Constant<U<5>>,
     two: Constant<U<5>>,
     three: Constant<U<5>>,
-    by_one: Constant<U<2>>,
-    by_two: Constant<U<2>>,
-    by_three: Constant<U<2>>,
-    digit: Constant<U<21>>,
-    delta_end_0: Constant<U<44>>,
-    delta_end_1: Constant<U<44>>,
-    triple_three: Constant<U<23>>,
-    ninefold_three: Constant<U<25>>,
+    by_one: Constant<U<3>>,
+    by_two: Constant<U<3>>,
+    by_three: Constant<U<3>>,
+    by_four: Constant<U<3>>,
+    by_six: Constant<U<3>>,
+    digit_1: Constant<U<21>>,
+    digit_2: Constant<U<21>>,
+    digit_3: Constant<U<21>>,
+    triple_1: Constant<U<21>>,
+    triple_2: Constant<U<21>>,
+    triple_3: Constant<U<21>>,
+    ninefold_1: Constant<U<23>>,
+    ninefold_2: Constant<U<23>>,
+    ninefold_3: Constant<U<23>>,
+    cubefold_1: Constant<U<24>>,
+    cubefold_2: Constant<U<24>>,
+    cubefold_3: Constant<U<24>>,
+    unit: Constant<U<48>>,
+    three_units: Constant<U<48>>,
+    nine_units: Constant<U<48>>,
+    twelve_units: Constant<U<48>>,
+    units_27: Constant<U<48>>,
+    units_36: Constant<U<48>>,
+    units_81: Constant<U<48>>,
 }
 
 impl CubeRoot {
@@ -258,10 +296,12 @@ impl Default for CubeRoot {
             excess: DFF::default(),
             digits: DFF::default(),
             rest: DFF::default(),
-            delta: DFF::default(),
             found: DFF::default(),
             triple: DFF::default(),
             ninefold: DFF::default(),
+            cubefold: DFF::default(),
+            square_3: DFF::default(),
+            square_9: DFF::default(),
             result: DFF::default(),
             over_107: Signal::default(),
             over_83: Signal::default(),
@@ -270,18 +310,35 @@ impl Default for CubeRoot {
             over_65: Signal::default(),
             over_62: Signal::default(),
             three_bits: Signal::default(),
+            next_bits: Signal::default(),
             low: Signal::default(),
+            next_low: Signal::default(),
             wide: Signal::default(),
             trial: Signal::default(),
-            wide_delta: Signal::default(),
-            difference: Signal::default(),
+            next_trial: Signal::default(),
             wide_triple: Signal::default(),
             wide_ninefold: Signal::default(),
-            delta_0: Signal::default(),
-            delta_1: Signal::default(),
+            wide_cubefold: Signal::default(),
+            wide_square_3: Signal::default(),
+            wide_square_9: Signal::default(),
+            left: Signal::default(),
+            left_0: Signal::default(),
+            left_1: Signal::default(),
+            left_then: Signal::default(),
+            square_3_0: Signal::default(),
+            square_3_1: Signal::default(),
+            square_3_2: Signal::default(),
+            square_3_3: Signal::default(),
+            square_9_0: Signal::default(),
+            square_9_1: Signal::default(),
+            square_9_2: Signal::default(),
+            square_9_3: Signal::default(),
             found_0: Signal::default(),
             triple_0: Signal::default(),
             ninefold_0: Signal::default(),
+            cubefold_0: Signal::default(),
+            first_digit: Signal::default(),
+            second_digit: Signal::default(),
             wide_root: Signal::default(),
             first: Constant::new(U::new(1)),
             before_load: Constant::new(U::new(LOAD as u128 - 1)),
@@ -294,11 +351,27 @@ impl Default for CubeRoot {
             by_one: Constant::new(U::new(1)),
             by_two: Constant::new(U::new(2)),
             by_three: Constant::new(U::new(3)),
-            digit: Constant::new(U::new(1)),
-            delta_end_0: Constant::new(U::new(1)),
-            delta_end_1: Constant::new(U::new(3)),
-            triple_three: Constant::new(U::new(3)),
-            ninefold_three: Constant::new(U::new(3)),
+            by_four: Constant::new(U::new(4)),
+            by_six: Constant::new(U::new(6)),
+            digit_1: Constant::new(U::new(1)),
+            digit_2: Constant::new(U::new(2)),
+            digit_3: Constant::new(U::new(3)),
+            triple_1: Constant::new(U::new(3)),
+            triple_2: Constant::new(U::new(6)),
+            triple_3: Constant::new(U::new(9)),
+            ninefold_1: Constant::new(U::new(9)),
+            ninefold_2: Constant::new(U::new(18)),
+            ninefold_3: Constant::new(U::new(27)),
+            cubefold_1: Constant::new(U::new(27)),
+            cubefold_2: Constant::new(U::new(54)),
+            cubefold_3: Constant::new(U::new(81)),
+            unit: Constant::new(U::new(1)),
+            three_units: Constant::new(U::new(3)),
+            nine_units: Constant::new(U::new(9)),
+            twelve_units: Constant::new(U::new(12)),
+            units_27: Constant::new(U::new(27)),
+            units_36: Constant::new(U::new(36)),
+            units_81: Constant::new(U::new(81)),
         }
     }
 }
@@ -309,7 +382,7 @@ impl Logic for CubeRoot {
         dff_setup!(self, clock, step, excess, result);
         clock!(
             self, clock, is_load, is_back, finished, whole, below_84, below_72, excess_1, excess_2, digits, rest,
-            delta, found, triple, ninefold
+            found, triple, ninefold, cubefold, square_3, square_9
         );
 
         if self.start.val() {
@@ -349,59 +422,116 @@ impl Logic for CubeRoot {
         self.over_65.next = self.below_72.q.val().get_bits::<3>(66);
         self.over_62.next = self.below_72.q.val().get_bits::<3>(63);
 
-        // Cycles 4 to 24: one digit each.
-        self.three_bits.next = self.digits.q.val().get_bits::<3>(60);
+        // Cycles 4 to 14: two digits each.
+        self.three_bits.next = self.digits.q.val().get_bits::<3>(63);
+        self.next_bits.next = self.digits.q.val().get_bits::<3>(60);
         self.low.next = unsigned_cast_wide(self.three_bits.val());
+        self.next_low.next = unsigned_cast_wide(self.next_bits.val());
         self.wide.next = unsigned_cast_wide(self.rest.q.val());
         self.trial.next = (self.wide.val() << self.by_three.val()) | self.low.val();
-        self.wide_delta.next = unsigned_cast_wide(self.delta.q.val());
-        self.difference.next = self.trial.val() - self.wide_delta.val();
+        self.next_trial.next = (self.trial.val() << self.by_three.val()) | self.next_low.val();
         self.wide_triple.next = unsigned_cast_wide(self.triple.q.val());
         self.wide_ninefold.next = unsigned_cast_wide(self.ninefold.q.val());
-        // delta - 3r - 1 is delta and the complement of 3r.
-        self.delta_0.next = self.delta.q.val() + !self.wide_triple.val();
-        self.delta_1.next = self.delta.q.val() + self.wide_ninefold.val();
-        self.found_0.next = self.found.q.val() << self.by_one.val();
-        self.triple_0.next = self.triple.q.val() << self.by_one.val();
-        self.ninefold_0.next = self.ninefold.q.val() << self.by_one.val();
+        self.wide_cubefold.next = unsigned_cast_wide(self.cubefold.q.val());
+        self.wide_square_3.next = unsigned_cast_wide(self.square_3.q.val());
+        self.wide_square_9.next = unsigned_cast_wide(self.square_9.q.val());
+        self.left.next = self.trial.val()
+            - ((self.wide_square_3.val() << self.by_two.val()) | self.unit.val())
+            - (self.wide_triple.val() << self.by_one.val());
+        self.left_0.next = self.next_trial.val()
+            - ((self.wide_square_3.val() << self.by_four.val()) | self.unit.val())
+            - (self.wide_triple.val() << self.by_two.val());
+        self.left_1.next = self.next_trial.val()
+            - (self.wide_square_9.val() << self.by_four.val())
+            - (self.wide_cubefold.val() << self.by_two.val())
+            - self.units_27.val();
+        self.left_then.next = (self.left.val() << self.by_three.val()) | self.next_low.val();
+        self.first_digit.next = !self.left.val().get_bit(47);
+        self.second_digit.next = !self.left_0.val().get_bit(47);
+        if self.first_digit.val() {
+            self.second_digit.next = !self.left_1.val().get_bit(47);
+        }
+        self.square_3_0.next = self.wide_square_3.val() << self.by_four.val();
+        self.square_3_1.next = ((self.wide_square_3.val() << self.by_four.val()) | self.three_units.val())
+            + (self.wide_triple.val() << self.by_three.val());
+        self.square_3_2.next = ((self.wide_square_3.val() << self.by_four.val()) | self.twelve_units.val())
+            + (self.wide_triple.val() << self.by_four.val());
+        self.square_3_3.next = (self.wide_square_3.val() << self.by_four.val())
+            + (self.wide_ninefold.val() << self.by_three.val())
+            + self.units_27.val();
+        self.square_9_0.next = self.wide_square_9.val() << self.by_four.val();
+        self.square_9_1.next = ((self.wide_square_9.val() << self.by_four.val()) | self.nine_units.val())
+            + (self.wide_ninefold.val() << self.by_three.val());
+        self.square_9_2.next = (self.wide_square_9.val() << self.by_four.val())
+            + (self.wide_ninefold.val() << self.by_four.val())
+            + self.units_36.val();
+        self.square_9_3.next = (self.wide_square_9.val() << self.by_four.val())
+            + (self.wide_cubefold.val() << self.by_three.val())
+            + self.units_81.val();
+        self.found_0.next = self.found.q.val() << self.by_two.val();
+        self.triple_0.next = self.triple.q.val() << self.by_two.val();
+        self.ninefold_0.next = self.ninefold.q.val() << self.by_two.val();
+        self.cubefold_0.next = self.cubefold.q.val() << self.by_two.val();
 
         if self.is_load.q.val() {
             if self.over_68.val().any() {
-                self.digits.d.next = self.below_72.q.val().get_bits::<63>(9);
+                self.digits.d.next = unsigned_cast_wide(self.below_72.q.val().get_bits::<63>(9));
                 self.excess.d.next = self.excess_2.q.val() | self.three.val();
             } else if self.over_65.val().any() {
-                self.digits.d.next = self.below_72.q.val().get_bits::<63>(6);
+                self.digits.d.next = unsigned_cast_wide(self.below_72.q.val().get_bits::<63>(6));
                 self.excess.d.next = self.excess_2.q.val() | self.two.val();
             } else if self.over_62.val().any() {
-                self.digits.d.next = self.below_72.q.val().get_bits::<63>(3);
+                self.digits.d.next = unsigned_cast_wide(self.below_72.q.val().get_bits::<63>(3));
                 self.excess.d.next = self.excess_2.q.val() | self.first.val();
             } else {
-                self.digits.d.next = self.below_72.q.val().get_bits::<63>(0);
+                self.digits.d.next = unsigned_cast_wide(self.below_72.q.val().get_bits::<63>(0));
                 self.excess.d.next = self.excess_2.q.val();
             }
-            self.rest.d.next = bits_lit::<42>(0);
-            self.delta.d.next = self.delta_end_0.val();
+            self.rest.d.next = bits_lit::<40>(0);
+            self.square_3.d.next = bits_lit::<40>(0);
+            self.square_9.d.next = bits_lit::<42>(0);
             self.found.d.next = bits_lit::<21>(0);
-            self.triple.d.next = bits_lit::<23>(0);
-            self.ninefold.d.next = self.ninefold_three.val();
+            self.triple.d.next = bits_lit::<21>(0);
+            self.ninefold.d.next = bits_lit::<23>(0);
+            self.cubefold.d.next = bits_lit::<24>(0);
         } else {
-            self.digits.d.next = self.digits.q.val() << self.by_three.val();
-            if self.difference.val().get_bit(45) {
-                self.rest.d.next = self.trial.val().get_bits::<42>(0);
-                self.delta.d.next = (self.delta_0.val() << self.by_two.val()) | self.delta_end_0.val();
+            self.digits.d.next = self.digits.q.val() << self.by_six.val();
+            if self.first_digit.val() & self.second_digit.val() {
+                self.rest.d.next = self.left_1.val().get_bits::<40>(0);
+                self.square_3.d.next = self.square_3_3.val().get_bits::<40>(0);
+                self.square_9.d.next = self.square_9_3.val().get_bits::<42>(0);
+                self.found.d.next = self.found_0.val() | self.digit_3.val();
+                self.triple.d.next = self.triple_0.val() + self.triple_3.val();
+                self.ninefold.d.next = self.ninefold_0.val() + self.ninefold_3.val();
+                self.cubefold.d.next = self.cubefold_0.val() + self.cubefold_3.val();
+            } else if self.first_digit.val() {
+                self.rest.d.next = self.left_then.val().get_bits::<40>(0);
+                self.square_3.d.next = self.square_3_2.val().get_bits::<40>(0);
+                self.square_9.d.next = self.square_9_2.val().get_bits::<42>(0);
+                self.found.d.next = self.found_0.val() | self.digit_2.val();
+                self.triple.d.next = self.triple_0.val() + self.triple_2.val();
+                self.ninefold.d.next = self.ninefold_0.val() + self.ninefold_2.val();
+                self.cubefold.d.next = self.cubefold_0.val() + self.cubefold_2.val();
+            } else if self.second_digit.val() {
+                self.rest.d.next = self.left_0.val().get_bits::<40>(0);
+                self.square_3.d.next = self.square_3_1.val().get_bits::<40>(0);
+                self.square_9.d.next = self.square_9_1.val().get_bits::<42>(0);
+                self.found.d.next = self.found_0.val() | self.digit_1.val();
+                self.triple.d.next = self.triple_0.val() + self.triple_1.val();
+                self.ninefold.d.next = self.ninefold_0.val() + self.ninefold_1.val();
+                self.cubefold.d.next = self.cubefold_0.val() + self.cubefold_1.val();
+            } else {
+                self.rest.d.next = self.next_trial.val().get_bits::<40>(0);
+                self.square_3.d.next = self.square_3_0.val().get_bits::<40>(0);
+                self.square_9.d.next = self.square_9_0.val().get_bits::<42>(0);
                 self.found.d.next = self.found_0.val();
                 self.triple.d.next = self.triple_0.val();
-                self.ninefold.d.next = self.ninefold_0.val() - self.ninefold_three.val();
-            } else {
-                self.rest.d.next = self.difference.val().get_bits::<42>(0);
-                self.delta.d.next = (self.delta_1.val() << self.by_two.val()) | self.delta_end_1.val();
-                self.found.d.next = self.found_0.val() | self.digit.val();
-                self.triple.d.next = self.triple_0.val() + self.triple_three.val();
-                self.ninefold.d.next = (self.ninefold.q.val() + self.ninefold_three.val()) << self.by_one.val();
+                self.ninefold.d.next = self.ninefold_0.val();
+                self.cubefold.d.next = self.cubefold_0.val();
             }
         }
 
-        // Cycle 25: shift back.
+        // Cycle 15: shift back.
         self.wide_root.next = unsigned_cast_wide(self.found.q.val());
         if self.is_back.q.val() {
             self.result.d.next = self.wide_root.val() << self.excess.q.val();

@@ -17,16 +17,17 @@
 //! The right-hand sides of the middle are exact: a floor of a sum with an integer is the sum of the
 //! floor and the integer, and a floor of a floor is one.
 //!
-//! Operands are captured at `start` and stand still, so the registers behind them need no enable: they
-//! settle, `slope_middle` in cycle 3, the cubic and `delta_middle` in cycle 4, the bound in cycle
-//! `LATENCY`. A ladder of two intervals has no fourth node: one jump, no miss.
+//! The nodes of the interval are captured at `start`, all four at `window`, which may be later. They stand still, so
+//! the registers behind them need no enable: they settle, `slope_middle` in cycle 3 from the start, the cubic and
+//! `delta_middle` in cycle 4, the bound `LATENCY` cycles from the window. A ladder of two intervals has no fourth node:
+//! one jump, no miss.
 
 use rust_hdl::prelude::*;
 
 use crate::record;
 use crate::signal::*;
 
-/// Cycles from start to everything.
+/// Cycles from start and window to everything.
 pub const LATENCY: usize = 10;
 
 /// Cubic, its middle, and its bound before it is a number of contracts.
@@ -34,6 +35,7 @@ pub const LATENCY: usize = 10;
 pub struct Cubic {
     pub clock: Signal<In, Clock>,
     pub start: Signal<In, Bit>,
+    pub window: Signal<In, Bit>,
     pub n0: Signal<In, record::NodeValue>,
     pub n1: Signal<In, record::NodeValue>,
     pub n2: Signal<In, record::NodeValue>,
@@ -208,11 +210,13 @@ impl Logic for Cubic {
             self.chosen_a.next = self.n2.val();
             self.chosen_b.next = self.n3.val();
         }
-        if self.start.val() {
+        if self.window.val() {
             self.window_0.d.next = self.n0.val();
             self.window_1.d.next = self.n1.val();
             self.window_2.d.next = self.n2.val();
             self.window_3.d.next = self.n3.val();
+        }
+        if self.start.val() {
             self.left_node.d.next = self.chosen_a.val();
             self.right_node.d.next = self.chosen_b.val();
             self.is_two.d.next = self.two.val();

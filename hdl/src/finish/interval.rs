@@ -25,12 +25,15 @@
 //!          4          contract_scale x middle        9  factor
 //!          1..7       sizes of gamma at the nodes                             9..13 in the middle
 //!         13, 14      gamma x factor                18..20 sum, shift        21 shift   22 limit: contracts
-//!         16, 17      bound x factor                21..23 sum, shift        24 shift   25 error
+//!          8          the window: all nodes         18 bound
+//!         18, 19      bound x factor                23..25 sum, shift        26 shift   27, 28 error
 //!         22          contracts x band_factor       27 shift                 28 shift, limit: a band without a
 //!                                                                               root, done at 29
 //!         27, 28, 29  contracts x that product      32..35 sum               35 root; two shifts as it arrives,
 //!                                                                               done a cycle later
 //! ```
+//!
+//! The two nodes of the interval are looked at with the start, the whole window `WINDOW` cycles later.
 //!
 //! An operation is accepted while `ready`. While a root is worked out, the unit is ready again: results
 //! come in the order of the starts, a band without a root waiting where it must. The interval is valid
@@ -52,7 +55,8 @@ use crate::signal::*;
 type Product = Multiply<52, 35, 87>;
 
 // The table above is made of these. A root is done before the next one can begin.
-const _: () = assert!(Product::LATENCY == 4 && band_gamma::LATENCY == 3 && cubic::LATENCY <= 15);
+const _: () = assert!(Product::LATENCY == 4 && band_gamma::LATENCY == 3);
+const _: () = assert!(IntervalUnit::WINDOW + cubic::LATENCY == 18);
 const _: () = assert!(CubeRoot::LATENCY + 1 < IntervalUnit::II_ROOT);
 const _: () = assert!(code::BAND_FIXED == 0 && code::BAND_GAMMA == 1 && code::BAND_WHALLEY_WILMOTT == 2);
 
@@ -62,7 +66,7 @@ pub struct IntervalUnit {
     pub clock: Signal<In, Clock>,
     /// Begins, where the unit is ready; else it is not heard.
     pub start: Signal<In, Bit>,
-    /// The window `Ladder::around` of nodes.
+    /// The window `Ladder::around` of nodes: those of the interval with the start, all of them `WINDOW` cycles later.
     pub n0: Signal<In, record::NodeValue>,
     pub n1: Signal<In, record::NodeValue>,
     pub n2: Signal<In, record::NodeValue>,
@@ -224,6 +228,8 @@ pub struct IntervalUnit {
 impl IntervalUnit {
     /// Cycles from start to done, where the band has no root and none is being worked out.
     pub const LATENCY: usize = 29;
+    /// Cycles from start to the whole window.
+    pub const WINDOW: usize = 8;
     /// Cycles from start to done, where the band is a root.
     pub const LATENCY_ROOT: usize = 35 + CubeRoot::LATENCY + 2;
     /// Cycles from start to ready, where the band has no root and none is being worked out.
@@ -273,6 +279,7 @@ impl Logic for IntervalUnit {
         self.ready.next = !self.is_busy.q.val();
         self.accepted.next = self.start.val() & !self.is_busy.q.val();
         self.cubic.start.next = self.accepted.val();
+        self.cubic.window.next = self.now.val().get_bit(8);
         self.cubic.n0.next = self.n0.val();
         self.cubic.n1.next = self.n1.val();
         self.cubic.n2.next = self.n2.val();
@@ -370,9 +377,9 @@ impl Logic for IntervalUnit {
         self.factor_low.next = self.factor.q.val().get_bits::<34>(0);
         self.factor_high.next = self.factor.q.val().get_bits::<6>(34);
 
-        // 18..23 and 32..35: sums of pieces. A piece's product is below 2^47 2^34, and so is the sum. Before
+        // 18..25 and 32..35: sums of pieces. A piece's product is below 2^47 2^34, and so is the sum. Before
         // the first one of each the sum is cleared.
-        self.clears.d.next = self.now.val().get_bit(16) | self.now.val().get_bit(19) | self.now.val().get_bit(30);
+        self.clears.d.next = self.now.val().get_bit(16) | self.now.val().get_bit(21) | self.now.val().get_bit(30);
         self.piece.next = self.product.p.val().get_bits::<82>(0);
         self.carried.next = unsigned_cast_wide(self.sum.q.val().get_bits::<48>(34));
         self.sum.d.next = self.piece.val() + self.carried.val();
@@ -386,7 +393,7 @@ impl Logic for IntervalUnit {
         self.low_kept_wide.next = unsigned_cast_wide(self.low_kept.val());
         self.low.d.next = self.low_shifted.val() | self.low_kept_wide.val();
 
-        // 20..22 and 23..25: products with the factor, below 2^47 2^40, in contracts. Of the bits that are too
+        // 20..22 and 25..27: products with the factor, below 2^47 2^40, in contracts. Of the bits that are too
         // high, those that are so wherever the last shift leaves them are looked at before it.
         self.sum_wide.next = unsigned_cast_wide(self.sum.q.val().get_bits::<54>(0));
         self.sum_low_wide.next = unsigned_cast_wide(self.low_kept.val());
@@ -403,10 +410,10 @@ impl Logic for IntervalUnit {
         self.exposure.next = self.contracts.q.val().get_bits::<47>(0);
         self.is_far.d.next = self.part_bits.val().get_bits::<35>(54).any();
 
-        // 25: the error, with its unit above half a contract where the floor reaches 2^15.
+        // 27: the error, with its unit above half a contract where the floor reaches 2^15.
         self.is_error_far.d.next = self.part_bits.val().get_bits::<67>(22).any();
         self.error_unit.next = bits_lit::<16>(1);
-        if self.now.val().get_bit(25) {
+        if self.now.val().get_bit(27) {
             self.error.d.next = unsigned_cast_wide(self.contracts.q.val().get_bits::<16>(0) + self.error_unit.val());
             if self.unresolved.q.val() | self.is_error_far.q.val() | self.contracts.q.val().get_bits::<7>(15).any() {
                 self.error.d.next = bits_lit::<32>(0xffff_ffff_u64);
@@ -436,7 +443,7 @@ impl Logic for IntervalUnit {
         self.loads.d.next = self.now.val().get_bit(2)
             | self.now.val().get_bit(3)
             | self.now.val().get_bit(12)
-            | self.now.val().get_bit(15)
+            | self.now.val().get_bit(17)
             | self.now.val().get_bit(21);
         if self.loads.q.val() {
             self.wide.d.next = unsigned_cast_pos(self.exposure.val());
@@ -450,7 +457,7 @@ impl Logic for IntervalUnit {
             } else if self.now.val().get_bit(13) {
                 self.wide.d.next = unsigned_cast_pos(self.gammas.size.val());
                 self.is_over.d.next = false;
-            } else if self.now.val().get_bit(16) {
+            } else if self.now.val().get_bit(18) {
                 self.wide.d.next = unsigned_cast_pos(self.cubic.bound.val());
                 self.is_over.d.next = false;
             }
@@ -464,7 +471,7 @@ impl Logic for IntervalUnit {
         } else if self.now.val().get_bit(18) {
             self.is_late.d.next = true;
         }
-        self.takes_low.d.next = self.now.val().get_bit(12) | self.now.val().get_bit(15);
+        self.takes_low.d.next = self.now.val().get_bit(12) | self.now.val().get_bit(17);
         self.takes_high.d.next = self.takes_low.q.val();
         self.narrow.d.next = unsigned_cast_pos(self.middle.q.val());
         if self.takes_low.q.val() {

@@ -11,6 +11,9 @@
 //! the unit and the three products. Within reach z = e^(+-x/2) is below 2^30 (2^-29), and h is never
 //! above z: both fit 31 bits signed.
 //!
+//! The weights of a row may come late, gamma and vega `LATE_PHI` cycles after it and delta `LATE_H`: nothing
+//! before that follows from them.
+//!
 //! `a x + b`: |a x| < 2^62 and |b| < 2^62 for options, so 64 bits hold it. Products: 33 + 31 bits.
 //! `II` 1. Blocks of 18 x 18: a x 3, `Normal` 11, the weights 4 + 3 + 3: 24 in all.
 
@@ -19,7 +22,7 @@ use rust_hdl::prelude::*;
 use super::normal::{Given, Normal};
 use super::product::Product;
 use crate::primitive::{Delay, Multiply};
-use crate::record::{Contribution, Ratios, Row};
+use crate::record::{Change, Contribution, Ratios, Row};
 use crate::signal::*;
 
 type Slope = Product<33, 32, 65>;
@@ -38,7 +41,7 @@ mod stage {
     pub const PHI: usize = S + Normal::PHI_LATENCY;
     pub const H: usize = S + Normal::LATENCY;
     pub const SUM: usize = H + ByH::LATENCY;
-    /// When gamma and vega must start to be there with delta.
+    /// When gamma and vega must start so as to be there with delta.
     pub const BY_PHI: usize = SUM - ByPhi::LATENCY;
 }
 
@@ -77,6 +80,10 @@ pub struct Lane {
     pub row: Signal<In, Row>,
     /// Price that the row is taken at.
     pub at: Signal<In, Ratios>,
+    /// The row of `LATE_PHI` cycles ago takes its weights of gamma and vega from here, that of `LATE_H` that of delta.
+    pub is_late_phi: Signal<In, Bit>,
+    pub is_late_h: Signal<In, Bit>,
+    pub late: Signal<In, Change>,
     /// What the row adds, `LATENCY` cycles later.
     pub contribution: Signal<Out, Contribution>,
     /// `Shape::range_region` of a range row, 0 of others, with the contribution.
@@ -114,9 +121,13 @@ pub struct Lane {
     region_here: DFF<U<2>>,
 
     normal: Normal,
-    delta_at_h: Delay<U<33>, { stage::H }>,
-    gamma_at_phi: Delay<U<33>, { stage::BY_PHI }>,
-    vega_at_phi: Delay<U<33>, { stage::BY_PHI }>,
+    delta_before_h: Delay<U<33>, { stage::H - 1 }>,
+    gamma_before_phi: Delay<U<33>, { stage::BY_PHI - 1 }>,
+    vega_before_phi: Delay<U<33>, { stage::BY_PHI - 1 }>,
+    range_before_phi: Delay<Bit, { stage::BY_PHI - 1 }>,
+    delta_at_h: DFF<U<33>>,
+    gamma_at_phi: DFF<U<33>>,
+    vega_at_phi: DFF<U<33>>,
     phi_at_start: Delay<S<31>, { stage::BY_PHI - stage::PHI }>,
     delta: ByH,
     gamma: ByPhi,
@@ -130,6 +141,10 @@ impl Lane {
     pub const LATENCY: usize = stage::SUM;
     /// Cycles between two rows.
     pub const II: usize = 1;
+    /// Cycles from row to late weights of gamma and vega.
+    pub const LATE_PHI: usize = stage::BY_PHI - 1;
+    /// Cycles from row to a late weight of delta.
+    pub const LATE_H: usize = stage::H - 1;
 }
 
 impl Default for Lane {
@@ -138,6 +153,9 @@ impl Default for Lane {
             clock: Signal::default(),
             row: Signal::default(),
             at: Signal::default(),
+            is_late_phi: Signal::default(),
+            is_late_h: Signal::default(),
+            late: Signal::default(),
             contribution: Signal::default(),
             region: Signal::default(),
             kind: Signal::default(),
@@ -170,9 +188,13 @@ impl Default for Lane {
             word_at_s: Delay::default(),
             region_here: DFF::default(),
             normal: Normal::default(),
-            delta_at_h: Delay::default(),
-            gamma_at_phi: Delay::default(),
-            vega_at_phi: Delay::default(),
+            delta_before_h: Delay::default(),
+            gamma_before_phi: Delay::default(),
+            vega_before_phi: Delay::default(),
+            range_before_phi: Delay::default(),
+            delta_at_h: DFF::default(),
+            gamma_at_phi: DFF::default(),
+            vega_at_phi: DFF::default(),
             phi_at_start: Delay::default(),
             delta: ByH::default(),
             gamma: ByPhi::default(),
@@ -187,6 +209,7 @@ impl Logic for Lane {
     #[hdl_gen]
     fn update(&mut self) {
         clock!(self, clock, slope, b_at_product, s, coordinate, edges, word, word_at_s, region_here, normal);
+        clock!(self, clock, delta_before_h, gamma_before_phi, vega_before_phi, range_before_phi);
         clock!(self, clock, delta_at_h, gamma_at_phi, vega_at_phi, phi_at_start, delta, gamma, vega);
         clock!(self, clock, linear_at_sum, region_at_sum);
 
@@ -270,10 +293,21 @@ impl Logic for Lane {
         self.normal.given.next = self.word_at_s.q.val();
 
         // SUM
-        self.delta_at_h.d.next = self.row.val().delta;
-        self.gamma_at_phi.d.next = self.row.val().gamma;
-        self.vega_at_phi.d.next = self.row.val().vega;
-        if self.is_range.val() {
+        self.delta_before_h.d.next = self.row.val().delta;
+        self.gamma_before_phi.d.next = self.row.val().gamma;
+        self.vega_before_phi.d.next = self.row.val().vega;
+        self.range_before_phi.d.next = self.is_range.val();
+        self.delta_at_h.d.next = self.delta_before_h.q.val();
+        if self.is_late_h.val() {
+            self.delta_at_h.d.next = self.late.val().delta;
+        }
+        self.gamma_at_phi.d.next = self.gamma_before_phi.q.val();
+        self.vega_at_phi.d.next = self.vega_before_phi.q.val();
+        if self.is_late_phi.val() {
+            self.gamma_at_phi.d.next = self.late.val().gamma;
+            self.vega_at_phi.d.next = self.late.val().vega;
+        }
+        if self.range_before_phi.q.val() {
             self.vega_at_phi.d.next = bits_lit::<33>(0);
         }
         self.phi_at_start.d.next = self.normal.phi.val();
@@ -342,6 +376,9 @@ mod tests {
             samples.push((shape, [0; 3].map(|_: i64| random.weight(32)), at));
         }
         let mut bench = TestBench::new("lane", Lane::default());
+        poke!(bench, is_late_phi, false);
+        poke!(bench, is_late_h, false);
+        poke!(bench, late, Change::default());
         for i in 0..samples.len() + Lane::LATENCY {
             let (shape, weights, at) = samples.get(i).copied().unwrap_or_default();
             poke!(bench, row, wire_row(&shape, weights));

@@ -72,6 +72,16 @@ fn slices<'a>(
     is_signal: impl Fn(&str) -> bool,
     is_still: impl Fn(&str) -> bool,
 ) -> Option<(&'a [&'a str], String, &'a [&'a str])> {
+    let (begin, statements, end) = generated(lines, is_signal)?;
+    let mut text = String::new();
+    for slice in Groups::of(&statements, is_still).slices() {
+        write_slice(&statements, &slice, &mut text);
+    }
+    Some((&lines[..begin], text, &lines[end..]))
+}
+
+/// The statements of the `always` of a module, and where it begins and ends.
+fn generated<'a>(lines: &'a [&'a str], is_signal: impl Fn(&str) -> bool) -> Option<(usize, Vec<Statement<'a>>, usize)> {
     let begin = 1 + lines.iter().position(|line| line.trim() == GENERATED)?;
     if lines.get(begin)?.trim() != BEGIN {
         return None;
@@ -79,12 +89,30 @@ fn slices<'a>(
     let mut parser = Parser { lines, at: begin + 1, is_signal };
     let statements = parser.statements()?;
     (parser.next()? == "end").then_some(())?;
-    let end = parser.at;
-    let mut text = String::new();
-    for slice in Groups::of(&statements, is_still).slices() {
-        write_slice(&statements, &slice, &mut text);
+    Some((begin, statements, parser.at))
+}
+
+/// Inputs of inner blocks that a block reads before it has assigned them for the last time, with its name. There Verilog
+/// has what was assigned so far. RustHDL has what was assigned in the end, and to what an input follows from itself,
+/// what it was before.
+pub(super) fn inputs_read_early(text: &str) -> Vec<(&str, &str)> {
+    let mut early = Vec::new();
+    for (name, module) in modules(text) {
+        let instances: HashSet<&str> =
+            module.lines.iter().filter_map(|line| instance(line).map(|(_, instance)| instance)).collect();
+        let is_input = |name: &str| name.rsplit_once('$').is_some_and(|(instance, _)| instances.contains(instance));
+        let lines: Vec<&str> = module.lines.clone();
+        let Some((_, statements, _)) = generated(&lines, |name| module.declared.contains(name)) else { continue };
+        let mut groups = Groups::default();
+        groups.visit(&statements, &mut Vec::new());
+        for &(_, read, at) in &groups.reads {
+            if is_input(read) && groups.index.get(read).is_some_and(|&target| at <= groups.last[target]) {
+                early.extend(module.declared.get(read).map(|&read| (name, read)));
+            }
+        }
     }
-    Some((&lines[..begin], text, &lines[end..]))
+    early.dedup();
+    early
 }
 
 /// A statement, and the signals that it reads itself.
@@ -638,6 +666,27 @@ mod tests {
         ] {
             assert_eq!(sliced_body(statements), None, "{statements}");
         }
+    }
+
+    #[test]
+    fn inputs_of_inner_blocks_that_are_read_early_are_found() {
+        let early = |statements: &str| {
+            let text = format!(
+                "module top(a);\ninput wire a;\nreg sum;\nreg bits$d;\nwire bits$q;\ntop$bits bits(\n.d(bits$d),\n.q(bits$q)\n);\n\
+                 // Update code\nalways @(*) begin\n{statements}\nend\nendmodule // top\n"
+            );
+            inputs_read_early(&text).iter().map(|(module, input)| format!("{module}: {input}")).collect::<Vec<_>>()
+        };
+        // From itself, behind it an assignment, before any.
+        let found = ["top: bits$d"];
+        assert_eq!(early("bits$d = bits$q;\nif (a) begin\nbits$d = bits$d & ~sum;\nend"), found);
+        assert_eq!(
+            early("bits$d = bits$q;\nif (bits$d) begin\nsum = a;\nend\nif (a) begin\nbits$d = 1'b0;\nend"),
+            found
+        );
+        assert_eq!(early("sum = bits$d;\nbits$d = a;"), found);
+        // After all assignments; own signals have in both what they were given last; outputs.
+        assert_eq!(early("bits$d = bits$q;\nsum = bits$d;\nsum = sum & bits$d;"), [""; 0]);
     }
 
     #[test]

@@ -10,6 +10,9 @@ use rand::RngExt;
 
 use super::{CommandStream, Planned};
 
+/// Intervals of a ladder that has nothing but ends.
+const TINY_LADDER: u32 = 5;
+
 /// Where a new bank's prices and weights are.
 #[derive(Clone, Copy)]
 struct Frame {
@@ -78,7 +81,13 @@ impl CommandStream {
     fn frame(&mut self, desk: usize, count: u32) -> Frame {
         let base = self.desks[desk].base_price;
         let most = self.sizes.intervals as u32;
-        let intervals = if self.chance(70) { most } else { self.rng.random_range(2..=most) };
+        let intervals = if self.chance(70) {
+            most
+        } else {
+            // Every interval of a tiny one is at an end, or beside one that is.
+            let widest = if most > TINY_LADDER && self.chance(50) { TINY_LADDER } else { most };
+            self.rng.random_range(2..=widest)
+        };
         let widest = (4..=16u32).rev().find(|&shift| u64::from(intervals + 140) << shift < u64::from(base / 2));
         let shift = self.rng.random_range(4..=widest.unwrap_or(4));
         let price_ref = if self.chance(90) { base } else { base - base / self.rng.random_range(3..20) };

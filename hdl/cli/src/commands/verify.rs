@@ -2,6 +2,7 @@
 
 mod comparison;
 mod latency;
+mod spacing;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -17,9 +18,10 @@ use crate::output;
 use crate::source::{Generated, Journal, Source, Step};
 use comparison::{Comparison, Difference};
 use latency::{Latencies, Latency};
+use spacing::{Spacing, Turn};
 
-/// Commands that are generated ahead and then fed back to back: a difference is found no later than after them.
-const BLOCK_COMMANDS: usize = 64;
+/// More events than any wait has.
+const ANY_EVENTS: u64 = 1 << 32;
 /// Cycles after the last event in which no other may come.
 const SURPLUS_CYCLES: u64 = 1_000;
 /// Sizes of `--full`.
@@ -53,7 +55,7 @@ pub struct Arguments {
     /// Commands; of a journal all, if not given, else 10000.
     #[arg(long)]
     commands: Option<u64>,
-    /// Seed of commands and stalls.
+    /// Seed of commands, of how far apart they are fed, and of stalls.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// The commands of this journal, with the sizes of the kernel that wrote it.
@@ -199,19 +201,22 @@ impl Arguments {
         };
         let mut run = Run { card, patience, elapsed: Duration::ZERO };
         let mut comparison = Comparison::new(self.keep_going && end.is_none());
-        let block_commands = if self.paced { 1 } else { BLOCK_COMMANDS };
+        let mut spacing = if self.paced { Spacing::in_turn() } else { Spacing::drawn(self.seed) };
         'turns: for turn in 0..=self.resets {
             run.card.reset()?;
             comparison.restart();
             let share = commands * (turn + 1) / (self.resets + 1) - commands * turn / (self.resets + 1);
             let mut source = self.source(parameters, turn, share)?;
             loop {
-                let block = next_block(source.as_mut(), block_commands)?;
+                let Turn { wait, commands, is_in_turn } = spacing.next();
+                let block = next_block(source.as_mut(), commands)?;
                 if block.is_empty() {
                     break;
                 }
                 bar.inc(block.len() as u64);
-                let is_enough = run.feed(block, &mut comparison)? || (self.paced && run.drain(&mut comparison)?);
+                let is_enough = (wait > 0 && run.wait(wait, ANY_EVENTS, &mut comparison)?)
+                    || run.feed(block, &mut comparison)?
+                    || (is_in_turn && run.drain(&mut comparison)?);
                 if is_enough {
                     break 'turns;
                 }
@@ -223,7 +228,7 @@ impl Arguments {
         }
         let cycles = run.card.cycle();
         if let Some(end) = end.filter(|&end| end > cycles) {
-            run.card.wait(end - cycles, u64::MAX, comparison.log())?;
+            run.card.wait(end - cycles, ANY_EVENTS, comparison.log())?;
         }
         let elapsed = run.elapsed;
         let Comparison { commands, events, differences, first_difference, latencies, .. } = comparison;
