@@ -215,7 +215,8 @@ impl Engine {
         if remembered != contracts {
             self.alarms.tell(now_ns, Alarm::PositionDiffers { underlying, remembered, venue: contracts });
         }
-        self.desks[index].correction = Some(contracts - remembered);
+        self.desks[index].correction = Some(contracts.saturating_sub(remembered));
+        self.record_position(index);
         let others: Vec<usize> = (0..self.desks.len()).filter(|other| self.desks[*other].gateway == gateway).collect();
         let alarm = |on: &Alarm| matches!(on, Alarm::PositionUnproved { underlying: of, .. } if *of == underlying);
         self.alarms.clear(now_ns, alarm);
@@ -311,7 +312,7 @@ impl Engine {
         }
         let (underlying, venue) = (desk.plan.index, desk.position);
         if let Some(correction) = self.desks[index].correction.take() {
-            self.desks[index].position += correction;
+            self.desks[index].position = venue.saturating_add(correction);
             self.desks[index].profit.keep();
         } else {
             let remembered = self.image.positions.get(&underlying).map_or(venue, |position| position.contracts);

@@ -197,7 +197,8 @@ impl Engine {
         let desk = &self.desks[index];
         let record = Record::Position {
             underlying: desk.plan.index,
-            contracts: desk.position,
+            // What people told is remembered before it counts: the reports that it stands for are not asked for again.
+            contracts: desk.position.saturating_add(desk.correction.unwrap_or(0)),
             hedge_coin: desk.hedge_coin,
             cash: desk.cash,
         };

@@ -507,3 +507,21 @@ fn a_position_that_is_told_while_a_hedge_rests_counts_once_nothing_is_open() {
     assert_eq!(theirs - ours, 70, "what people say stands, and what filled since is added");
     rig.check("told otherwise");
 }
+
+#[test]
+fn a_position_that_was_told_survives_a_death_before_it_counts() {
+    let mut rig = forgotten();
+    rig.start();
+    rig.run(4 * UNIT);
+    assert!(rig.is_on(AlarmKind::PositionUnproved), "{:?}", rig.alarms);
+    let contracts = rig.positions().1;
+    rig.request(&Request::Position { underlying: 0, contracts });
+    // It dies with the sweep's answer, which is committed, and before anything else is done.
+    rig.dies_after = Some(1);
+    rig.run(100 * MS);
+    assert!(rig.engine.is_none(), "the answer came");
+    rig.start();
+    rig.run(4 * UNIT);
+    assert!(rig.engine().is_hedging(0), "{:?}", rig.engine().alarms().on());
+    rig.agree("told, and killed at once");
+}
