@@ -57,6 +57,8 @@ pub enum KillCause {
     Watchdog = 3,
     /// The engine itself, for a fault that leaves nothing else.
     Fault = 4,
+    /// The run ends in good order.
+    End = 5,
 }
 
 impl KillCause {
@@ -66,7 +68,8 @@ impl KillCause {
             Self::Control => "control socket",
             Self::Signal => "signal",
             Self::Watchdog => "the card's watchdog",
-            Self::Fault => "fault",
+            Self::Fault => "a fault, told beside this",
+            Self::End => "the run ends",
         }
     }
 }
@@ -91,7 +94,8 @@ impl KillSwitch {
             1 => Some(KillCause::Control),
             2 => Some(KillCause::Signal),
             3 => Some(KillCause::Watchdog),
-            _ => Some(KillCause::Fault),
+            4 => Some(KillCause::Fault),
+            _ => Some(KillCause::End),
         }
     }
 

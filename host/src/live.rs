@@ -52,5 +52,5 @@ pub use gate::Standing;
 pub use image::{GatewayImage, Image, PositionImage, Remembered};
 pub use own_fills::{DeskFill, Outcome};
 pub use record::{Encoder, RECORD_BYTES, Record, StateError, decode, header};
-pub use sight::{log, names};
+pub use sight::{card_changed, log, names};
 pub use writer::{Appender, Memory, MemoryError, StateFile};

@@ -7,6 +7,7 @@ use std::fmt;
 
 use hedgewire_abi::Reason;
 
+use crate::control::KillCause;
 use crate::deribit::starbase::market::Doubt;
 use crate::deribit::starbase::orders::order::OrderFault;
 use crate::deribit::starbase::orders::{CancelOrderRejectReason, OrderRejectReason};
@@ -198,7 +199,10 @@ alarms! {
         lots: i64
     };
     /// Everything was told to stop.
-    Killed {};
+    Killed {
+        /// Who told it.
+        cause: KillCause
+    };
     /// After a kill a gateway has not said yet that nothing is open.
     KillUnverified {
         /// Index of the gateway.
@@ -206,6 +210,10 @@ alarms! {
     };
     /// Journal or state file cannot be written: the engine is killed.
     JournalFailed {};
+    /// The card failed, and the CPU answers.
+    CardDown {};
+    /// The card failed, and the configuration says to stop: the engine is killed.
+    NobodyAnswers {};
 }
 
 /// An alarm that began, or is over.
@@ -278,9 +286,11 @@ impl fmt::Display for Alarm {
             Self::HoldingUnknown { instrument_id, lots } => {
                 write!(f, "{lots} lots of instrument {instrument_id} are held and not in the plan")
             }
-            Self::Killed {} => f.write_str("killed: nothing is sent any more"),
+            Self::Killed { cause } => write!(f, "killed by {}: nothing is sent any more", cause.name()),
             Self::KillUnverified { gateway } => write!(f, "gateway {gateway} has not said that nothing is open"),
             Self::JournalFailed {} => f.write_str("journal or state file cannot be written"),
+            Self::CardDown {} => f.write_str("the card does not answer: the CPU does"),
+            Self::NobodyAnswers {} => f.write_str("the card failed, and the configuration says to stop"),
         }
     }
 }

@@ -17,6 +17,7 @@ use super::gate::{Gate, Standing, Told};
 use super::own_fills::{DeskFill, Outcome};
 use super::record::Record;
 use crate::config::Plan;
+use crate::control::KillCause;
 use crate::deribit::starbase::orders::oms::OwnFill;
 use crate::deribit::starbase::orders::{Decimal72, Side as WireSide};
 use crate::telemetry::{AlarmKind, FillOrigin};
@@ -27,8 +28,8 @@ const NANO: Decimal72 = Decimal72 { mantissa: 1, exponent: -9 };
 /// What people ask for.
 #[derive(Clone, Debug)]
 pub enum Request {
-    /// Stop everything, for good.
-    Kill,
+    /// Stop everything, until people arm it again; says who asks.
+    Kill(KillCause),
     /// No order leaves any more; what is at the venue is cancelled.
     Disarm,
     /// Orders may leave again; a kill is cleared.
@@ -79,7 +80,7 @@ impl Engine {
     /// Does what people ask for.
     pub fn on_request(&mut self, now_ns: u64, request: &Request) {
         match request {
-            Request::Kill => self.kill(now_ns),
+            Request::Kill(cause) => self.kill(now_ns, *cause),
             Request::Disarm => (0..self.desks.len()).for_each(|index| self.disarm(index, now_ns)),
             Request::Arm => self.arm_again(now_ns),
             Request::Limits(plan) => self.take_limits(plan, now_ns),
@@ -93,18 +94,18 @@ impl Engine {
         self.kill
     }
 
-    fn kill(&mut self, now_ns: u64) {
+    fn kill(&mut self, now_ns: u64, cause: KillCause) {
         if self.kill.is_some() {
             return;
         }
         self.send(0, now_ns, &Control { action: code::KILL }, |_| ());
-        self.stop_at_venue(now_ns);
+        self.stop_at_venue(now_ns, cause);
     }
 
     /// Cancels everything that is at the venue, and lets nothing follow.
-    pub(super) fn stop_at_venue(&mut self, now_ns: u64) {
+    pub(super) fn stop_at_venue(&mut self, now_ns: u64, cause: KillCause) {
         self.kill.get_or_insert(KillState { since_ns: now_ns, verified_ns: None });
-        self.alarms.raise(now_ns, Alarm::Killed {}, |on| *on == Alarm::Killed {});
+        self.alarms.raise(now_ns, Alarm::Killed { cause }, |on| matches!(on, Alarm::Killed { .. }));
         self.gates.iter_mut().flatten().for_each(Gate::kill);
     }
 
@@ -135,7 +136,7 @@ impl Engine {
         if self.kill.take().is_some() {
             self.send(0, now_ns, &Control { action: code::CLEAR_KILL }, |_| ());
             self.gates.iter_mut().flatten().for_each(Gate::revive);
-            self.alarms.clear(now_ns, |on| *on == Alarm::Killed {});
+            self.alarms.clear(now_ns, |on| matches!(on, Alarm::Killed { .. }));
             for gateway in 0..self.gates.len() {
                 self.alarms.clear(now_ns, |on| *on == Alarm::KillUnverified { gateway: gateway as u8 });
             }

@@ -13,6 +13,7 @@ use super::alarm::Alarm;
 use super::engine::Engine;
 use super::gate::{Gate, Standing};
 use super::record::Record;
+use crate::control::KillCause;
 use crate::deribit::starbase::orders::hedges::Update;
 use crate::desk::answer::Answer;
 use crate::driver::{Body, DriverError};
@@ -54,12 +55,18 @@ impl Engine {
         }
     }
 
-    /// Driver or journal failed.
+    /// Nobody answers any more, or the journal failed.
     pub(super) fn fail(&mut self, now_ns: u64, error: DriverError) {
-        if self.fatal.is_none() {
-            self.fatal = Some(error.into());
-            self.on_journal_failed(now_ns);
+        if self.fatal.is_some() {
+            return;
         }
+        if matches!(error, DriverError::Journal(_)) {
+            self.on_journal_failed(now_ns);
+        } else {
+            self.alarms.tell(now_ns, Alarm::NobodyAnswers {});
+            self.stop_at_venue(now_ns, KillCause::Fault);
+        }
+        self.fatal = Some(error.into());
     }
 
     // ---- quotes ------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ use super::gate::{Gate, Told};
 use super::image::{BookedFills, Image};
 use super::record::Record;
 use crate::config::{LivePlan, Plan, UnderlyingPlan};
+use crate::control::KillCause;
 use crate::deribit::starbase::market::{Request as Retransmission, Source};
 use crate::deribit::starbase::orders::Credential;
 use crate::deribit::starbase::orders::hedges::Update;
@@ -102,6 +103,7 @@ pub struct Engine {
     swapped: Vec<Update>,
     told: Vec<Told>,
     checked_ns: u64,
+    pub(super) is_card_down: bool,
     /// As last told.
     pub(super) packets: packet::Counts,
     pub(super) telemetry: Option<Arc<Telemetry>>,
@@ -158,6 +160,7 @@ impl Engine {
             swapped: Vec::with_capacity(64),
             told: Vec::with_capacity(64),
             checked_ns: 0,
+            is_card_down: false,
             packets: packet::Counts::default(),
             telemetry: None,
             pictures: Vec::new(),
@@ -270,6 +273,7 @@ impl Engine {
         if self.fatal.is_none() {
             self.driver.work();
         }
+        self.look_at_card(now_ns);
         self.act(now_ns);
         self.show(now_ns);
         if now_ns.saturating_sub(self.checked_ns) >= CHECK_NS {
@@ -287,7 +291,7 @@ impl Engine {
     /// Journal or state file cannot be written: nothing is remembered any more, so nothing is done any more.
     pub fn on_journal_failed(&mut self, now_ns: u64) {
         self.alarms.tell(now_ns, Alarm::JournalFailed {});
-        self.stop_at_venue(now_ns);
+        self.stop_at_venue(now_ns, KillCause::Fault);
     }
 
     // ---- outputs -----------------------------------------------------------------------------

@@ -32,7 +32,7 @@ use super::own_fills::{DeskFill, Outcome};
 use super::record::{Record, StateError};
 use super::writer::{Memory, MemoryError, StateFile};
 use crate::config::{Plan, SecretError};
-use crate::control::{Answer, ControlError, EngineRequest, KillSwitch, Pending, Requests};
+use crate::control::{Answer, ControlError, EngineRequest, KillCause, KillSwitch, Pending, Requests};
 use crate::deribit::starbase::market::Source;
 use crate::driver::{Driver, DriverError};
 use crate::journal::{self, JournalError};
@@ -455,8 +455,8 @@ impl Shell {
     /// What is not urgent, but for the kill.
     fn look_around(&mut self, now_ns: u64) {
         self.wants_counts |= now_ns >= self.counts_due_ns;
-        if self.kill.pulled().is_some() && self.engine.kill_state().is_none() {
-            self.engine.on_request(now_ns, &Request::Kill);
+        if let Some(cause) = self.kill.pulled().filter(|_| self.engine.kill_state().is_none()) {
+            self.engine.on_request(now_ns, &Request::Kill(cause));
         }
         while let Ok(bank) = self.banks.try_recv() {
             self.engine.on_bank(now_ns, bank);
@@ -504,7 +504,7 @@ impl Shell {
         while let Some(pending) = self.requests.as_ref().and_then(Requests::next) {
             match &pending.request {
                 EngineRequest::Kill => {
-                    self.engine.on_request(now_ns, &Request::Kill);
+                    self.engine.on_request(now_ns, &Request::Kill(KillCause::Control));
                     self.killing.push(pending);
                 }
                 EngineRequest::Disarm => {
@@ -554,7 +554,7 @@ impl Shell {
                 return false;
             }
             self.ending = Some(now_ns);
-            self.engine.on_request(now_ns, &Request::Kill);
+            self.engine.on_request(now_ns, &Request::Kill(KillCause::End));
         }
         let is_verified = self.engine.kill_state().is_some_and(|kill| kill.verified_ns.is_some());
         let is_late = self.ending.is_some_and(|since_ns| now_ns.saturating_sub(since_ns) > END_PATIENCE_NS);

@@ -9,7 +9,9 @@ use hedgewire_abi::command::code;
 use super::alarm::{Alarm, Raised};
 use super::engine::Engine;
 use super::feed::FeedChannel;
+use crate::card::{CardFault, Cause, Change};
 use crate::config::Plan;
+use crate::control::{KillCause, KillSwitch};
 use crate::deribit::starbase::market::ChannelState;
 use crate::deribit::starbase::orders::session::Phase;
 use crate::deribit::starbase::orders::tally::Tally;
@@ -31,6 +33,15 @@ pub fn names(plan: &Plan) -> Names {
         underlyings: plan.underlyings.iter().map(underlying).collect(),
         feeds: live.iter().flat_map(|live| &live.channels).map(|channel| format!("channel-{}", channel.id)).collect(),
         sessions: live.iter().flat_map(|live| &live.gateways).map(|gateway| gateway.address.to_string()).collect(),
+    }
+}
+
+/// Takes note of a change of who answers as the kernel. A watchdog that tripped kills: the card has seen no sign of the
+/// host for so long that nobody knows what the market did meanwhile.
+pub fn card_changed(change: &Change, telemetry: &Telemetry, kill: &KillSwitch) {
+    telemetry.on_card_change(change);
+    if change.cause == Some(Cause::Fault(CardFault::Tripped)) {
+        kill.pull(KillCause::Watchdog);
     }
 }
 
@@ -99,7 +110,9 @@ impl Engine {
             | Alarm::HoldingUnknown { .. }
             | Alarm::PacketsDropped { .. }
             | Alarm::InterfaceDown {}
-            | Alarm::Killed {}
+            | Alarm::Killed { .. }
+            | Alarm::CardDown {}
+            | Alarm::NobodyAnswers {}
             | Alarm::JournalFailed {} => 0,
         }
     }
@@ -217,6 +230,7 @@ fn stays(kind: AlarmKind) -> bool {
             | AlarmKind::OrderFaulty
             | AlarmKind::HoldingUnknown
             | AlarmKind::JournalFailed
+            | AlarmKind::NobodyAnswers
     )
 }
 

@@ -57,6 +57,21 @@ impl Engine {
         }
     }
 
+    /// Says whether the card that was to answer does.
+    pub(super) fn look_at_card(&mut self, now_ns: u64) {
+        let is_down = self.driver.is_on_card() == Some(false) && self.fatal.is_none();
+        if is_down == self.is_card_down {
+            return;
+        }
+        self.is_card_down = is_down;
+        let is_same = |on: &Alarm| *on == Alarm::CardDown {};
+        if is_down {
+            self.alarms.raise(now_ns, Alarm::CardDown {}, is_same);
+        } else {
+            self.alarms.clear(now_ns, is_same);
+        }
+    }
+
     /// Looks at what is counted on the channels, now and then.
     pub(super) fn look_at_channels(&mut self, now_ns: u64) {
         for channel in &mut self.feed.channels {

@@ -188,6 +188,12 @@ alarms! {
     JournalFailed "journal_failed" Critical Engine
         "Journal or state file cannot be written: everything was cancelled, and nothing is sent."
         "Free space or give it another disk, compare positions, and restart. Hedge by hand meanwhile.";
+    CardDown "card_down" Warning Engine
+        "The card failed or was never there: the CPU answers, with the same decisions. The log says why."
+        "Nothing: it is tried again. By day: `hedgewire doctor`, and the cause in the log.";
+    NobodyAnswers "nobody_answers" Critical Engine
+        "The card failed, and the configuration says to stop then: everything was cancelled, and nothing is sent."
+        "Hedge by hand, compare positions, and restart without the card, or with `on_fault = \"fall_back\"`.";
 }
 
 /// One alarm's state. It has several writers, and is not on the path of a packet.

@@ -6,16 +6,23 @@
 //!
 //! Invariant: a kind that is added to the table of alarms does not compile here before somebody shows it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use hedgewire_abi::event::{Header, Hedge};
 use hedgewire_abi::{Command, Event, Reason};
-use hedgewire_host::card::{Card, Session, SessionOptions};
+use hedgewire_host::card::{Card, Change, OnFault, Session, SessionOptions};
+use hedgewire_host::control::{KillCause, KillSwitch};
 use hedgewire_host::deribit::starbase::market::Source;
 use hedgewire_host::driver::Driver;
-use hedgewire_host::live::{DeskFill, Outcome, Record, Request};
+use hedgewire_host::live::{DeskFill, Outcome, Record, Request, card_changed, names};
 use hedgewire_host::packet::Counts;
-use hedgewire_host::telemetry::AlarmKind;
+use hedgewire_host::telemetry::{AlarmKind, Telemetry};
 use hedgewire_kernel::{Form, Kernel, Sizes};
-use hedgewire_sim::card::{Engine as CardEngine, InProcess, KernelEngine};
+use hedgewire_sim::card::campaign::{DynCard, in_microseconds};
+use hedgewire_sim::card::{
+    Engine as CardEngine, FaultKind, FaultPlan, FaultyCard, InProcess, KernelEngine, Side as CardSide,
+};
 use hedgewire_sim::venue::{FaultSettings, Side, VenueSettings, listing};
 
 use super::lies;
@@ -65,6 +72,8 @@ fn scene(kind: AlarmKind) -> (fn() -> Rig, End) {
         K::OrderFaulty => (|| lied_to(lies::other_side), End::Stays),
         K::Unmatched => (unmatched, End::Stays),
         K::JournalFailed => (journal_failed, End::Stays),
+        K::CardDown => (|| on_a_card_that_dies(FaultKind::Dead, OnFault::FallBack).0, End::Off),
+        K::NobodyAnswers => (|| on_a_card_that_dies(FaultKind::Dead, OnFault::Stop).0, End::Stays),
     }
 }
 
@@ -160,7 +169,7 @@ fn stalled() -> Rig {
 
 fn killed() -> Rig {
     let mut rig = resting();
-    rig.request(&Request::Kill);
+    rig.request(&Request::Kill(KillCause::Control));
     assert!(rig.is_on(AlarmKind::Killed) && rig.is_on(AlarmKind::KillUnverified));
     rig.run(UNIT);
     assert!(rig.is_on(AlarmKind::Killed) && !rig.is_on(AlarmKind::KillUnverified));
@@ -354,6 +363,45 @@ fn on_a_greedy_card() -> Rig {
     });
     rig.market(59_995, 60_005, 100_000);
     rig
+}
+
+/// A card that fails in the middle of a day, and a good one in its place; and who pulled the kill.
+fn on_a_card_that_dies(kind: FaultKind, on_fault: OnFault) -> (Rig, Option<KillCause>) {
+    let plan = plan_with(&[]);
+    let (sizes, kill) = (plan.sizes, Arc::new(KillSwitch::default()));
+    let settings = VenueSettings { flow: None, ..settings(1, NONE) };
+    let telemetry = Arc::new(Telemetry::new(names(&plan), 0).expect("names of a plan"));
+    let pulled = Arc::clone(&kill);
+    let mut rig = Rig::with(settings, plan, |_| {
+        let options = SessionOptions { on_fault, deadline: Duration::from_secs(5), ..in_microseconds() };
+        let mut cards = 0;
+        let connect = Box::new(move || {
+            cards += 1;
+            let card = InProcess::new(KernelEngine::new(sizes, 2), 1 << options.card.ring_size_log2);
+            let fault = FaultPlan { side: CardSide::Card, kind, after: 700, seed: 1 };
+            Ok(if cards == 1 { Box::new(FaultyCard::new(card, fault)) as DynCard } else { Box::new(card) as DynCard })
+        });
+        let observer = Box::new(move |change: &Change| card_changed(change, &telemetry, &pulled));
+        let session = Session::open(Kernel::new(sizes, Form::Scalar), options, connect, observer);
+        Driver::with_card(session.expect("a card"), None).unmeasured()
+    });
+    rig.market(59_995, 60_005, 100_000);
+    for trade in 0..400 {
+        rig.run(UNIT / 10);
+        if rig.engine().is_hedging(0) && trade % 8 == 0 {
+            rig.buy_calls(1);
+        }
+    }
+    (rig, kill.pulled())
+}
+
+#[test]
+fn a_watchdog_that_tripped_kills() {
+    let (rig, pulled) = on_a_card_that_dies(FaultKind::Tripped, OnFault::FallBack);
+    assert!(rig.count(AlarmKind::CardDown) > 0);
+    assert_eq!(pulled, Some(KillCause::Watchdog));
+    let (rig, pulled) = on_a_card_that_dies(FaultKind::Dead, OnFault::FallBack);
+    assert!(rig.count(AlarmKind::CardDown) > 0 && pulled.is_none(), "any other failure changes nothing");
 }
 
 fn over_hedge() -> Rig {

@@ -2,6 +2,7 @@
 //! venue has said what is open. And the kill.
 
 use hedgewire_abi::Reason;
+use hedgewire_host::control::KillCause;
 use hedgewire_host::live::Request;
 use hedgewire_host::telemetry::AlarmKind;
 use hedgewire_sim::random::Random;
@@ -151,7 +152,7 @@ fn a_kill_leaves_nothing_open_says_so_and_sends_nothing_more() {
         rig.trade();
         rig.run(20 * MS);
     }
-    rig.request(&Request::Kill);
+    rig.request(&Request::Kill(KillCause::Control));
     assert!(rig.engine().kill_state().is_some_and(|kill| kill.verified_ns.is_none()));
     assert!(rig.is_on(AlarmKind::KillUnverified));
     rig.run(UNIT);
@@ -177,7 +178,7 @@ fn a_kill_without_a_session_is_not_verified_until_there_is_one() {
     rig.run(5 * UNIT);
     rig.is_gateway_gone = true;
     rig.cut_connection(0);
-    rig.request(&Request::Kill);
+    rig.request(&Request::Kill(KillCause::Control));
     rig.run(2 * UNIT);
     assert!(rig.is_on(AlarmKind::KillUnverified));
     rig.is_gateway_gone = false;

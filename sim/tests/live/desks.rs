@@ -1,5 +1,6 @@
 //! Several underlyings and sessions at once: what goes wrong with one leaves the other alone, and both sides agree on both.
 
+use hedgewire_host::control::KillCause;
 use hedgewire_host::live::{Alarm, Outcome, Request};
 use hedgewire_host::telemetry::AlarmKind;
 use hedgewire_sim::venue::listing::FIRST_CHANNEL_ID;
@@ -161,7 +162,7 @@ fn a_kill_is_verified_by_every_gateway() {
     trade_both(&mut rig, 2);
     rig.gone_gateways.insert(1);
     rig.cut_connection(1);
-    rig.request(&Request::Kill);
+    rig.request(&Request::Kill(KillCause::Control));
     rig.run(UNIT);
     let unverified: Vec<Alarm> =
         rig.engine().alarms().on().iter().filter(|on| on.kind() == AlarmKind::KillUnverified).copied().collect();

@@ -8,6 +8,7 @@
 //! Invariant: a reason that is added to the ABI does not compile here before somebody says how it is shown.
 
 use hedgewire_abi::Reason;
+use hedgewire_host::control::KillCause;
 use hedgewire_host::live::{DeskFill, Outcome, Request};
 use hedgewire_host::telemetry::AlarmKind;
 use hedgewire_sim::venue::{FaultSettings, VenueSettings};
@@ -44,7 +45,7 @@ fn proof(reason: Reason) -> Proof {
             test: "exposure_beyond_its_format_is_refused",
             why: "a format of 2^39 contracts: fills stop at instrument_max_coin",
         },
-        R::Killed => Live(|| refused_once(&[], |rig| rig.request(&Request::Kill))),
+        R::Killed => Live(|| refused_once(&[], |rig| rig.request(&Request::Kill(KillCause::Control)))),
         R::Disarmed => Live(|| refused_once(&[], |rig| rig.request(&Request::Disarm))),
         R::Halted => {
             Kernel { test: "halted_sends_nothing_until_normal", why: "the engine disarms or kills, and sets no mode" }

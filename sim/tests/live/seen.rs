@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use hedgewire_host::card::{Session, SessionOptions};
 use hedgewire_host::config::Plan;
+use hedgewire_host::control::KillCause;
 use hedgewire_host::deribit::starbase::market::Source;
 use hedgewire_host::deribit::starbase::orders::Credential;
 use hedgewire_host::driver::Driver;
@@ -272,7 +273,7 @@ fn in_a_day_with_every_fault_and_a_card_no_metric_stays_where_it_was() {
                 day.engine().on_trade(now_ns, &fill);
                 day.rig.flush();
             }
-            90 => day.rig.request(&Request::Kill),
+            90 => day.rig.request(&Request::Kill(KillCause::Control)),
             96 => day.rig.request(&Request::Arm),
             _ => {}
         }

@@ -10,7 +10,7 @@ use hedgewire_host::config::Plan;
 use hedgewire_host::control::{ControlServer, ControlSettings, KillCause, KillSwitch, default_socket};
 use hedgewire_host::driver::{Driver, DriverError};
 use hedgewire_host::live::shell::{Ended, Setting, run as run_engine};
-use hedgewire_host::live::{log, names};
+use hedgewire_host::live::{card_changed, log, names};
 use hedgewire_host::telemetry::{MetricsServer, MetricsSettings, Telemetry, now_ns};
 use hedgewire_kernel::Kernel;
 use serde::Serialize;
@@ -91,7 +91,7 @@ pub fn run(arguments: &Arguments, output: &Output) -> anyhow::Result<Verdict> {
     let socket = arguments.socket.clone().unwrap_or_else(default_socket);
     let settings = ControlSettings::new(socket);
     let (control, requests) = ControlServer::start(&settings, Arc::clone(&telemetry), Arc::clone(&kill))?;
-    let (shown, watched) = (Arc::clone(&telemetry), Arc::clone(&telemetry));
+    let (shown, watched, pulled) = (Arc::clone(&telemetry), Arc::clone(&telemetry), Arc::clone(&kill));
     let setting = Setting {
         journal: arguments.journal.clone(),
         drop_copy: arguments.drop_copy.clone(),
@@ -104,7 +104,7 @@ pub fn run(arguments: &Arguments, output: &Output) -> anyhow::Result<Verdict> {
         .metrics
         .map(|address| MetricsSettings { address, beyond_loopback: arguments.metrics_beyond_loopback });
     let metrics = metrics.map(|settings| MetricsServer::start(&settings, shown)).transpose()?;
-    let driver = || driver(arguments.card.as_ref(), &plan, form, watched);
+    let driver = || driver(arguments.card.as_ref(), &plan, form, watched, pulled);
     let ended = run_engine(&plan, setting, driver, log)?;
     drop((control, metrics));
     output.print(&summary(&plan, &ended), text)?;
@@ -116,6 +116,7 @@ fn driver(
     plan: &Plan,
     form: hedgewire_kernel::Form,
     telemetry: Arc<Telemetry>,
+    kill: Arc<KillSwitch>,
 ) -> Result<Driver, DriverError> {
     let kernel = Kernel::new(plan.sizes, form);
     let Some(address) = card.cloned() else { return Ok(Driver::new(kernel, None).unmeasured()) };
@@ -123,7 +124,7 @@ fn driver(
     let connect =
         Box::new(move || address.connect(slots).inspect(|card| eprintln!("hedgewire: reached {}", card.name())));
     let observer = Box::new(move |change: &Change| {
-        telemetry.on_card_change(change);
+        card_changed(change, &telemetry, &kill);
         eprintln!("hedgewire: {said}: {change}");
     });
     let session = Session::open(kernel, plan.card, connect, observer)?;
