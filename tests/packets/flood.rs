@@ -87,6 +87,15 @@ fn all_queues_are_read_unless_some_are_named() {
 }
 
 #[test]
+fn queues_that_were_just_let_go_are_had_again() {
+    let way = WAYS[0];
+    let Some(namespaces) = Namespaces::new(way.name, 1) else { return };
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..20).for_each(|_| drop(open(&namespaces, &settings(way, 64)))));
+    });
+}
+
+#[test]
 fn a_second_program_and_a_queue_that_is_not_there_are_refused_with_advice() {
     let way = WAYS[0];
     let Some(namespaces) = Namespaces::new(way.name, 1) else { return };

@@ -22,6 +22,7 @@
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
 
 use xdp::slab::{Slab, StackSlab};
 use xdp::socket::{XdpSocket, XdpSocketBuilder};
@@ -42,6 +43,12 @@ const KERNEL_BYTES: usize = 256;
 const BATCH: usize = 64;
 /// Read frames that are kept before they go back, so that the kernel's line of the fill ring is written less often.
 const GIVE_BACK: usize = 16;
+
+/// How long a queue may be busy: the kernel lets go of one some time after its socket was closed or its process died,
+/// and a program that is started again at once is not to fail of it.
+const RELEASE_TIME: Duration = Duration::from_secs(2);
+/// Between two attempts.
+const RELEASE_STEP: Duration = Duration::from_millis(10);
 
 // `include/uapi/linux/if_xdp.h`
 const OPTION_ZERO_COPY: i32 = 1;
@@ -78,7 +85,7 @@ impl XdpSource {
         let (link, mode) =
             attach(&steering, &interface, settings.xdp_mode).map_err(failed("attach the XDP program"))?;
         let open = |&number: &u32| {
-            let queue = Queue::open(&interface, number, frame_size, settings.ring_frames, mode)?;
+            let queue = Queue::open_when_free(&interface, number, frame_size, settings.ring_frames, mode)?;
             steering.steer(number, queue.socket.raw_fd()).map_err(failed("steer to the AF_XDP socket"))?;
             Ok(queue)
         };
@@ -232,6 +239,27 @@ struct Frames {
 unsafe impl Send for Frames {}
 
 impl Queue {
+    /// [`Queue::open`], once whoever had it before has let it go.
+    fn open_when_free(
+        interface: &Interface,
+        number: u32,
+        frame_size: FrameSize,
+        ring_frames: u32,
+        mode: AttachMode,
+    ) -> Result<Self, PacketError> {
+        let begun = Instant::now();
+        loop {
+            match Self::open(interface, number, frame_size, ring_frames, mode) {
+                Err(PacketError::System { source, .. })
+                    if source.raw_os_error() == Some(libc::EBUSY) && begun.elapsed() < RELEASE_TIME =>
+                {
+                    std::thread::sleep(RELEASE_STEP);
+                }
+                opened => return opened,
+            }
+        }
+    }
+
     fn open(
         interface: &Interface,
         number: u32,
