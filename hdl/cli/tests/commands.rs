@@ -65,7 +65,7 @@ fn a_broken_card_is_found_out_with_both_events_and_waves() {
         println!("SKIPPED: iverilog is not installed");
         return;
     }
-    let arguments = ["verify", "--engine", "icarus", "--commands", "50", "--seed", "7", "--json", "--quiet"];
+    let arguments = ["verify", "--engine", "icarus", "--commands", "50", "--seed", "7", "--paced", "--json", "--quiet"];
     // An event that nobody asked for.
     let sabotage = ["--sabotage", "event_valid = =>event_valid = 1'b1 | "];
     let output = run(&[&arguments[..], &sabotage, SMALL].concat(), folder.path());

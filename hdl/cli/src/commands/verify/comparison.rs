@@ -62,7 +62,7 @@ impl fmt::Display for Difference {
                 writeln!(f, "command {number}, {taken}, event in cycle {}", self.cycle)?;
                 writeln!(f, "  command  {command:?}")?;
             }
-            _ => writeln!(f, "after the last command, in cycle {}", self.cycle)?,
+            _ => writeln!(f, "while no command is to be answered, in cycle {}", self.cycle)?,
         }
         writeln!(f, "  kernel   {}", event(&self.expected))?;
         write!(f, "  card     {}", event(&self.got))?;
