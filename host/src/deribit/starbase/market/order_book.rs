@@ -174,7 +174,7 @@ impl OrderBook {
         self.asks.clear();
     }
 
-    /// Makes room for as many orders again as there are, and for [`ROOM`] at least, so that changes need not.
+    /// Makes room for as many orders again as there are, and for `ROOM` at least, so that changes need not.
     pub fn make_room(&mut self) {
         let orders = (2 * self.len()).max(ROOM);
         self.index.reserve(orders - self.index.len());
