@@ -36,6 +36,7 @@ mod venue;
 mod ways;
 
 use std::net::SocketAddrV4;
+use std::time::Instant;
 
 use engine::Running;
 use hedgewire_host::live::shell::Ended;
@@ -225,9 +226,10 @@ fn latencies(namespaces: &Namespaces, way: Way, asked: &Asked) -> Round {
 }
 
 fn flood(namespaces: &Namespaces, way: Way, asked: &Asked) {
-    let (ended, (messages, parts, gaps, own)) = session(namespaces, way, asked, |venue, running| {
+    let (ended, (messages, seconds, parts, gaps, own)) = session(namespaces, way, asked, |venue, running| {
         let gaps = || running.telemetry.feed(0).count(FeedCount::Gaps).get();
         let before = gaps();
+        let begun = Instant::now();
         venue.flood(MESSAGES_PER_SECOND, asked.messages_in_packet);
         let parts: Vec<Vec<u64>> = (0..asked.flood_seconds.div_ceil(PART_SECONDS))
             .map(|_| {
@@ -240,19 +242,20 @@ fn flood(namespaces: &Namespaces, way: Way, asked: &Asked) {
             })
             .collect();
         let messages = venue.end_flood();
+        let seconds = begun.elapsed().as_secs_f64();
         // A heartbeat tells of what was lost last.
         venue.serve(2_000 * MS);
-        (messages, parts, gaps() - before, own_share(running))
+        (messages, seconds, parts, gaps() - before, own_share(running))
     });
     let told: Vec<String> = parts
         .into_iter()
         .map(|times| format!("{} ({})", quantile(times.clone(), 0.5), quantile(times, 0.99)))
         .collect();
     println!(
-        "{}: {messages} messages in {} s, {} to a packet, {} quotes decided, {} hedges, {gaps} gaps; own share, p50: decided \
+        "{}: {messages} messages in {seconds:.1} s, {:.0} a second, {} to a packet, {} quotes decided, {} hedges, {gaps} gaps; own share, p50: decided \
          {}, bytes {}; wire to wire by {PART_SECONDS} s, p50 (p99): {}",
         way.name,
-        asked.flood_seconds,
+        messages as f64 / seconds,
         asked.messages_in_packet,
         ended.counts.quotes,
         ended.counts.hedges,

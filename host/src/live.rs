@@ -21,7 +21,7 @@
 //! | `compile.rs` | jobs and banks |
 //! | `alarm.rs`, `profit.rs` | what people must hear of; what hedges came to, in USD |
 //! | `record.rs`, `image.rs`, `recovery.rs` | what is remembered, put together, and made up for |
-//! | `shell.rs`, `writer.rs`, `drop_copy.rs`, `sight.rs` | sockets and threads, what is written, fills from elsewhere, what is shown |
+//! | `shell.rs`, `sockets.rs`, `writer.rs`, `drop_copy.rs`, `sight.rs` | sockets and threads, what is written, fills from elsewhere, what is shown |
 
 mod alarm;
 mod banks;
@@ -40,6 +40,7 @@ mod record;
 mod recovery;
 pub mod shell;
 mod sight;
+mod sockets;
 mod watch;
 mod writer;
 

@@ -40,7 +40,7 @@ mod underlying;
 use hedgewire_abi::Event;
 use thiserror::Error;
 
-use crate::card::failover::{Change, Holder};
+use crate::card::failover::Change;
 
 pub use alarms::{AlarmKind, Alarms, SUBJECTS_MAX, Scope, Severity};
 pub use cell::{Counter, Gauge, Sequenced};
@@ -252,13 +252,8 @@ impl Telemetry {
         }
     }
 
-    /// Takes over who answers as the kernel, and counts why: for whoever is told of it, on the engine's thread.
+    /// Counts why another answers as the kernel: for whoever is told of it, on the engine's thread.
     pub fn on_card_change(&self, change: &Change) {
-        self.card.set_state(match change.holder {
-            Holder::Card(_) => Backend::Card,
-            Holder::Cpu => Backend::FallBack,
-            Holder::Nobody => Backend::Nobody,
-        });
         if let Some(cause) = &change.cause {
             self.card.count(cause.into()).add(1);
         }

@@ -107,7 +107,7 @@ impl Scene {
             let _ = said.read_to_string(&mut text);
             text
         });
-        Engine { child, said, socket: self.path("fills.sock") }
+        Engine { child: Running(Some(child)), said, socket: self.path("fills.sock") }
     }
 
     /// Asks the engine over its control socket; exit code, and what was said.
@@ -127,28 +127,47 @@ impl Scene {
     }
 }
 
+/// A process that does not outlive a test that fails: it would spin on.
+struct Running(Option<Child>);
+
+impl Running {
+    /// It, to be ended.
+    fn take(&mut self) -> Child {
+        self.0.take().expect("it is ended once")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = (child.kill(), child.wait());
+        }
+    }
+}
+
 struct Engine {
-    child: Child,
+    child: Running,
     said: JoinHandle<String>,
     socket: PathBuf,
 }
 
 impl Engine {
     fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
+        let id = self.child.0.as_ref().expect("it runs").id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().expect("kill runs").success());
     }
 
     /// Waits for its end; what it printed, what it said.
-    fn end(self) -> (Output, String) {
-        let output = self.child.wait_with_output().expect("it ends");
+    fn end(mut self) -> (Output, String) {
+        let output = self.child.take().wait_with_output().expect("it ends");
         (output, self.said.join().expect("a text"))
     }
 
     /// SIGKILL.
     fn kill(mut self) -> String {
-        self.child.kill().expect("it runs");
-        self.child.wait().expect("it ends");
+        let mut child = self.child.take();
+        child.kill().expect("it runs");
+        child.wait().expect("it ends");
         self.said.join().expect("a text")
     }
 

@@ -12,13 +12,12 @@
 //! and after every so many packets. Whatever may block is another thread's.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 use thiserror::Error;
@@ -30,6 +29,7 @@ use super::drop_copy::{self, DropCopy};
 use super::engine::{Engine, EngineCounts, LiveError, Output};
 use super::own_fills::{DeskFill, Outcome};
 use super::record::{Record, StateError};
+use super::sockets::{Gateway, Retransmission};
 use super::writer::{Memory, MemoryError, StateFile};
 use crate::config::{Plan, SecretError};
 use crate::control::{Answer, ControlError, EngineRequest, KillCause, KillSwitch, Pending, Requests};
@@ -39,8 +39,6 @@ use crate::journal::{self, JournalError};
 use crate::packet::{Counts, Handler, Line, PacketError, Received, Receiver as Packets, spin};
 use crate::telemetry::{Latency, Telemetry};
 
-/// How long a connection may take to stand.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Bytes read from a gateway at once.
 const READ_BYTES: usize = 64 << 10;
 /// Packets after which gateways have their turn all the same.
@@ -215,56 +213,6 @@ fn log(told: impl Fn(&Raised) + Send + 'static) -> std::io::Result<(Sender<Raise
         alarms.iter().for_each(|raised| told(&raised));
     })?;
     Ok((sender, thread))
-}
-
-/// The socket that lost messages are asked for over.
-struct Retransmission(Option<UdpSocket>);
-
-impl Retransmission {
-    fn open(address: Option<SocketAddr>) -> Result<Self, RunError> {
-        let Some(address) = address else { return Ok(Self(None)) };
-        let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-        let open = || {
-            let socket = UdpSocket::bind(any)?;
-            socket.connect(address)?;
-            socket.set_nonblocking(true)?;
-            Ok(socket)
-        };
-        let doing = || format!("cannot open the socket for retransmission from {address}");
-        open().map(|socket| Self(Some(socket))).map_err(|source| RunError::System { doing: doing(), source })
-    }
-}
-
-/// A gateway's connection.
-struct Gateway {
-    address: SocketAddr,
-    stream: Option<TcpStream>,
-    connecting: Option<Receiver<std::io::Result<TcpStream>>>,
-}
-
-impl Gateway {
-    fn new(address: SocketAddr) -> Self {
-        Self { address, stream: None, connecting: None }
-    }
-
-    /// Connects on a thread of its own.
-    fn connect(&mut self) {
-        let (sender, receiver) = crossbeam_channel::bounded(1);
-        let address = self.address;
-        let spawned = std::thread::Builder::new().name("connect".to_owned()).spawn(move || {
-            let connected = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).and_then(|stream| {
-                stream.set_nonblocking(true)?;
-                stream.set_nodelay(true)?;
-                Ok(stream)
-            });
-            let _ = sender.send(connected);
-        });
-        self.connecting = Some(receiver);
-        if spawned.is_err() {
-            // Its end of the channel is gone with it: that is a connection that failed.
-            self.stream = None;
-        }
-    }
 }
 
 /// Everything that the engine's thread has.

@@ -1,6 +1,7 @@
 //! The running engine against the simulated venue, in one thread and virtual time: same seed, same decisions.
 
 mod alarms;
+mod cards;
 mod crashes;
 mod desks;
 mod faults;
