@@ -162,6 +162,7 @@ pub fn run(
             .iter()
             .map(|channel| Retransmission::open(channel.retransmit))
             .collect::<Result<_, _>>()?,
+        second_groups: live.second.iter().flat_map(|second| second.groups.iter().copied()).collect(),
         gateways: live.gateways.iter().map(|gateway| Gateway::new(gateway.address)).collect(),
         jobs: Some(jobs),
         banks,
@@ -266,6 +267,8 @@ struct Shell {
     memory: Memory,
     records: Vec<Record>,
     channels: Vec<Retransmission>,
+    /// Groups of the second feed, by number.
+    second_groups: Vec<usize>,
     gateways: Vec<Gateway>,
     jobs: Option<Sender<Job>>,
     banks: Receiver<Compiled>,
@@ -293,7 +296,11 @@ impl Handler for Shell {
         let now_ns = self.clock.now_ns();
         let source = if datagram.line == Line::A { Source::A } else { Source::B };
         let (quotes, hedges) = (self.engine.counts().quotes, self.engine.counts().hedges);
-        self.engine.on_datagram(now_ns, source, datagram.payload);
+        if self.second_groups.contains(&datagram.group) {
+            self.engine.on_second(now_ns, datagram.payload);
+        } else {
+            self.engine.on_datagram(now_ns, source, datagram.payload);
+        }
         // The clock is read again only for what is measured.
         if self.engine.counts().quotes > quotes {
             self.measure(Latency::PacketToDecision, now_ns);

@@ -3,5 +3,6 @@
 mod crashes;
 mod faults;
 mod rig;
+mod second;
 mod soak;
 mod trading;

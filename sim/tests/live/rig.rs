@@ -12,8 +12,8 @@ use hedgewire_host::telemetry::AlarmKind;
 use hedgewire_kernel::{Form, Kernel};
 use hedgewire_sim::random::Random;
 use hedgewire_sim::venue::{
-    FaultSettings, FlowSettings, GatewaySettings, Line, Lines, Member, Output as Said, RetransmitSettings,
-    SPEED_BUMP_NS, StreamOutput, Venue, VenueSettings, listing,
+    FaultSettings, FlowSettings, GatewaySettings, LegacySettings, Line, Lines, Member, Output as Said,
+    RetransmitSettings, SPEED_BUMP_NS, StreamOutput, Venue, VenueSettings, listing,
 };
 
 pub const UNIT: i64 = 1_000_000_000;
@@ -80,16 +80,28 @@ pub struct Rig {
     pub dies_after: Option<usize>,
     /// Nothing of the feed arrives.
     pub is_cut_off: bool,
+    /// Nothing of the second feed arrives.
+    pub is_second_cut_off: bool,
+    /// So many packets of its events are lost next.
+    pub second_losses: usize,
     /// Nobody answers at the gateway's address.
     pub is_gateway_gone: bool,
 }
 
 impl Rig {
     pub fn new(settings: VenueSettings) -> Self {
+        Self::with(settings, plan(), None)
+    }
+
+    /// With a plan, and with the legacy multicast.
+    pub fn with(settings: VenueSettings, plan: Arc<Plan>, legacy: Option<LegacySettings>) -> Self {
         let seed = settings.seed;
-        let plan = plan();
+        let venue = Venue::new(settings, START, None);
         let mut rig = Self {
-            venue: Venue::new(settings, START, None),
+            venue: match legacy {
+                Some(legacy) => venue.with_legacy(START, legacy),
+                None => venue,
+            },
             engine: None,
             compiler: Compiler::new(Arc::clone(&plan)),
             compiling: vec![],
@@ -106,6 +118,8 @@ impl Rig {
             steps: 0,
             dies_after: None,
             is_cut_off: false,
+            is_second_cut_off: false,
+            second_losses: 0,
             is_gateway_gone: false,
             plan,
         };
@@ -179,6 +193,9 @@ impl Rig {
                     let source = if line == Line::A { Source::A } else { Source::B };
                     engine.on_datagram(now_ns, source, &bytes);
                 }
+                Said::Legacy { .. } if self.is_second_cut_off => {}
+                Said::Legacy { is_snapshot: false, .. } if self.second_losses > 0 => self.second_losses -= 1,
+                Said::Legacy { bytes, .. } => engine.on_second(now_ns, &bytes),
                 Said::Unicast { bytes, .. } => engine.on_datagram(now_ns, Source::Unicast, &bytes),
                 Said::Stream(StreamOutput::Bytes(connection, bytes)) if self.connection == Some(connection) => {
                     engine.on_stream(now_ns, 0, &bytes);
