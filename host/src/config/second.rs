@@ -1,7 +1,7 @@
 //! `[live.second]`: the legacy multicast as second feed, which hedge instruments are quoted from while Starbase may not
 //! be believed.
 //!
-//! Its groups are received like all others, by a line of `[packets]`; what is named here is which of those groups carry it.
+//! Its groups are received like all others, by a line of `[packets]`; what is named here is which of them carry it.
 //! A datagram belongs to the feed whose group it came to, whatever its bytes look like.
 
 use std::net::SocketAddrV4;

@@ -5,7 +5,7 @@
 //!                                                                   │
 //!   Starbase:  trusted ◄──── trusted again: at once ──── stood in for: quotes of the second feed, `second_feed` raised
 //!                 │                                           ▲     │
-//!                 └── in doubt, or older than a quote may be ──┤     └── second in doubt or stale: marked, as without it
+//!                 └── in doubt, or older than a quote may be ──┤     └── second in doubt or stale: marked as before
 //!                       for `after_ms`, second reliable, fresh ┘
 //! ```
 //!
@@ -13,7 +13,7 @@
 //! * prices of the two feeds are never compared and never mixed in a quote: a quote is of one feed whole;
 //! * what the venue does not trade, by the last word of either feed, is not stood in for;
 //! * prices become price units as in a replay ([`Measure`]); from there on everything is integers;
-//! * what is kept is bounded by the configuration: channels and instruments that are not in it are counted and passed over.
+//! * what is kept is bounded by the configuration: channels and instruments that are not in it are passed over.
 
 use super::alarm::Alarm;
 use super::desk::Desk;
@@ -283,8 +283,8 @@ impl Second {
         is_at_rest && std::mem::take(&mut self.instruments[underlying].is_changed)
     }
 
-    /// What it says of an underlying's hedge instrument; `None` while it may not be believed: not defined as configured,
-    /// not open, its book not whole, crossed or locked.
+    /// What it says of an underlying's hedge instrument; `None` while it may not be believed: not defined as
+    /// configured, not open, its book not whole, crossed or locked.
     pub fn touch(&self, underlying: usize) -> Option<SecondTouch> {
         let standby = self.instruments.get(underlying)?;
         let (measure, book) = (standby.measure?, self.book(standby)?);

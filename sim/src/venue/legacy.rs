@@ -1,4 +1,4 @@
-//! The legacy multicast of the venue: its perpetuals' books by price level, and their tickers, as the feed of 2022 has them.
+//! The legacy multicast of the venue: its perpetuals' books by price level, and their tickers.
 //!
 //! ```text
 //!   book changed ──► levels now less levels told ──► ticker, changes ──► channel N, one packet
