@@ -169,6 +169,7 @@ fn session<T: Send>(
         retransmit: (SENDER, retransmit).into(),
         incremental: [group(1, incremental), group(2, incremental)],
         snapshot: [group(1, snapshot), group(2, snapshot)],
+        legacy: None,
     };
     let groups = [0, 1].map(|line| [addresses.incremental[line], addresses.snapshot[line]]);
     let mut packets = way.settings([&groups[0], &groups[1]], RING_FRAMES);

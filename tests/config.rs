@@ -41,6 +41,41 @@ fn a_live_configuration_is_accepted_and_what_makes_no_sense_in_it_is_named() {
     live_refuses("[[live.channel]]\nid = 44849", twice, "live.channel[1].id", "already");
 }
 
+#[test]
+fn a_second_feed_is_accepted_and_what_makes_no_sense_in_it_is_named() {
+    let (first, last) =
+        ("\"239.255.42.1:4230\"]", "\"239.255.42.1:4230\", \"239.255.42.9:6100\", \"239.255.42.9:6101\"]");
+    let second =
+        "[live.second]\ngroups = [\"239.255.42.9:6100\", \"239.255.42.9:6101\"]\nchannels = [1]\n\n[[gateway]]";
+    let text = LIVE.replace(first, last).replace("\n[[gateway]]", &format!("\n{second}"));
+    let plan = Plan::parse(&text).expect("a second feed").live.expect("it is live").second.expect("it is there");
+    assert_eq!((plan.groups, plan.channels), (vec![2, 3], vec![1]));
+    assert_eq!((plan.after_ns, plan.age_max_ns, plan.vols_age_max_ns), (10_000_000, 2_000_000_000, 60_000_000_000));
+    let refuses = |from: &str, to: &str, path: &str, reason: &str| {
+        assert!(text.contains(from), "the text has {from}");
+        let found = problems(&text.replace(from, to));
+        let is_named = found.iter().any(|problem| problem.path == path && problem.reason.contains(reason));
+        assert!(is_named, "{from} -> {to}: {found:?}");
+    };
+    refuses(last, first, "live.second.groups[0]", "no group of a line");
+    refuses("groups = [\"239.255.42.9:6100\"", "groups = [\"legacy\"", "live.second.groups[0]", "no group of a line");
+    let twice = "groups = [\"239.255.42.9:6100\", \"239.255.42.9:6100\"";
+    refuses("groups = [\"239.255.42.9:6100\"", twice, "live.second.groups[1]", "already");
+    let all = "groups = [\"239.255.42.1:4220\", \"239.255.42.1:4230\", \"239.255.42.2:4220\", \"239.255.42.2:4230\", \"239.255.42.9:6100\"";
+    refuses("groups = [\"239.255.42.9:6100\"", all, "live.second.groups", "none is left");
+    refuses(
+        "[live.second]\ngroups = [\"239.255.42.9:6100\", \"239.255.42.9:6101\"]",
+        "[live.second]\ngroups = []",
+        "live.second.groups",
+        "at least one",
+    );
+    refuses("channels = [1]\n\n", "channels = []\n\n", "live.second.channels", "1 to 64");
+    refuses("channels = [1]\n\n", "channels = [101]\n\n", "live.second.channels[0]", "whole number");
+    refuses("channels = [1]\n\n", "channels = [1, 1]\n\n", "live.second.channels[1]", "already");
+    refuses("channels = [1]\n\n", "channels = [1]\nage_max_ms = 0.0\n\n", "live.second.age_max_ms", "above 0");
+    refuses("channels = [1]\n\n", "channels = [1]\nafter_ms = -1.0\n\n", "live.second.after_ms", "from 0");
+}
+
 /// The minimal example with some lines replaced: `(line as it starts, line as it shall be)`.
 fn changed(lines: &[(&str, &str)]) -> String {
     let mut text = MINIMAL.to_owned();

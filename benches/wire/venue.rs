@@ -210,6 +210,7 @@ impl VenueSide {
                     }
                 }
                 Output::Stream(StreamOutput::Close(_)) => self.stream = None,
+                Output::Legacy { .. } => unreachable!("it has none"),
                 Output::Unicast { .. } => unreachable!("nobody can ask"),
             }
         }

@@ -19,6 +19,7 @@ mod escalation;
 mod live;
 mod packets;
 mod plan;
+mod second;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,6 +35,7 @@ pub use live::{
 };
 pub use packets::{LineConfig, PacketsConfig, PlaybackConfig};
 pub use plan::{MarketRules, OwnFills, Plan, PlannedHolding, Portfolio, PortfolioRule, UnderlyingPlan};
+pub use second::{SecondConfig, SecondPlan};
 
 /// What is wrong with one value.
 #[derive(Debug, Clone, PartialEq, Eq)]

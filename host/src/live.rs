@@ -18,6 +18,7 @@
 //! |---|---|
 //! | `engine.rs`, `watch.rs`, `decide.rs`, `banks.rs`, `own_fills.rs`, `control.rs` | the machine: inputs, decisions, banks, fills, requests |
 //! | `feed.rs`, `desk.rs`, `gate.rs` | channels; an underlying; a session for orders |
+//! | `second.rs` | the second feed, and when quotes come from it |
 //! | `compile.rs` | jobs and banks |
 //! | `alarm.rs`, `profit.rs` | what people must hear of; what hedges came to, in USD |
 //! | `record.rs`, `image.rs`, `recovery.rs` | what is remembered, put together, and made up for |
@@ -38,6 +39,7 @@ mod own_fills;
 mod profit;
 mod record;
 mod recovery;
+mod second;
 pub mod shell;
 mod sight;
 mod sockets;

@@ -15,6 +15,7 @@
 //! | `book`, `exchange` | price-time books, and what becomes of requests |
 //! | `gateway` | sessions |
 //! | `feed` | a multicast channel |
+//! | `legacy` | the legacy multicast of the perpetuals, if it is wanted |
 //! | `requests`, `network` | the way in and the way out |
 //! | `flow`, `tape` | the public |
 //! | `faults` | what goes wrong |
@@ -35,6 +36,7 @@ mod flow;
 mod gateway;
 mod instrument;
 mod layout;
+mod legacy;
 pub mod listing;
 mod market;
 mod network;
@@ -60,6 +62,8 @@ pub use flow::{AdversarySettings, FlowCounts, FlowSettings};
 use gateway::Gateway;
 pub use gateway::{GatewayCounts, GatewaySettings, Member, StreamOutput};
 pub use instrument::{Index, Instrument, Kind};
+use legacy::Legacy;
+pub use legacy::{LegacyCounts, LegacySettings};
 pub use tape::{Tape, TapeError, TapeEvent};
 
 /// A multicast line.
@@ -88,6 +92,13 @@ pub enum Output {
         /// On which line.
         line: Line,
         /// Whether it is of the snapshot channel.
+        is_snapshot: bool,
+        /// The payload.
+        bytes: Vec<u8>,
+    },
+    /// A datagram of the legacy multicast.
+    Legacy {
+        /// Whether it is of a snapshot channel.
         is_snapshot: bool,
         /// The payload.
         bytes: Vec<u8>,
@@ -154,6 +165,8 @@ pub struct VenueCounts {
     pub flow: FlowCounts,
     /// Faults.
     pub faults: FaultCounts,
+    /// The legacy multicast, if there is one.
+    pub legacy: LegacyCounts,
     /// Requests over a member's allowance.
     pub over_rate: u64,
 }
@@ -176,6 +189,7 @@ pub struct Venue {
     feeds: Vec<(Feed, Cycle)>,
     /// The feed of each instrument.
     feed_of: Vec<usize>,
+    legacy: Option<Legacy>,
     flow: Option<Flow>,
     faults: Faults,
     line: Line,
@@ -211,6 +225,7 @@ impl Venue {
             gateway: Gateway::new(settings.gateway.clone()),
             feeds,
             feed_of,
+            legacy: None,
             flow,
             faults: Faults::new(settings.faults, *seed, now_ns),
             line: Line::A,
@@ -225,6 +240,13 @@ impl Venue {
         };
         venue.announce(now_ns);
         venue
+    }
+
+    /// With the legacy multicast beside Starbase, from a time on.
+    #[must_use]
+    pub fn with_legacy(mut self, now_ns: i64, settings: LegacySettings) -> Self {
+        self.legacy = Some(Legacy::new(settings, self.settings.seed, now_ns, &self.exchange));
+        self
     }
 
     /// The book of an instrument, by its place in the settings.
@@ -290,6 +312,7 @@ impl Venue {
             feeds,
             flow: self.flow.as_ref().map(|flow| flow.counts).unwrap_or_default(),
             faults: self.faults.counts,
+            legacy: self.legacy.as_ref().map(|legacy| legacy.counts).unwrap_or_default(),
             over_rate: self.over_rate,
         }
     }
@@ -406,7 +429,8 @@ impl Venue {
         let flow_ns = self.flow.as_ref().map_or(i64::MAX, Flow::deadline_ns);
         let exchange_ns = self.exchange.deadline_ns().unwrap_or(i64::MAX);
         let gateway_ns = self.gateway.deadline_ns().unwrap_or(i64::MAX);
-        feeds_ns.min(flow_ns).min(exchange_ns).min(gateway_ns).min(self.faults.deadline_ns())
+        let legacy_ns = self.legacy.as_ref().map_or(i64::MAX, Legacy::deadline_ns);
+        feeds_ns.min(flow_ns).min(exchange_ns).min(gateway_ns).min(legacy_ns).min(self.faults.deadline_ns())
     }
 
     /// Does everything that is due, each at its own time.
@@ -439,6 +463,7 @@ impl Venue {
             }
             return;
         }
+        self.send_legacy_snapshots(due_ns);
         for place in 0..self.feeds.len() {
             if self.feeds[place].0.heartbeat_due_ns() <= due_ns {
                 let packet = self.feeds[place].0.heartbeat(due_ns);

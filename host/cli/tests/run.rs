@@ -55,6 +55,7 @@ impl Scene {
             retransmit: "127.0.0.1:0".parse().expect("an address"),
             incremental: [parse(group(1, incremental)), parse(group(2, incremental))],
             snapshot: [parse(group(1, snapshot)), parse(group(2, snapshot))],
+            legacy: None,
         };
         let mut shell = Shell::open(addresses).expect("sockets on loopback");
         let (orders, retransmit) = shell.local_addresses().expect("addresses");

@@ -11,8 +11,10 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::check::Checks;
+use super::second::{SecondConfig, SecondPlan, second};
 use crate::deribit::starbase::orders::rate::RateLimits;
 use crate::deribit::starbase::orders::{Credential, Wire};
+use crate::packet::PacketSettings;
 
 /// Longest name and secret of a key, bytes.
 const CLIENT_ID_BYTES: usize = <Credential<16> as Wire>::BYTES;
@@ -43,6 +45,8 @@ pub struct LiveConfig {
     pub input_age_max_ms: f64,
     /// The feed's channels.
     pub channel: Vec<ChannelConfig>,
+    /// The legacy multicast as second feed; none if left out.
+    pub second: Option<SecondConfig>,
 }
 
 /// A channel of the feed.
@@ -162,6 +166,8 @@ pub struct LivePlan {
     pub input_age_max_ns: u64,
     /// Channels.
     pub channels: Vec<ChannelPlan>,
+    /// The second feed, if there is one.
+    pub second: Option<SecondPlan>,
     /// Gateways.
     pub gateways: Vec<GatewayPlan>,
 }
@@ -275,12 +281,13 @@ impl SecretSource {
     }
 }
 
-/// Checks and converts. `coins` are those of the underlyings, by index.
+/// Checks and converts. `coins` are those of the underlyings, by index; `packets`, how the feeds are received.
 pub(super) fn live(
     checks: &mut Checks<'_>,
     config: &LiveConfig,
     gateways: &[GatewayConfig],
     coins: &[&str],
+    packets: Option<&PacketSettings>,
 ) -> LivePlan {
     let mut served = vec![false; coins.len()];
     let gateways: Vec<GatewayPlan> = (gateways.iter().enumerate())
@@ -310,6 +317,7 @@ pub(super) fn live(
         blind_ns: checks.some_duration_ns("blind_ms", config.blind_ms),
         input_age_max_ns: checks.some_duration_ns("input_age_max_ms", config.input_age_max_ms),
         channels: planned,
+        second: config.second.as_ref().map(|config| second(&mut checks.at("second"), config, packets)),
         gateways,
     }
 }

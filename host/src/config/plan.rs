@@ -205,7 +205,8 @@ pub(super) fn plan(config: &Config) -> Result<Plan, Vec<Problem>> {
     let card = card(&mut checks.at("card"), &config.card);
     let packets = config.packets.as_ref().map(|config| packets(&mut checks.at("packets"), config));
     let coins: Vec<&str> = config.underlying.iter().map(|underlying| underlying.coin.as_str()).collect();
-    let live_plan = config.live.as_ref().map(|config_live| live(&mut checks, config_live, &config.gateway, &coins));
+    let live_plan = (config.live.as_ref())
+        .map(|config_live| live(&mut checks, config_live, &config.gateway, &coins, packets.as_ref()));
     checks.require(config.live.is_some() || config.gateway.is_empty(), "gateway", config.gateway.len(), || {
         "is for a live run: add [live], or remove it".to_owned()
     });

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use crate::black76::{implied_vol, years_between};
 use crate::book::{Book, Level};
 use crate::chain::ChainRow;
-use crate::compiler::{ExpiryMarket, Market, Smile, forwards};
+use crate::compiler::{ExpiryMarket, HedgeInstrument, Market, PriceError, PriceUnit, Smile, forwards};
 use crate::config::{ForwardRule, MarketRules, QuoteSource};
 use crate::deribit::legacy::Ticker;
 use crate::instrument::{EuropeanOption, Payoff};
@@ -62,6 +62,45 @@ impl Top {
     pub fn mid(&self) -> Option<f64> {
         self.bid.zip(self.ask).map(|(bid, ask)| 0.5 * (bid.0 + ask.0))
     }
+}
+
+/// How a hedge instrument is counted: the one way from the floats of the legacy wire to the integers of a quote.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Measure {
+    unit: PriceUnit,
+    contract_size: f64,
+}
+
+impl Measure {
+    /// That of an instrument.
+    ///
+    /// # Errors
+    /// [`PriceError::Tick`] if its tick is not positive and finite.
+    pub fn of(hedge: &HedgeInstrument) -> Result<Self, PriceError> {
+        Ok(Self { unit: PriceUnit::of_tick(hedge.tick_usd)?, contract_size: hedge.contract_size })
+    }
+
+    /// A price in price units; `None` if it is none, or has no place in them.
+    pub fn units(&self, price: f64) -> Option<u32> {
+        self.unit.to_units(price).ok()
+    }
+
+    /// An amount in whole contracts.
+    pub fn contracts(&self, amount: f64) -> u32 {
+        // A float conversion saturates; the margin is for amounts that are no binary fractions.
+        (amount / self.contract_size + 1e-9).floor() as u32
+    }
+
+    /// Price and size of a side; zeros if there is none.
+    pub fn side(&self, side: Option<(f64, f64)>) -> (u32, u32) {
+        side.and_then(|(price, amount)| Some((self.units(price)?, self.contracts(amount)))).unwrap_or((0, 0))
+    }
+}
+
+/// Name of the index of a coin, as on the legacy wire.
+pub(crate) fn index_name(coin: &str, payoff: Payoff) -> String {
+    let currency = if payoff == Payoff::Inverse { "usd" } else { "usdc" };
+    format!("{}_{currency}", coin.to_lowercase())
 }
 
 /// Best bid and ask of the hedge instrument, and what is to be thought of them.

@@ -38,6 +38,13 @@ alarms! {
         /// Why.
         doubt: Doubt
     };
+    /// Quotes come from the second feed.
+    SecondFeed {
+        /// Index of the underlying.
+        underlying: u8,
+        /// Why Starbase's book may not be believed; none if it only has not spoken for too long.
+        doubt: Option<Doubt>
+    };
     /// Messages of the feed were lost for good: books wait for snapshots.
     MessagesLost {
         /// The channel.
@@ -231,6 +238,10 @@ impl fmt::Display for Alarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BookInDoubt { doubt, .. } => write!(f, "no hedging on this book: {doubt}"),
+            Self::SecondFeed { doubt: Some(doubt), .. } => write!(f, "quotes come from the second feed: {doubt}"),
+            Self::SecondFeed { doubt: None, .. } => {
+                f.write_str("quotes come from the second feed: the first has sent nothing for too long")
+            }
             Self::MessagesLost { channel_id, messages } => {
                 write!(f, "channel {channel_id} lost messages for good, {messages} since the start")
             }

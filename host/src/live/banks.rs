@@ -93,14 +93,12 @@ impl Engine {
             return;
         }
         let is_same = |on: &Alarm| *on == Alarm::InputStale { underlying };
-        let age_ns = now_ns.saturating_sub(desk.input_ns(&self.feed));
-        let is_silent = desk.hedge.is_some_and(|hedge| self.feed.channels[hedge.channel].channel.is_silent());
-        if age_ns > self.live.input_age_max_ns || is_silent {
+        let Some(input) = desk.input(&self.feed, now_ns, self.live.input_age_max_ns) else {
             self.alarms.raise(now_ns, Alarm::InputStale { underlying }, is_same);
             return;
-        }
+        };
         self.alarms.clear(now_ns, is_same);
-        if let Some(job) = desk.job(&self.feed, now_ns) {
+        if let Some(job) = desk.job(&self.feed, input, now_ns) {
             self.outputs.push_back(Output::Compile(Box::new(job)));
         }
     }

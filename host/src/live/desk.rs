@@ -21,6 +21,7 @@ use hedgewire_abi::format::{ORDER_SLOTS, PRICE_BITS};
 use super::compile::{Built, Job};
 use super::feed::{Feed, Stated};
 use super::profit::{RunProfit, Totals};
+use super::second::{Input, SecondTouch};
 use crate::book::Side as BookSide;
 use crate::compiler::{Holding, Ladder};
 use crate::config::{MarketRules, PlannedHolding, Reference, UnderlyingPlan};
@@ -114,6 +115,10 @@ pub struct Desk {
     pub doubt: Option<Doubt>,
     /// Since when the book may not be believed.
     pub blind_ns: Option<u64>,
+    /// Since when Starbase says nothing that a quote could come from, ns.
+    pub lacking_ns: Option<u64>,
+    /// Whether quotes come from the second feed.
+    pub is_on_second: bool,
     pub evaluated_ns: u64,
     /// When the kernel was asked for the Greeks last, ns.
     pub risk_ns: u64,
@@ -162,6 +167,8 @@ impl Desk {
             quote: None,
             doubt: None,
             blind_ns: None,
+            lacking_ns: None,
+            is_on_second: false,
             evaluated_ns: 0,
             risk_ns: 0,
             is_configured: false,
@@ -289,8 +296,15 @@ impl Desk {
         let terms = &hedge.terms;
         let last = self.quote.unwrap_or_default();
         let mut quote = Quote { flags: 0, feed_ns: channel.sent_ns, ..last };
-        match channel.channel.book(hedge.handle) {
-            Ok(book) => {
+        let second = feed.second.as_ref().filter(|_| self.is_on_second);
+        let second = second.and_then(|second| second.touch(usize::from(self.plan.index)));
+        match (channel.channel.book(hedge.handle), second) {
+            (_, Some(second)) => {
+                (quote.bid, quote.bid_size) = second.bid;
+                (quote.ask, quote.ask_size) = second.ask;
+                quote.feed_ns = second.feed_ns;
+            }
+            (Ok(book), None) => {
                 let side = |side| {
                     let level = book.best(side)?;
                     let contracts = u32::try_from(level.quantity / hedge.lot).unwrap_or(u32::MAX);
@@ -299,22 +313,32 @@ impl Desk {
                 (quote.bid, quote.bid_size) = side(BookSide::Bid).unwrap_or_default();
                 (quote.ask, quote.ask_size) = side(BookSide::Ask).unwrap_or_default();
             }
-            Err(_) => quote.flags = code::QUOTE_UNTRUSTED,
+            (Err(_), None) => quote.flags = code::QUOTE_UNTRUSTED,
         }
         let stated =
             |prices: &BTreeMap<i64, Stated>, id: i64| prices.get(&id).and_then(|stated| terms.units_of(stated.price));
-        let mark = stated(&feed.notes.marks, terms.instrument_id);
+        let last_trade = stated(&feed.notes.trades, terms.instrument_id).unwrap_or(0);
+        let (mark, index, last_trade) = match second {
+            // An old trade is a limit all the same, where the second feed has told of none.
+            Some(SecondTouch { mark, index, last_trade: 0, .. }) => (mark, index, last_trade),
+            Some(SecondTouch { mark, index, last_trade, .. }) => (mark, index, last_trade),
+            None => (
+                stated(&feed.notes.marks, terms.instrument_id),
+                stated(&feed.notes.indices, hedge.index_id),
+                last_trade,
+            ),
+        };
         let mid = (quote.bid > 0 && quote.ask > 0).then(|| quote.bid.midpoint(quote.ask));
         quote.hedge_price = mid.or(mark).unwrap_or(last.hedge_price);
         quote.price = match self.rules.reference {
-            Reference::Index => stated(&feed.notes.indices, hedge.index_id).unwrap_or(last.price),
+            Reference::Index => index.unwrap_or(last.price),
             Reference::Mid => quote.hedge_price,
             Reference::Mark => mark.unwrap_or(last.price),
         };
         if quote.price == 0 || quote.hedge_price == 0 {
             return None;
         }
-        quote.last_trade = stated(&feed.notes.trades, terms.instrument_id).unwrap_or(0);
+        quote.last_trade = last_trade;
         self.feed_seq = self.feed_seq.wrapping_add(1);
         quote.feed_seq = self.feed_seq;
         self.quote = Some(quote);
@@ -355,9 +379,23 @@ impl Desk {
     }
 
     /// What a bank of now is compiled from.
-    pub fn job(&mut self, feed: &Feed, now_ns: u64) -> Option<Job> {
+    pub fn job(&mut self, feed: &Feed, input: Input, now_ns: u64) -> Option<Job> {
         let (hedge, quote) = (self.hedge?, self.quote?);
-        let mark = |id: &i64| feed.notes.marks.get(id).copied().unwrap_or_default();
+        let first_index = feed.notes.indices.get(&hedge.index_id).map_or(0, |index| index.price);
+        let stated = |id: &i64| feed.notes.marks.get(id).copied().unwrap_or_default();
+        // Without a mark a vol stays what it was.
+        let mark = |id: &i64| if input == Input::First { stated(id) } else { Stated::default() };
+        let (index, future) = match input {
+            Input::First => (first_index, None),
+            Input::Second(index) => (index, Some((index, first_index))),
+        };
+        let moved = |price: i64| match future {
+            Some((now, then)) if then > 0 => {
+                i64::try_from(i128::from(price) * i128::from(now) / i128::from(then)).unwrap_or(0)
+            }
+            Some(_) => 0,
+            None => price,
+        };
         let bank_id = self.next_bank_id;
         self.next_bank_id = self.next_bank_id.checked_add(1).unwrap_or(1);
         self.asked_ns = Some(now_ns);
@@ -366,7 +404,7 @@ impl Desk {
             bank_id,
             now_ns,
             price: quote.price,
-            index: feed.notes.indices.get(&hedge.index_id).map_or(0, |index| index.price),
+            index,
             holdings: Arc::clone(&self.holdings),
             marks: self
                 .held
@@ -374,7 +412,7 @@ impl Desk {
                 .map(|held| held.instrument_id.as_ref().map_or_else(Stated::default, mark))
                 .collect(),
             futures: (self.futures.iter())
-                .map(|(id, expiry_ns)| (*expiry_ns, mark(id).price))
+                .map(|(id, expiry_ns)| (*expiry_ns, moved(stated(id).price)))
                 .filter(|(_, price)| *price > 0)
                 .collect(),
         })

@@ -24,6 +24,7 @@ use super::feed::Feed;
 use super::gate::{Gate, Told};
 use super::image::{BookedFills, Image};
 use super::record::Record;
+use super::second::Second;
 use crate::config::{LivePlan, Plan, UnderlyingPlan};
 use crate::control::KillCause;
 use crate::deribit::starbase::market::{Request as Retransmission, Source};
@@ -142,7 +143,7 @@ impl Engine {
         let desks = plan.underlyings.iter().map(desk).collect::<Result<Vec<_>, LiveError>>()?;
         let mut engine = Self {
             driver,
-            feed: Feed::new(live.channels.iter().map(|channel| channel.id)),
+            feed: Feed::new(live.channels.iter().map(|channel| channel.id), Second::of(plan)),
             desks,
             gates: live.gateways.iter().map(|_| None).collect(),
             secrets,

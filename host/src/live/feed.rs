@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use super::second::Second;
 use crate::deribit::starbase::market::layout::PacketHeader;
 use crate::deribit::starbase::market::{Channel, ChannelSettings, DecodeError, Framed, Message, Observer, Source};
 
@@ -125,18 +126,20 @@ pub struct Feed {
     pub notes: Notes,
     /// Datagrams of channels that are not configured, or too short to tell.
     pub foreign: u64,
+    /// What stands in for it, if anything does.
+    pub second: Option<Second>,
 }
 
 impl Feed {
-    /// Channels that have received nothing.
-    pub fn new(ids: impl IntoIterator<Item = i32>) -> Self {
+    /// Channels that have received nothing, and a second feed.
+    pub fn new(ids: impl IntoIterator<Item = i32>, second: Option<Second>) -> Self {
         let channel = |id| FeedChannel {
             id,
             channel: Channel::new(ChannelSettings::new(id)),
             sent_ns: 0,
             told: ToldOfChannel::default(),
         };
-        Self { channels: ids.into_iter().map(channel).collect(), notes: Notes::default(), foreign: 0 }
+        Self { channels: ids.into_iter().map(channel).collect(), notes: Notes::default(), foreign: 0, second }
     }
 
     /// Takes a datagram; returns the index of its channel.

@@ -164,6 +164,7 @@ pub fn run(
             .iter()
             .map(|channel| Retransmission::open(channel.retransmit))
             .collect::<Result<_, _>>()?,
+        second_groups: live.second.iter().flat_map(|second| second.groups.iter().copied()).collect(),
         gateways: live.gateways.iter().map(|gateway| Gateway::new(gateway.address)).collect(),
         jobs: Some(jobs),
         banks,
@@ -221,6 +222,8 @@ struct Shell {
     memory: Memory,
     records: Vec<Record>,
     channels: Vec<Retransmission>,
+    /// Groups of the second feed, by number.
+    second_groups: Vec<usize>,
     gateways: Vec<Gateway>,
     jobs: Option<Sender<Job>>,
     banks: Receiver<Compiled>,
@@ -253,7 +256,11 @@ impl Handler for Shell {
         let now_ns = self.clock.now_ns();
         let source = if datagram.line == Line::A { Source::A } else { Source::B };
         let (quotes, hedges) = (self.engine.counts().quotes, self.engine.counts().hedges);
-        let is_taken = self.engine.decide(now_ns, source, datagram.payload);
+        let is_taken = if self.second_groups.contains(&datagram.group) {
+            self.engine.decide_second(now_ns, datagram.payload)
+        } else {
+            self.engine.decide(now_ns, source, datagram.payload)
+        };
         // The clock is read again only for what is measured: once for a decision, and once for an order that has left.
         if self.engine.counts().quotes > quotes {
             self.measure(Latency::PacketToDecision, now_ns);

@@ -9,6 +9,7 @@ use hedgewire_abi::command::code;
 use super::alarm::{Alarm, Raised};
 use super::engine::Engine;
 use super::feed::FeedChannel;
+use super::second;
 use crate::card::{CardFault, Cause, Change};
 use crate::config::Plan;
 use crate::control::{KillCause, KillSwitch};
@@ -31,7 +32,10 @@ pub fn names(plan: &Plan) -> Names {
     let live = plan.live.as_ref();
     Names {
         underlyings: plan.underlyings.iter().map(underlying).collect(),
-        feeds: live.iter().flat_map(|live| &live.channels).map(|channel| format!("channel-{}", channel.id)).collect(),
+        feeds: (live.iter().flat_map(|live| &live.channels))
+            .map(|channel| format!("channel-{}", channel.id))
+            .chain(live.and_then(|live| live.second.as_ref()).map(|_| second::NAME.to_owned()))
+            .collect(),
         sessions: live.iter().flat_map(|live| &live.gateways).map(|gateway| gateway.address.to_string()).collect(),
     }
 }
@@ -94,6 +98,7 @@ impl Engine {
             | Alarm::Unmatched { gateway: number, .. }
             | Alarm::KillUnverified { gateway: number }
             | Alarm::BookInDoubt { underlying: number, .. }
+            | Alarm::SecondFeed { underlying: number, .. }
             | Alarm::OrderInDoubt { underlying: number, .. }
             | Alarm::KernelFault { underlying: number, .. }
             | Alarm::LedgerDiffers { underlying: number, .. }
@@ -136,6 +141,9 @@ impl Engine {
         for (number, channel) in self.feed.channels.iter().enumerate() {
             show_channel(&telemetry, number, channel);
         }
+        if let Some(second) = &self.feed.second {
+            second.show(&telemetry, self.feed.channels.len(), now_ns);
+        }
         for (number, gate) in self.gates.iter().enumerate() {
             let cells = telemetry.session(number);
             let Some(gate) = gate else { continue };
@@ -174,7 +182,11 @@ impl Engine {
             let tally = self.gates[desk.gateway].as_ref().and_then(|gate| gate.hedges.tally(desk.plan.index));
             show_orders(cells, tally.unwrap_or(&Tally::default()), &desk.found);
             let is_known = desk.hedge.is_some() && quote.flags & code::QUOTE_UNTRUSTED == 0;
-            let trust = if is_known { BookTrust::Trusted } else { BookTrust::Unknown };
+            let trust = match is_known {
+                true if desk.is_on_second => BookTrust::SecondFeed,
+                true => BookTrust::Trusted,
+                false => BookTrust::Unknown,
+            };
             cells.set_trust(desk.doubt.map_or(trust, BookTrust::from));
             let is_disarmed = desk.is_configured && !desk.is_armed && !desk.wants_arming;
             telemetry.alarms.set(AlarmKind::Disarmed, usize::from(desk.plan.index), is_disarmed, now_ns);

@@ -23,11 +23,11 @@ impl Engine {
     /// Raises what began and clears what is over, of every book that hedges trade on.
     pub(super) fn look_at_books(&mut self, now_ns: u64) {
         for index in 0..self.desks.len() {
-            let desk = &mut self.desks[index];
-            if desk.hedge.is_none() {
+            if self.desks[index].hedge.is_none() {
                 continue;
             }
-            let doubt = desk.doubt_now(&self.feed);
+            let doubt = self.doubt_of_quotes(index, now_ns);
+            let desk = &mut self.desks[index];
             // Between two packets of one transaction nothing is decided, and nothing is amiss.
             if doubt == Some(Doubt::OpenTransaction) {
                 continue;

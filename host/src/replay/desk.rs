@@ -27,7 +27,7 @@ use crate::compiler::{Bank, FittedLadder, Holding, Ladder, Numeraire, PriceUnit,
 use crate::config::{MarketRules, OwnFills, PlannedHolding, Reference, UnderlyingPlan};
 use crate::deribit::legacy::{Books, Direction, Message, PriceIndex, Trade as PublicTrade};
 use crate::desk::answer::Answer;
-use crate::desk::market::{self, MarkedOption, Top, Touch};
+use crate::desk::market::{self, MarkedOption, Measure, Top, Touch};
 use crate::desk::portfolio;
 use crate::driver::{Driver, DriverError, Stage, Stopwatch};
 use crate::fills::{Fills, from_wire_coin, to_wire_coin};
@@ -59,6 +59,7 @@ pub(super) struct Desk<'p> {
     plan: &'p UnderlyingPlan,
     rules: &'p MarketRules,
     unit: PriceUnit,
+    measure: Measure,
     hedge_id: u32,
     index_name: String,
     hedge_top: Option<Top>,
@@ -90,18 +91,19 @@ impl<'p> Desk<'p> {
         let hedge = &plan.compiler.hedge;
         let price_error = |source| ReplayError::Price { instrument: plan.hedge_name.clone(), source };
         let unit = PriceUnit::of_tick(hedge.tick_usd).map_err(price_error)?;
+        let measure = Measure::of(hedge).map_err(price_error)?;
         let fills = Fills::new(plan.fill, hedge, plan.taker_fee).map_err(price_error)?;
         let unknown = || ReplayError::UnknownInstruments { names: vec![plan.hedge_name.clone()] };
         let hedge_id = directory.id_of(&plan.hedge_name).ok_or_else(unknown)?;
         let held = portfolio(plan, directory)?;
         let by_instrument = held.iter().enumerate().filter_map(|(at, held)| Some((held.instrument_id?, at))).collect();
-        let currency = if hedge.payoff == Payoff::Inverse { "usd" } else { "usdc" };
         Ok(Self {
             plan,
             rules,
             unit,
+            measure,
             hedge_id,
-            index_name: format!("{}_{currency}", plan.coin.to_lowercase()),
+            index_name: market::index_name(&plan.coin, hedge.payoff),
             hedge_top: None,
             index_usd: None,
             last_trade: 0,
@@ -147,7 +149,7 @@ impl<'p> Desk<'p> {
             Message::Book(update) => self.is_dirty |= is_event && update.instrument_id() == self.hedge_id,
             Message::Trades(trades) if is_event && trades.instrument_id() == self.hedge_id => {
                 let last = trades.trades().last().and_then(|trade| trade.price());
-                self.last_trade = last.and_then(|price| self.unit.to_units(price).ok()).unwrap_or(self.last_trade);
+                self.last_trade = last.and_then(|price| self.measure.units(price)).unwrap_or(self.last_trade);
             }
             Message::PriceIndex(index) => self.observe_index(index),
             _ => {}
@@ -198,15 +200,8 @@ impl<'p> Desk<'p> {
 
     /// The quote of a touch; `None` while no price of the hedge instrument is known.
     fn quote_of(&mut self, touch: &Touch, now_ns: u64) -> Option<Quote> {
-        let units = |price: f64| self.unit.to_units(price).ok();
-        let contracts = |amount: f64| {
-            // A float conversion saturates; the margin is for amounts that are no binary fractions.
-            (amount / self.plan.compiler.hedge.contract_size + 1e-9).floor() as u32
-        };
-        let side = |side: Option<(f64, f64)>| {
-            side.and_then(|(price, amount)| Some((units(price)?, contracts(amount)))).unwrap_or((0, 0))
-        };
-        let (bid, ask) = (side(touch.top.bid), side(touch.top.ask));
+        let units = |price: f64| self.measure.units(price);
+        let (bid, ask) = (self.measure.side(touch.top.bid), self.measure.side(touch.top.ask));
         let hedge_usd = touch.top.mid().or(touch.top.mark)?;
         let reference_usd = match self.rules.reference {
             Reference::Index => self.index_usd?,

@@ -110,6 +110,9 @@ alarms! {
     BookInDoubt "book_in_doubt" Critical Underlying
         "The hedge instrument's book may not be traded on; the log and `hedgewire top` say why."
         "Nothing for a second; then see the feed's alarm. Where the venue has halted the instrument: wait.";
+    SecondFeed "second_feed" Warning Underlying
+        "Quotes come from the second feed: Starbase's book may not be traded on, or has not spoken for too long."
+        "Hedging goes on; see the feed's alarm, and watch that the second feed stays `live`: nothing stands in for it. Vols stay as they are until then.";
     MessagesLost "messages_lost" Critical Feed
         "Messages were lost for good; books wait for their snapshots."
         "Nothing if it ends in seconds. If it does not, the snapshot group is not received: check its line, then tell the venue.";

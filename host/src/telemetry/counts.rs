@@ -79,6 +79,7 @@ counts! {
     BookTrust {
         Unknown "unknown" "Nothing is known of the instrument yet.";
         Trusted "trusted" "The book is whole.";
+        SecondFeed "second_feed" "It is not, or is too old; the second feed's is, and quotes come from there.";
         NoSnapshot "no_snapshot" "A snapshot is waited for.";
         Gap "gap" "Messages are missing.";
         Silent "silent" "The channel is silent.";

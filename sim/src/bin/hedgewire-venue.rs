@@ -17,8 +17,8 @@ use hedgewire_host::chain::read_snapshot;
 use hedgewire_sim::venue::desk_fills::{DeskFillCounts, DeskFills};
 use hedgewire_sim::venue::shell::{Addresses, Clock, Shell, ShellCounts};
 use hedgewire_sim::venue::{
-    AdversarySettings, FaultSettings, FlowSettings, GatewaySettings, Index, Instrument, Lines, Member, ProtectionKey,
-    ProtectionSettings, RateLimit, RetransmitSettings, Tape, Venue, VenueSettings, listing,
+    AdversarySettings, FaultSettings, FlowSettings, GatewaySettings, Index, Instrument, LegacySettings, Lines, Member,
+    ProtectionKey, ProtectionSettings, RateLimit, RetransmitSettings, Tape, Venue, VenueSettings, listing,
 };
 
 const NS_PER_MS: i64 = 1_000_000;
@@ -71,6 +71,10 @@ struct Reach {
     /// Snapshot group of line B.
     #[arg(long, value_name = "GROUP", default_value = "239.255.42.2:4230")]
     snapshot_b: SocketAddrV4,
+    /// Group of the legacy multicast, with the books and tickers of the perpetuals; its snapshots go to the next port.
+    /// None is sent if left out.
+    #[arg(long, value_name = "GROUP")]
+    legacy: Option<SocketAddrV4>,
     /// Send on both lines, not on the active one alone.
     #[arg(long)]
     both_lines: bool,
@@ -157,6 +161,9 @@ struct Wrong {
     /// Packets lost.
     #[arg(long, value_name = "P", value_parser = probability)]
     loss: Option<f64>,
+    /// Packets of the legacy multicast lost; no other fault of packets touches it.
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability)]
+    legacy_loss: f64,
     /// Packets that come twice.
     #[arg(long, value_name = "P", value_parser = probability)]
     duplicate: Option<f64>,
@@ -361,9 +368,14 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         retransmit: reach.retransmit,
         incremental: [reach.line_a, reach.line_b],
         snapshot: [reach.snapshot_a, reach.snapshot_b],
+        legacy: reach.legacy,
     };
     let mut shell = Shell::open(addresses).context("cannot open the venue's sockets")?;
+    let snapshot_cycle_ns = settings.snapshot_cycle_ns;
     let mut venue = Venue::new(settings, now_ns, tape.map(|tape| (tape, 0)));
+    if reach.legacy.is_some() {
+        venue = venue.with_legacy(now_ns, LegacySettings { snapshot_cycle_ns, loss: wrong.legacy_loss });
+    }
     let (orders, retransmit) = shell.local_addresses().context("cannot tell where the venue is")?;
     say(&format!(
         "venue: seed {}, {listed} instruments, order entry on {orders}, retransmission on {retransmit}, line A {} and \

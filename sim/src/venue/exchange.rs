@@ -124,6 +124,8 @@ pub struct Exchange {
     positions: BTreeMap<(usize, usize), i64>,
     /// What traded in each instrument, mantissa: an open interest that nobody closes.
     traded: Vec<i64>,
+    /// Price of the last trade of each instrument, 10^-9.
+    last_prices: Vec<Option<i64>>,
     last_order_id: i64,
     last_sort_id: i64,
     last_match_id: i64,
@@ -159,6 +161,7 @@ impl Exchange {
             protections: Protections::new(protections),
             positions: BTreeMap::new(),
             traded: vec![0; instruments_count],
+            last_prices: vec![None; instruments_count],
             last_order_id: 0,
             last_sort_id: 0,
             last_match_id: 0,
@@ -186,6 +189,11 @@ impl Exchange {
     /// What traded of an instrument, mantissa.
     pub fn open_interest(&self, instrument: usize) -> i64 {
         self.traded[instrument]
+    }
+
+    /// Price of the last trade of an instrument, 10^-9.
+    pub fn last_price(&self, instrument: usize) -> Option<i64> {
+        self.last_prices[instrument]
     }
 
     /// A member's resting orders and quotes, in the order of their numbers.
@@ -470,6 +478,7 @@ impl Exchange {
                         self.forget(maker);
                     }
                     self.traded[instrument] = self.traded[instrument].saturating_add(*quantity);
+                    self.last_prices[instrument] = Some(maker.price);
                     fills.push(fill);
                 }
                 Step::MakerCancelled(maker) => {

@@ -3,7 +3,7 @@
 
 use super::gateway::Fate;
 use super::wire::Body;
-use super::{Line, Lines, Output, Side, StreamOutput, Venue, market};
+use super::{Line, Lines, Output, Side, StreamOutput, Venue, legacy, market};
 
 impl Venue {
     /// Tells every channel what is listed.
@@ -39,6 +39,11 @@ impl Venue {
         if changes.is_empty() {
             return;
         }
+        if let Some(legacy) = &mut self.legacy {
+            let changed: Vec<usize> = changes.iter().map(|(instrument, _)| *instrument).collect();
+            let packets = legacy.changed(now_ns, &changed, &self.exchange);
+            self.send_legacy(now_ns, packets);
+        }
         let mut of_feed: Vec<Vec<Body>> = vec![vec![]; self.feeds.len()];
         for (instrument, body) in changes {
             of_feed[self.feed_of[instrument]].push(body);
@@ -55,6 +60,24 @@ impl Venue {
             let instruments = self.feeds[place].1.instruments.iter();
             bodies.extend(instruments.map(|instrument| market::info(&self.exchange.instruments[*instrument])));
             self.send_transaction(now_ns, place, &bodies);
+        }
+        if let Some(legacy) = &mut self.legacy {
+            let packets = legacy.tickers(now_ns, &self.exchange);
+            self.send_legacy(now_ns, packets);
+        }
+    }
+
+    /// Sends the legacy feed's round of snapshots, if it is due.
+    pub(super) fn send_legacy_snapshots(&mut self, now_ns: i64) {
+        if let Some(legacy) = self.legacy.as_mut().filter(|legacy| legacy.deadline_ns() <= now_ns) {
+            let packets = legacy.snapshots(now_ns, &self.exchange);
+            self.send_legacy(now_ns, packets);
+        }
+    }
+
+    fn send_legacy(&mut self, now_ns: i64, packets: Vec<legacy::Packet>) {
+        for (is_snapshot, bytes) in packets {
+            self.send(now_ns, Output::Legacy { is_snapshot, bytes });
         }
     }
 

@@ -29,6 +29,8 @@ pub struct Addresses {
     pub incremental: [SocketAddrV4; 2],
     /// Snapshot groups of lines A and B.
     pub snapshot: [SocketAddrV4; 2],
+    /// Group of the legacy multicast's events; its snapshots go to the next port.
+    pub legacy: Option<SocketAddrV4>,
 }
 
 /// What the sockets did.
@@ -171,6 +173,12 @@ impl Shell {
                 Output::Multicast { line, is_snapshot, bytes } => {
                     let groups = if is_snapshot { self.addresses.snapshot } else { self.addresses.incremental };
                     let sent = self.multicast.send_to(&bytes, groups[usize::from(line == Line::B)]);
+                    self.counts.unsent_datagrams += u64::from(sent.is_err());
+                }
+                Output::Legacy { is_snapshot, bytes } => {
+                    let Some(group) = self.addresses.legacy else { continue };
+                    let port = group.port().saturating_add(u16::from(is_snapshot));
+                    let sent = self.multicast.send_to(&bytes, SocketAddrV4::new(*group.ip(), port));
                     self.counts.unsent_datagrams += u64::from(sent.is_err());
                 }
                 Output::Unicast { to, bytes } => {

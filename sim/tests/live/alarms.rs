@@ -19,6 +19,7 @@ use super::cards::{on_a_card_that_dies, over_hedge};
 use super::lies;
 use super::plans::plan_with;
 use super::rig::{MS, OPTION_ID, PERPETUAL, Rig, UNIT, settings};
+use super::second::{LEGACY, rig_at, second_plan};
 
 /// What becomes of an alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,7 @@ fn scene(kind: AlarmKind) -> (fn() -> Rig, End) {
         K::Killed | K::KillUnverified => (killed, End::Off),
         K::Disarmed => (disarmed, End::Off),
         K::BookInDoubt => (halted, End::Off),
+        K::SecondFeed => (stood_in_for, End::Off),
         K::MessagesLost => (lost, End::Off),
         K::ChannelSilent | K::InputStale => (silent, End::Off),
         K::LineChanged => {
@@ -130,6 +132,18 @@ fn rest(rig: &mut Rig, coins: i64) {
         rig.run(MS);
     }
     panic!("no hedge rests: {:?}", rig.alarms);
+}
+
+/// Starbase goes silent for a time, and the second feed does not.
+fn stood_in_for() -> Rig {
+    let mut rig = rig_at(settings(41, NONE), second_plan(""), Some(LEGACY));
+    rig.run(4 * UNIT);
+    rig.is_cut_off = true;
+    rig.run(4 * UNIT);
+    assert!(rig.is_on(AlarmKind::SecondFeed), "{:?}", rig.alarms);
+    rig.is_cut_off = false;
+    rig.run(4 * UNIT);
+    rig
 }
 
 /// Some seconds with a fault, and some after it.

@@ -10,6 +10,7 @@ mod lies;
 mod own_fills;
 mod plans;
 mod rig;
+mod second;
 mod seen;
 mod soak;
 mod trading;

@@ -83,6 +83,10 @@ pub struct Rig {
     pub is_cut_off: bool,
     /// Nothing of these channels arrives.
     pub silent_channels: BTreeSet<i32>,
+    /// Nothing of the second feed arrives.
+    pub is_second_cut_off: bool,
+    /// So many packets of its events are lost next.
+    pub second_losses: usize,
     /// Nobody answers at any gateway's address.
     pub is_gateway_gone: bool,
     /// Nobody answers at the addresses of these.
@@ -117,9 +121,14 @@ impl Rig {
     /// With a plan, and another driver than the plain one.
     pub fn with(settings: VenueSettings, plan: Arc<Plan>, driver: impl FnOnce(Driver) -> Driver) -> Self {
         let seed = settings.seed;
+        Self::at(Venue::new(settings, START, None), seed, plan, driver)
+    }
+
+    /// At a venue that has begun at [`START`].
+    pub fn at(venue: Venue, seed: u64, plan: Arc<Plan>, driver: impl FnOnce(Driver) -> Driver) -> Self {
         let gateways = plan.live.as_ref().map_or(0, |live| live.gateways.len());
         let mut rig = Self {
-            venue: Venue::new(settings, START, None),
+            venue,
             engine: None,
             telemetry: Arc::new(Telemetry::new(names(&plan), START.cast_unsigned()).expect("names of a plan")),
             compiler: Compiler::new(Arc::clone(&plan)),
@@ -141,6 +150,8 @@ impl Rig {
             dies_after: None,
             is_cut_off: false,
             silent_channels: BTreeSet::new(),
+            is_second_cut_off: false,
+            second_losses: 0,
             is_gateway_gone: false,
             gone_gateways: BTreeSet::new(),
             liar: None,
@@ -228,6 +239,9 @@ impl Rig {
                     let source = if line == Line::A { Source::A } else { Source::B };
                     self.hear_datagram(now_ns, source, &bytes);
                 }
+                Said::Legacy { .. } if self.is_second_cut_off => {}
+                Said::Legacy { is_snapshot: false, .. } if self.second_losses > 0 => self.second_losses -= 1,
+                Said::Legacy { bytes, .. } => self.engine().on_second(now_ns, &bytes),
                 Said::Unicast { bytes, .. } => self.hear_datagram(now_ns, Source::Unicast, &bytes),
                 Said::Stream(StreamOutput::Bytes(connection, mut bytes)) => {
                     if let Some(gateway) = self.gateway_of(connection) {

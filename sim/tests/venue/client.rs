@@ -188,6 +188,7 @@ impl World {
             match output {
                 Output::Multicast { is_snapshot: false, bytes, .. } => self.incremental.push(bytes),
                 Output::Multicast { bytes, .. } => self.snapshots.push(bytes),
+                Output::Legacy { .. } => {}
                 Output::Unicast { bytes, .. } => self.unicast.push(bytes),
                 Output::Stream(StreamOutput::Bytes(connection, bytes)) => {
                     let stream = self.streams.entry(connection).or_default();

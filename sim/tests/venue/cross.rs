@@ -156,7 +156,7 @@ impl Desk {
                     self.connection = None;
                     self.with_session(venue, now_ns, |session, mut sink| session.disconnected(ns(now_ns), &mut sink));
                 }
-                Output::Stream(_) => {}
+                Output::Legacy { .. } | Output::Stream(_) => {}
             }
         }
     }
