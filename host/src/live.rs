@@ -55,5 +55,6 @@ pub use gate::Standing;
 pub use image::{GatewayImage, Image, PositionImage, Remembered};
 pub use own_fills::{DeskFill, Outcome};
 pub use record::{Encoder, RECORD_BYTES, Record, StateError, decode, header};
+pub use second::{Second, SecondTouch};
 pub use sight::{card_changed, log, names};
 pub use writer::{Appender, Memory, MemoryError, StateFile};

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use hedgewire_sim::random::Random;
 use hedgewire_sim::venue::shell::{Addresses, Clock, Shell};
-use hedgewire_sim::venue::{FaultSettings, Venue, VenueSettings, listing};
+use hedgewire_sim::venue::{FaultSettings, LegacySettings, Venue, VenueSettings, listing};
 
 const EXAMPLE: &str = include_str!("../../examples/live.toml");
 const SECRET: &str = "a-secret-that-nobody-may-see";
@@ -42,12 +42,17 @@ struct Scene {
 
 impl Scene {
     fn new(seed: u64, faults: FaultSettings) -> Self {
+        Self::with(seed, faults, false)
+    }
+
+    /// With the legacy multicast as second feed, or without.
+    fn with(seed: u64, faults: FaultSettings, has_second: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Clock::start();
         let plain = listing::venue(seed, clock.now_ns(), (1, 3), &[("alpha", SECRET)]);
         let option = plain.instruments[2].name.clone();
         let settings = VenueSettings { faults, ..plain };
-        let (incremental, snapshot) = (free_port(), free_port());
+        let (incremental, snapshot, legacy) = (free_port(), free_port(), free_port() & !1);
         let group = |last: u8, port: u16| format!("239.255.{}.{last}:{port}", 43 + seed % 200);
         let parse = |text: String| text.parse::<SocketAddrV4>().expect("a group");
         let addresses = Addresses {
@@ -55,7 +60,7 @@ impl Scene {
             retransmit: "127.0.0.1:0".parse().expect("an address"),
             incremental: [parse(group(1, incremental)), parse(group(2, incremental))],
             snapshot: [parse(group(1, snapshot)), parse(group(2, snapshot))],
-            legacy: None,
+            legacy: has_second.then(|| parse(group(3, legacy))),
         };
         let mut shell = Shell::open(addresses).expect("sockets on loopback");
         let (orders, retransmit) = shell.local_addresses().expect("addresses");
@@ -63,6 +68,9 @@ impl Scene {
         let told = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             let mut venue = Venue::new(settings, clock.now_ns(), None);
+            if has_second {
+                venue = venue.with_legacy(clock.now_ns(), LegacySettings { snapshot_cycle_ns: 500_000_000, loss: 0.0 });
+            }
             shell.serve(&mut venue, &clock, &told, None);
             venue
         });
@@ -75,6 +83,15 @@ impl Scene {
             .replace("239.255.42.2:4230", &group(2, snapshot))
             .replace("\"secret\"", &format!("{:?}", folder.path().join("secret")))
             .replace("\"hedgewire.state\"", &format!("{:?}", folder.path().join("state")));
+        let groups = format!("{:?}, {:?}", group(3, legacy), group(3, legacy + 1));
+        let second = format!("[live.second]\ngroups = [{groups}]\nchannels = [1]\n\n[[gateway]]");
+        let received = format!("{:?}]", group(1, snapshot));
+        let text = if has_second {
+            text.replace(&received, &format!("{}, {groups}]", received.trim_end_matches(']')))
+                .replace("\n[[gateway]]", &format!("\n{second}"))
+        } else {
+            text
+        };
         std::fs::write(folder.path().join("live.toml"), text).expect("a configuration");
         std::fs::write(folder.path().join("secret"), SECRET).expect("a secret");
         let owner = std::fs::Permissions::from_mode(0o600);
@@ -411,6 +428,37 @@ fn what_only_the_process_can_measure_is_served() {
     let (output, said) = engine.end();
     assert_eq!(output.status.code(), Some(0), "{said}");
     scene.end();
+}
+
+#[test]
+fn while_starbase_is_not_there_it_hedges_by_the_legacy_multicast() {
+    // The feed is away for seconds at a time, and order entry is not.
+    let faults = FaultSettings { fail_over_mean_ns: 3_000_000_000, fail_over_ns: 5_000_000_000, ..Default::default() };
+    let mut scene = Scene::with(9, faults, true);
+    let port = free_stream_port();
+    let engine = scene.start_with("journal", &["--metrics", &format!("127.0.0.1:{port}")]);
+    assert_eq!(engine.fill_until_taken(&fill_line(0, &scene.option, true, 9)), "booked");
+    let is_second = |found: &BTreeMap<String, f64>| {
+        found["hedgewire_book_state{underlying=\"BTC\",state=\"second_feed\"}"] == 1.0
+    };
+    let sent = |found: &BTreeMap<String, f64>| found["hedgewire_orders_total{underlying=\"BTC\",event=\"new\"}"];
+    let (mut fill, mut begun) = (0, None);
+    until("an order leaves between two looks that both find it on the second feed", || {
+        let found = scrape(port)?;
+        begun = if is_second(&found) { begun.or(Some(sent(&found))) } else { None };
+        fill += 1;
+        engine.fill(&fill_line(fill, &scene.option, true, 9));
+        begun.filter(|before| sent(&found) > *before)
+    });
+    let found = scrape(port).expect("it is served");
+    assert!(found["hedgewire_feed_packets_total{feed=\"legacy\"}"] > 0.0);
+    engine.signal("TERM");
+    let (output, said) = engine.end();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("second_feed"), "{said}");
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a summary");
+    let venue = scene.end();
+    assert_eq!(summary["positions"]["BTC-PERPETUAL"], contracts(&venue), "{summary} {said}");
 }
 
 #[test]

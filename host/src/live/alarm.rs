@@ -45,6 +45,8 @@ alarms! {
         /// Why Starbase's book may not be believed; none if it only has not spoken for too long.
         doubt: Option<Doubt>
     };
+    /// Nothing would stand in for Starbase.
+    SecondFeedDown {};
     /// Messages of the feed were lost for good: books wait for snapshots.
     MessagesLost {
         /// The channel.
@@ -242,6 +244,7 @@ impl fmt::Display for Alarm {
             Self::SecondFeed { doubt: None, .. } => {
                 f.write_str("quotes come from the second feed: the first has sent nothing for too long")
             }
+            Self::SecondFeedDown {} => f.write_str("the second feed is silent, or its books are not whole"),
             Self::MessagesLost { channel_id, messages } => {
                 write!(f, "channel {channel_id} lost messages for good, {messages} since the start")
             }

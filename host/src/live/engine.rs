@@ -280,6 +280,7 @@ impl Engine {
         if now_ns.saturating_sub(self.checked_ns) >= CHECK_NS {
             self.checked_ns = now_ns;
             self.look_at_channels(now_ns);
+            self.look_at_second(now_ns);
         }
     }
 

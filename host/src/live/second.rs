@@ -177,6 +177,10 @@ pub struct Second {
     foreign: u64,
     /// When the last packet came, ns; 0 for never.
     heard_ns: u64,
+    /// When it was last seen to be live, or first looked at, ns; 0 for never.
+    live_ns: u64,
+    /// Whether it is said to be down.
+    is_down: bool,
 }
 
 impl Second {
@@ -192,6 +196,8 @@ impl Second {
             messages: MessageCounts::default(),
             foreign: 0,
             heard_ns: 0,
+            live_ns: 0,
+            is_down: false,
             plan: second,
         })
     }
@@ -345,6 +351,15 @@ impl Second {
         state
     }
 
+    /// Whether it is silent, or has not been live for as long as that takes: to be asked now and then.
+    fn is_down_at(&mut self, now_ns: u64) -> bool {
+        let state = self.state(now_ns);
+        if state == FeedState::Live || self.live_ns == 0 {
+            self.live_ns = now_ns;
+        }
+        state == FeedState::Silent || now_ns.saturating_sub(self.live_ns) > self.plan.age_max_ns
+    }
+
     /// Shows it as the feed of a number. Its packets are what is lost, since messages have no numbers.
     pub(super) fn show(&self, telemetry: &Telemetry, number: usize, now_ns: u64) {
         let cells = telemetry.feed(number);
@@ -429,6 +444,21 @@ impl Engine {
             self.quote_dirty(now_ns);
         }
         is_taken
+    }
+
+    /// Says whether it could stand in: now and then, and also while nobody needs it.
+    pub(super) fn look_at_second(&mut self, now_ns: u64) {
+        let Some(second) = &mut self.feed.second else { return };
+        let is_down = second.is_down_at(now_ns);
+        if std::mem::replace(&mut second.is_down, is_down) == is_down {
+            return;
+        }
+        let is_same = |on: &Alarm| *on == Alarm::SecondFeedDown {};
+        if is_down {
+            self.alarms.raise(now_ns, Alarm::SecondFeedDown {}, is_same);
+        } else {
+            self.alarms.clear(now_ns, is_same);
+        }
     }
 
     /// Decides which feed an underlying is quoted from; returns why its quotes may not be believed, `None` if they may.

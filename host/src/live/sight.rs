@@ -115,6 +115,7 @@ impl Engine {
             | Alarm::HoldingUnknown { .. }
             | Alarm::PacketsDropped { .. }
             | Alarm::InterfaceDown {}
+            | Alarm::SecondFeedDown {}
             | Alarm::Killed { .. }
             | Alarm::CardDown {}
             | Alarm::NobodyAnswers {}

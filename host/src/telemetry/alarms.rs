@@ -113,6 +113,9 @@ alarms! {
     SecondFeed "second_feed" Warning Underlying
         "Quotes come from the second feed: Starbase's book may not be traded on, or has not spoken for too long."
         "Hedging goes on; see the feed's alarm, and watch that the second feed stays `live`: nothing stands in for it. Vols stay as they are until then.";
+    SecondFeedDown "second_feed_down" Warning Engine
+        "The second feed is silent, or its books are not whole: nothing would stand in for Starbase."
+        "Nothing if it ends in seconds. If it stays: its groups and channels in the configuration, then its line. With `second_feed` or `book_in_doubt` beside it: hedge by hand.";
     MessagesLost "messages_lost" Critical Feed
         "Messages were lost for good; books wait for their snapshots."
         "Nothing if it ends in seconds. If it does not, the snapshot group is not received: check its line, then tell the venue.";

@@ -37,7 +37,7 @@ fn scene(kind: AlarmKind) -> (fn() -> Rig, End) {
         K::Killed | K::KillUnverified => (killed, End::Off),
         K::Disarmed => (disarmed, End::Off),
         K::BookInDoubt => (halted, End::Off),
-        K::SecondFeed => (stood_in_for, End::Off),
+        K::SecondFeed | K::SecondFeedDown => (stood_in_for, End::Off),
         K::MessagesLost => (lost, End::Off),
         K::ChannelSilent | K::InputStale => (silent, End::Off),
         K::LineChanged => {
@@ -134,13 +134,17 @@ fn rest(rig: &mut Rig, coins: i64) {
     panic!("no hedge rests: {:?}", rig.alarms);
 }
 
-/// Starbase goes silent for a time, and the second feed does not.
+/// The second feed goes silent for a time, and Starbase after it.
 fn stood_in_for() -> Rig {
     let mut rig = rig_at(settings(41, NONE), second_plan(""), Some(LEGACY));
     rig.run(4 * UNIT);
+    rig.is_second_cut_off = true;
+    rig.run(4 * UNIT);
+    assert!(rig.is_on(AlarmKind::SecondFeedDown) && !rig.is_on(AlarmKind::SecondFeed), "{:?}", rig.alarms);
+    rig.is_second_cut_off = false;
     rig.is_cut_off = true;
     rig.run(4 * UNIT);
-    assert!(rig.is_on(AlarmKind::SecondFeed), "{:?}", rig.alarms);
+    assert!(rig.is_on(AlarmKind::SecondFeed) && !rig.is_on(AlarmKind::SecondFeedDown), "{:?}", rig.alarms);
     rig.is_cut_off = false;
     rig.run(4 * UNIT);
     rig
