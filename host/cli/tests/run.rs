@@ -438,9 +438,8 @@ fn while_starbase_is_not_there_it_hedges_by_the_legacy_multicast() {
     let port = free_stream_port();
     let engine = scene.start_with("journal", &["--metrics", &format!("127.0.0.1:{port}")]);
     assert_eq!(engine.fill_until_taken(&fill_line(0, &scene.option, true, 9)), "booked");
-    let is_second = |found: &BTreeMap<String, f64>| {
-        found["hedgewire_book_state{underlying=\"BTC\",state=\"second_feed\"}"] == 1.0
-    };
+    let is_second =
+        |found: &BTreeMap<String, f64>| found["hedgewire_book_state{underlying=\"BTC\",state=\"second_feed\"}"] == 1.0;
     let sent = |found: &BTreeMap<String, f64>| found["hedgewire_orders_total{underlying=\"BTC\",event=\"new\"}"];
     let (mut fill, mut begun) = (0, None);
     until("an order leaves between two looks that both find it on the second feed", || {

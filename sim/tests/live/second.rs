@@ -244,7 +244,10 @@ fn trace(seed: u64, faults: FaultSettings, plan: Arc<Plan>, legacy: Option<Legac
 fn without_a_second_feed_in_the_configuration_nothing_is_different() {
     for faults in [FaultSettings::default(), FaultSettings::all()] {
         let alone = trace(49, faults, plan_with(&[]), None);
-        assert!(trace(49, faults, plan_with(&[]), Some(LEGACY)) == alone, "a venue that sends it to nobody, {faults:?}");
+        assert!(
+            trace(49, faults, plan_with(&[]), Some(LEGACY)) == alone,
+            "a venue that sends it to nobody, {faults:?}"
+        );
         assert!(trace(49, faults, second_plan(""), None) == alone, "a second feed that never speaks, {faults:?}");
     }
     let alone = trace(50, FaultSettings::default(), plan_with(&[]), None);
