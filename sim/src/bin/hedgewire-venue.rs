@@ -263,7 +263,8 @@ impl Market {
         let coins = usize::from(self.coins);
         let Some(path) = &self.chain else { return Ok(listing::listing(now_ns, coins, self.strikes)) };
         let (expiries, strikes) = (usize::from(self.expiries), usize::try_from(self.strikes)?);
-        let snapshot = read_snapshot(path)?;
+        // Its message has the cause in it already.
+        let snapshot = read_snapshot(path).map_err(|error| anyhow::anyhow!("{error}"))?;
         listing::chain::listing(&snapshot, now_ns, coins, expiries, strikes)
             .with_context(|| format!("cannot list {}", path.display()))
     }

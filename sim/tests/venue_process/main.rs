@@ -179,6 +179,9 @@ fn it_ends_by_itself_and_says_what_cannot_be_done() {
     assert_eq!(run(&["--seconds", "0"]).0, Some(2), "members are wanted");
     let members = written_members(folder.path(), "alpha alpha-secret\n");
     assert_eq!(run(&["--members", &members, "--loss", "2"]).0, Some(2), "a probability");
+    let (code, _, errors) = run(&["--members", &members, "--chain", "/nowhere", "--seconds", "0"]);
+    assert!(code == Some(1) && errors.contains("cannot read /nowhere"), "{errors}");
+    assert_eq!(errors.matches("No such file").count(), 1, "the cause is told once: {errors}");
     let (code, _, errors) = run(&["--members", &members, "--orders", "203.0.113.1:4210", "--seconds", "0"]);
     assert!(code == Some(1) && errors.contains("cannot open the venue's sockets"), "{errors}");
 }
