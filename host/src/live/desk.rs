@@ -21,7 +21,7 @@ use hedgewire_abi::format::{ORDER_SLOTS, PRICE_BITS};
 use super::compile::{Built, Job};
 use super::feed::{Feed, Stated};
 use super::profit::{RunProfit, Totals};
-use super::second::{Input, SecondTouch};
+use super::second::Input;
 use crate::book::Side as BookSide;
 use crate::compiler::{Holding, Ladder};
 use crate::config::{MarketRules, PlannedHolding, Reference, UnderlyingPlan};
@@ -320,8 +320,7 @@ impl Desk {
         let last_trade = stated(&feed.notes.trades, terms.instrument_id).unwrap_or(0);
         let (mark, index, last_trade) = match second {
             // An old trade is a limit all the same, where the second feed has told of none.
-            Some(SecondTouch { mark, index, last_trade: 0, .. }) => (mark, index, last_trade),
-            Some(SecondTouch { mark, index, last_trade, .. }) => (mark, index, last_trade),
+            Some(touch) => (touch.mark, touch.index, if touch.last_trade == 0 { last_trade } else { touch.last_trade }),
             None => (
                 stated(&feed.notes.marks, terms.instrument_id),
                 stated(&feed.notes.indices, hedge.index_id),

@@ -174,7 +174,7 @@ pub struct Second {
     instruments: Vec<Standby>,
     messages: MessageCounts,
     /// Packets of channels that are not configured.
-    foreign: u64,
+    pub(super) foreign: u64,
     /// When the last packet came, ns; 0 for never.
     heard_ns: u64,
     /// When it was last seen to be live, or first looked at, ns; 0 for never.

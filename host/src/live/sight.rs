@@ -206,7 +206,8 @@ impl Engine {
         total(PacketCount::Malformed, counts.malformed);
         total(PacketCount::WrongSums, counts.wrong_checksum);
         total(PacketCount::NotForUs, counts.not_for_us);
-        total(PacketCount::Foreign, self.feed.foreign);
+        let second = self.feed.second.as_ref().map_or(0, |second| second.foreign);
+        total(PacketCount::Foreign, self.feed.foreign + second);
     }
 }
 

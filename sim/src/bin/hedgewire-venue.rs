@@ -73,7 +73,7 @@ struct Reach {
     snapshot_b: SocketAddrV4,
     /// Group of the legacy multicast, with the books and tickers of the perpetuals; its snapshots go to the next port.
     /// None is sent if left out.
-    #[arg(long, value_name = "GROUP")]
+    #[arg(long, value_name = "GROUP", value_parser = group_with_a_next)]
     legacy: Option<SocketAddrV4>,
     /// Send on both lines, not on the active one alone.
     #[arg(long)]
@@ -268,6 +268,12 @@ impl Market {
         listing::chain::listing(&snapshot, now_ns, coins, expiries, strikes)
             .with_context(|| format!("cannot list {}", path.display()))
     }
+}
+
+/// A group whose next port there is.
+fn group_with_a_next(text: &str) -> Result<SocketAddrV4, String> {
+    let group: SocketAddrV4 = text.parse().map_err(|_| "a group and a port, as in 239.255.42.9:6100".to_owned())?;
+    if group.port() == u16::MAX { Err("there is no next port for its snapshots".to_owned()) } else { Ok(group) }
 }
 
 fn milliseconds(text: &str) -> Result<i64, String> {

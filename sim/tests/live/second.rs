@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hedgewire_abi::Reason;
 use hedgewire_host::config::Plan;
-use hedgewire_host::telemetry::{AlarmKind, BookTrust, FeedCount, FeedState};
+use hedgewire_host::telemetry::{AlarmKind, BookTrust, FeedCount, FeedState, PacketCount};
 use hedgewire_sim::venue::{FaultSettings, LegacySettings, Output, Venue, VenueSettings};
 
 use super::plans::{plan_with, settings};
@@ -110,6 +110,22 @@ fn cut_off_from_starbase_hedges_go_on_by_the_second_feed_and_come_back() {
     day(&mut rig, 5 * UNIT, 500 * MS);
     assert_eq!(rig.count(AlarmKind::SecondFeed), 1);
     end(rig, "the second feed stood in");
+}
+
+#[test]
+fn packets_of_channels_that_are_not_configured_are_passed_over_and_counted() {
+    let mut rig = second_rig(54, FaultSettings::default());
+    let telemetry = Arc::clone(&rig.telemetry);
+    let (foreign, known) = (telemetry.packets.count(PacketCount::Foreign), telemetry.feed(1).count(FeedCount::Packets));
+    assert_eq!(foreign.get(), 0);
+    // An empty packet of channel 4, the first one of its kind.
+    let now_ns = rig.ns();
+    rig.engine().on_second(now_ns, &[0, 0, 4, 0, 1, 0, 0, 0]);
+    let before = known.get();
+    rig.run(UNIT);
+    assert_eq!(foreign.get(), 1);
+    assert!(known.get() > before && rig.alarms.iter().all(|raised| raised.alarm.kind() != AlarmKind::SecondFeedDown));
+    end(rig, "a foreign channel");
 }
 
 #[test]

@@ -179,6 +179,8 @@ fn it_ends_by_itself_and_says_what_cannot_be_done() {
     assert_eq!(run(&["--seconds", "0"]).0, Some(2), "members are wanted");
     let members = written_members(folder.path(), "alpha alpha-secret\n");
     assert_eq!(run(&["--members", &members, "--loss", "2"]).0, Some(2), "a probability");
+    let (code, _, errors) = run(&["--members", &members, "--legacy", "239.255.42.9:65535"]);
+    assert!(code == Some(2) && errors.contains("no next port for its snapshots"), "{errors}");
     let (code, _, errors) = run(&["--members", &members, "--chain", "/nowhere", "--seconds", "0"]);
     assert!(code == Some(1) && errors.contains("cannot read /nowhere"), "{errors}");
     assert_eq!(errors.matches("No such file").count(), 1, "the cause is told once: {errors}");
