@@ -1,16 +1,18 @@
-//! A queue of commands with a registered output.
+//! A queue of commands in block RAM, whose output is that of the memory.
 //!
 //! ```text
-//!   push --> memory (LUT RAM) --> [output] -> pop
+//!           tail v                 v shown, again and again while it waits
+//!   push -----> [ ][ ][ memory ][ ][ ] --> pop
 //! ```
 //!
 //! `LATENCY` 2 from push to pop when the queue is empty, `II` 1. Whether and where a word is stored is a matter of
 //! the level alone, not of `pop_ready`, so no path runs through the queue against its direction. The place behind the
-//! last command is written in every cycle: a command is pushed by making it the last.
+//! last command is written in every cycle: a command is pushed by making it the last. What is shown keeps its place
+//! until it is taken, since it is read anew in every cycle.
 
 use rust_hdl::prelude::*;
 
-use crate::primitive::LookUp;
+use crate::primitive::Ram;
 use crate::record::Words;
 use crate::signal::{U, bits_lit};
 
@@ -28,22 +30,24 @@ pub struct Fifo<const A: usize> {
     pub pop_data: Signal<Out, Words>,
     /// Entries, the one at the output included.
     pub level: Signal<Out, U<8>>,
-    memory: LookUp<Words, A>,
-    head: DFF<U<A>>,
+    memory: Ram<Words, A>,
+    /// Place of the command that is shown.
+    shown: DFF<U<A>>,
     tail: DFF<U<A>>,
-    /// Entries in the memory.
+    /// Entries that are not shown yet.
     stored: DFF<U<8>>,
     has_stored: DFF<Bit>,
     is_full: DFF<Bit>,
     valid: DFF<Bit>,
-    data: DFF<Words>,
     entries: DFF<U<8>>,
     pushes: Signal<Local, Bit>,
     pops: Signal<Local, Bit>,
     loads: Signal<Local, Bit>,
+    following: Signal<Local, U<A>>,
     one: Constant<U<8>>,
     step: Constant<U<A>>,
     last_place: Constant<U<8>>,
+    last_shown: Constant<U<A>>,
 }
 
 impl<const A: usize> Fifo<A> {
@@ -52,9 +56,9 @@ impl<const A: usize> Fifo<A> {
     /// Cycles from one push to the next.
     pub const II: usize = 1;
 
-    /// A queue of `depth` entries, at least 3 and at most one more than `A` bits address.
+    /// A queue of `depth` entries, at least 3 and at most as many as `A` bits address.
     pub fn new(depth: usize) -> Self {
-        assert!(A <= 7 && depth >= 3 && depth <= (1 << A) + 1, "a queue of {depth} with an address of {A} bits");
+        assert!(A <= 7 && depth >= 3 && depth <= 1 << A, "a queue of {depth} with an address of {A} bits");
         Self {
             clock: Signal::default(),
             reset: Signal::default(),
@@ -65,21 +69,22 @@ impl<const A: usize> Fifo<A> {
             pop_ready: Signal::default(),
             pop_data: Signal::default(),
             level: Signal::default(),
-            memory: LookUp::new(1 << A),
-            head: DFF::default(),
+            memory: Ram::new(1 << A),
+            shown: DFF::default(),
             tail: DFF::default(),
             stored: DFF::default(),
             has_stored: DFF::default(),
             is_full: DFF::default(),
             valid: DFF::default(),
-            data: DFF::default(),
             entries: DFF::default(),
             pushes: Signal::default(),
             pops: Signal::default(),
             loads: Signal::default(),
+            following: Signal::default(),
             one: Constant::new(U::new(1)),
             step: Constant::new(U::new(1)),
             last_place: Constant::new(U::new(depth as u128 - 2)),
+            last_shown: Constant::new(U::new((1 << A) - 1)),
         }
     }
 }
@@ -88,10 +93,10 @@ impl<const A: usize> Logic for Fifo<A> {
     #[hdl_gen]
     fn update(&mut self) {
         clock!(self, clock, memory);
-        dff_setup!(self, clock, head, tail, stored, has_stored, entries, is_full, valid, data);
+        dff_setup!(self, clock, shown, tail, stored, has_stored, entries, is_full, valid);
         self.push_ready.next = !self.is_full.q.val();
         self.pop_valid.next = self.valid.q.val();
-        self.pop_data.next = self.data.q.val();
+        self.pop_data.next = self.memory.q.val();
         self.level.next = self.entries.q.val();
 
         self.pushes.next = self.push_valid.val() & !self.is_full.q.val();
@@ -101,7 +106,8 @@ impl<const A: usize> Logic for Fifo<A> {
         self.memory.write.next = !self.is_full.q.val();
         self.memory.write_address.next = self.tail.q.val();
         self.memory.write_data.next = self.push_data.val();
-        self.memory.read_address.next = self.head.q.val();
+        self.following.next = self.shown.q.val() + self.step.val();
+        self.memory.read_address.next = self.shown.q.val();
         if self.pushes.val() {
             self.tail.d.next = self.tail.q.val() + self.step.val();
         }
@@ -110,8 +116,8 @@ impl<const A: usize> Logic for Fifo<A> {
         }
         if self.loads.val() {
             self.valid.d.next = true;
-            self.head.d.next = self.head.q.val() + self.step.val();
-            self.data.d.next = self.memory.q.val();
+            self.shown.d.next = self.following.val();
+            self.memory.read_address.next = self.following.val();
         }
         if self.pushes.val() {
             self.has_stored.d.next = true;
@@ -134,7 +140,8 @@ impl<const A: usize> Logic for Fifo<A> {
         }
 
         if self.reset.val() {
-            self.head.d.next = bits_lit::<A>(0);
+            // The place before the first: nothing is written there before something is shown.
+            self.shown.d.next = self.last_shown.val();
             self.tail.d.next = bits_lit::<A>(0);
             self.stored.d.next = bits_lit::<8>(0);
             self.has_stored.d.next = false;
@@ -207,7 +214,7 @@ mod tests {
     fn nothing_is_lost_doubled_or_reordered() {
         run("fifo_3", 3, 1);
         run("fifo_5", 5, 2);
-        run("fifo_9", 9, 3);
+        run("fifo_8", 8, 3);
     }
 
     #[test]
