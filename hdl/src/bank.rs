@@ -17,6 +17,12 @@
 //!            rows       first     other bank
 //! ```
 //!
+//! ```text
+//!   start --> steps, state (here) --> Rows, Slots, States --> row and state of the bank at hand
+//!                                                                |
+//!       lanes, answers <-- LaneRow <-- Reweigh <-----------------+--> Counts, Constants --> States
+//! ```
+//!
 //! The active bank comes first, and the other only if it holds the slot: `LATENCY` 15 cycles from
 //! `start` to `done`, or 18. The shape of a trade's row in the active bank is known after `SHAPE`, long before its
 //! weights. A refused WRITE is done after 4, SWAP after 4, OPEN after a cycle per 64
@@ -27,22 +33,32 @@
 //! CLEAR that configures it.
 
 use hedgewire_abi::Reason;
-use hedgewire_abi::command::code;
-use hedgewire_abi::format::{A_MAX, SLOT_BLOCK};
+use hedgewire_abi::format::SLOT_BLOCK;
 use rust_hdl::prelude::*;
 
 use crate::decode::ReadRow;
-use crate::primitive::{LookUp, Ram};
+use crate::primitive::Ram;
 use crate::record::{self, BankState, Spec, Weights};
-use crate::signal::{S, U, bits_lit, signed_cast_same, signed_cast_wide, unsigned_cast_same, unsigned_cast_wide};
+use crate::signal::{U, bits_lit};
 
 mod constants;
+mod counts;
+mod lane_row;
+mod reweigh;
+mod rows;
+mod slots;
+mod states;
 #[cfg(test)]
 mod tests;
 pub mod weigh;
 
-use constants::{BITS, Share, UNIT};
-use weigh::{AddCarry, Weigh};
+use constants::Constants;
+use counts::Counts;
+use lane_row::LaneRow;
+use reweigh::Reweigh;
+use rows::Rows;
+use slots::Slots;
+use states::States;
 
 /// `Bank::op`: back to the beginning, for `Configure`.
 pub const CLEAR: u8 = 0;
@@ -63,9 +79,9 @@ pub const STAGE_OPEN: u8 = 1;
 pub const STAGE_ACTIVE: u8 = 2;
 
 /// Cycles from `start` to `done` of WRITE, and of TRADE where one bank at most holds the slot.
-pub const LATENCY: usize = READ + 3 + weigh::LATENCY + 2;
+pub const LATENCY: usize = READ + reweigh::LATENCY + 1;
 /// The same of TRADE where both do.
-pub const LATENCY_BOTH: usize = LATENCY + 3;
+pub const LATENCY_BOTH: usize = LATENCY + reweigh::II;
 
 /// Cycles until the row of the first bank is in registers: operands, memory, the bank at hand.
 const READ: usize = 3;
@@ -86,24 +102,6 @@ enum State {
     Weighing,
     Sweeping,
     Swapping,
-}
-
-/// One weight on its way to `Weigh`.
-#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
-struct Operand {
-    omega: U<32>,
-    shift: U<6>,
-    old: U<32>,
-    gross: U<35>,
-}
-
-/// One weight on its way back.
-#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
-struct Weighed {
-    weight: U<32>,
-    rest: U<35>,
-    sum: U<35>,
-    fits: Bit,
 }
 
 /// Rows, quantities and states of all banks.
@@ -160,17 +158,10 @@ pub struct Bank {
     pub other_state: Signal<Out, BankState>,
 
     // What is remembered.
-    spec0: Ram<Spec, 20>,
-    spec1: Ram<Spec, 20>,
-    weights0: Ram<Weights, 20>,
-    weights1: Ram<Weights, 20>,
+    rows: Rows,
     quantities: Ram<U<32>, 20>,
-    written0: Ram<U<64>, 14>,
-    written1: Ram<U<64>, 14>,
-    state0: LookUp<BankState, 8>,
-    state1: LookUp<BankState, 8>,
-    view: LookUp<BankState, 9>,
-    other_view: LookUp<BankState, 9>,
+    slots: Slots,
+    states: States,
 
     // The operation.
     at: DFF<State>,
@@ -186,67 +177,22 @@ pub struct Bank {
     read: ReadRow,
     spec_now: DFF<Spec>,
     spec_ok: DFF<Bit>,
+    /// The bank that comes first.
     lead: DFF<Bit>,
-    /// Read of the bank at hand.
-    row_bank_now: DFF<Bit>,
-    row_spec: DFF<Spec>,
-    row_weights: DFF<Weights>,
-    word0_held: DFF<U<64>>,
-    word1_held: DFF<U<64>>,
-    /// The eight slots of which the slot is one.
-    byte0: DFF<U<8>>,
-    byte1: DFF<U<8>>,
-    state0_held: DFF<BankState>,
-    state1_held: DFF<BankState>,
     held0: DFF<Bit>,
     held1: DFF<Bit>,
+    lots: DFF<U<31>>,
     left: DFF<U<21>>,
     stride: DFF<U<21>>,
 
-    // Operands of the weights.
-    lots: DFF<U<31>>,
-    feed_delta: DFF<Operand>,
-    feed_gamma: DFF<Operand>,
-    feed_vega: DFF<Operand>,
-    feed_bank: DFF<Bit>,
-    feed_kind: DFF<U<3>>,
-    feed_old_kind: DFF<U<3>>,
-    weigh: Weigh,
-
-    // What is committed.
+    // What is written, and what with.
+    reweigh: Reweigh,
+    constants: Constants,
+    counts: Counts,
+    lane_row: LaneRow,
     kept_bank: DFF<Bit>,
     kept_spec: DFF<Spec>,
-    kept_old_saturated: DFF<Bit>,
-    kept_new_saturated: DFF<Bit>,
     kept_weights: DFF<Weights>,
-    result_vega: DFF<Weighed>,
-    result_gamma: DFF<Weighed>,
-    result_delta: DFF<Weighed>,
-    all_fit: DFF<Bit>,
-    /// The opposite, for the state: either drives much.
-    is_over: DFF<Bit>,
-    fits_next: Signal<Local, Bit>,
-    // The constants of the row's bank; without its old share; with its new one.
-    old_share: Share,
-    old_word: DFF<S<BITS>>,
-    old_carry: DFF<Bit>,
-    old_counts: DFF<Bit>,
-    old_is_linear: DFF<Bit>,
-    old_bank: DFF<Bit>,
-    old_group: DFF<U<BITS>>,
-    old_inverse: DFF<U<BITS>>,
-    old_linear: DFF<U<BITS>>,
-    take_out: AddCarry,
-    without_inverse: DFF<U<BITS>>,
-    without_linear: DFF<U<BITS>>,
-    new_share: Share,
-    new_word: DFF<S<BITS>>,
-    new_carry: DFF<Bit>,
-    new_counts: DFF<Bit>,
-    new_group: DFF<U<BITS>>,
-    put_in: AddCarry,
-    with_inverse: DFF<U<BITS>>,
-    with_linear: DFF<U<BITS>>,
     // Commit, decided a cycle ahead: of a bank's row, its description and a trade's answer.
     commits: DFF<Bit>,
     ends: DFF<Bit>,
@@ -259,15 +205,7 @@ pub struct Bank {
     answers1: DFF<Bit>,
     /// The bank whose state is written.
     state_bank: DFF<Bit>,
-    saturated_less: DFF<U<21>>,
-    saturated: DFF<U<21>>,
-    written_more: DFF<U<21>>,
-    position_bit: DFF<U<64>>,
     shaped: DFF<Bit>,
-    delta_same: DFF<Bit>,
-    gamma_same: DFF<Bit>,
-    vega_same: DFF<Bit>,
-    kept_nothing: DFF<Bit>,
 
     // Results.
     done_now: DFF<Bit>,
@@ -283,77 +221,27 @@ pub struct Bank {
     out_bank: DFF<Bit>,
     out_slot: DFF<U<20>>,
     out_row: DFF<record::Row>,
-    write_state: DFF<Bit>,
-    write_state0: DFF<Bit>,
-    write_state1: DFF<Bit>,
-    write_place: DFF<U<9>>,
-    written_state: DFF<BankState>,
-    seen: DFF<BankState>,
-    other_seen: DFF<BankState>,
 
-    read_block: Signal<Local, U<14>>,
-    slot_value: Signal<Local, U<20>>,
     step_first: Signal<Local, Bit>,
     step_feed: Signal<Local, Bit>,
     step_commit: Signal<Local, Bit>,
     step_old: Signal<Local, Bit>,
     step_last: Signal<Local, Bit>,
-    load_old: Signal<Local, Bit>,
-    old_linear_source: Signal<Local, U<64>>,
-    old_inverse_source: Signal<Local, U<64>>,
-    old_held: Signal<Local, Bit>,
-    inverse: Signal<Local, U<64>>,
-    linear: Signal<Local, U<64>>,
+    load_kept: Signal<Local, Bit>,
     fetch_state: Signal<Local, BankState>,
     fetch_new: Signal<Local, Spec>,
-    load_feed: Signal<Local, Bit>,
-    load_kept: Signal<Local, Bit>,
-    position: Signal<Local, U<6>>,
-    word0: Signal<Local, U<64>>,
-    word1: Signal<Local, U<64>>,
-    word: Signal<Local, U<64>>,
-    bytes: Signal<Local, U<6>>,
-    shifted0: Signal<Local, U<64>>,
-    shifted1: Signal<Local, U<64>>,
-    in_byte: Signal<Local, U<3>>,
-    other_held: Signal<Local, Bit>,
-    feed_held: Signal<Local, Bit>,
     kept_held: Signal<Local, Bit>,
-    target_stage: Signal<Local, U<2>>,
-    lots_source: Signal<Local, U<32>>,
-    refused: Signal<Local, Bit>,
+    other_held: Signal<Local, Bit>,
+    kept_state: Signal<Local, BankState>,
     commit: Signal<Local, Bit>,
     put: Signal<Local, Bit>,
     answer: Signal<Local, Bit>,
-    result: Signal<Local, Weighed>,
-    new_delta: Signal<Local, U<32>>,
-    new_gamma: Signal<Local, U<32>>,
-    new_vega: Signal<Local, U<32>>,
-    delta_signed: Signal<Local, S<32>>,
-    gamma_signed: Signal<Local, S<32>>,
-    vega_signed: Signal<Local, S<32>>,
-    delta_wide: Signal<Local, S<33>>,
-    gamma_wide: Signal<Local, S<33>>,
-    vega_wide: Signal<Local, S<33>>,
-    delta_change: Signal<Local, S<33>>,
-    gamma_change: Signal<Local, S<33>>,
-    vega_change: Signal<Local, S<33>>,
-    old_delta: Signal<Local, S<32>>,
-    old_gamma: Signal<Local, S<32>>,
-    old_vega: Signal<Local, S<32>>,
-    new_weights: Signal<Local, Weights>,
-    new_row: Signal<Local, record::Row>,
-    change: Signal<Local, record::Row>,
-    differs: Signal<Local, Bit>,
-    kept_kind: Signal<Local, U<3>>,
-    kept_linear: Signal<Local, Bit>,
-    kept_a: Signal<Local, U<32>>,
-    kept_state: Signal<Local, BankState>,
     state_old: Signal<Local, BankState>,
     state_new: Signal<Local, BankState>,
     state_write: Signal<Local, Bit>,
-    underlying_wide: Signal<Local, U<9>>,
-    state_place: Signal<Local, U<9>>,
+    target_stage: Signal<Local, U<2>>,
+    refused: Signal<Local, Bit>,
+    lots_source: Signal<Local, U<32>>,
     slot_stride: Signal<Local, U<20>>,
 
     op_clear: Constant<U<3>>,
@@ -376,17 +264,9 @@ pub struct Bank {
     first_step: Constant<U<20>>,
     one_slot: Constant<U<21>>,
     block: Constant<U<21>>,
-    one_word: Constant<U<64>>,
-    one_place: Constant<U<9>>,
     slot_mask: Constant<U<20>>,
-    whole_bytes: Constant<U<6>>,
-    unit: Constant<U<5>>,
     no_lots: Constant<U<32>>,
-    no_weights: Constant<Weights>,
     nothing: Constant<BankState>,
-    call: Constant<U<3>>,
-    put_kind: Constant<U<3>>,
-    a_max: Constant<U<32>>,
     value_range: Constant<U<8>>,
     bank_closed: Constant<U<8>>,
 }
@@ -394,19 +274,11 @@ pub struct Bank {
 impl Bank {
     /// For `underlyings` underlyings (at most 256) and `rows` slots (a multiple of 64, at most 2^20).
     pub fn new(underlyings: usize, rows: usize) -> Self {
-        let blocks = rows / SLOT_BLOCK as usize;
-        Self {
-            spec0: Ram::new(rows),
-            spec1: Ram::new(rows),
-            weights0: Ram::new(rows),
-            weights1: Ram::new(rows),
+        with_defaults!({
+            rows: Rows::new(rows),
             quantities: Ram::new(rows),
-            written0: Ram::new(blocks),
-            written1: Ram::new(blocks),
-            state0: LookUp::wrapping(underlyings),
-            state1: LookUp::wrapping(underlyings),
-            view: LookUp::wrapping(2 * underlyings),
-            other_view: LookUp::wrapping(2 * underlyings),
+            slots: Slots::new(rows / SLOT_BLOCK as usize),
+            states: States::new(underlyings),
             op_clear: Constant::new(U::new(CLEAR.into())),
             op_open: Constant::new(U::new(OPEN.into())),
             op_write: Constant::new(U::new(WRITE.into())),
@@ -415,7 +287,7 @@ impl Bank {
             open: Constant::new(U::new(STAGE_OPEN.into())),
             active: Constant::new(U::new(STAGE_ACTIVE.into())),
             at_row: Constant::new(U::new((READ - 1) as u128)),
-            at_feed: Constant::new(U::new((READ + 3) as u128)),
+            at_feed: Constant::new(U::new((READ + reweigh::II) as u128)),
             at_first: Constant::new(U::new(READ as u128)),
             at_commit: Constant::new(U::new(COMMIT_FIRST as u128)),
             before_commit: Constant::new(U::new(COMMIT_FIRST as u128 - 1)),
@@ -427,292 +299,35 @@ impl Bank {
             first_step: Constant::new(U::new(2)),
             one_slot: Constant::new(U::new(1)),
             block: Constant::new(U::new(SLOT_BLOCK.into())),
-            one_word: Constant::new(U::new(1)),
-            one_place: Constant::new(U::new(1)),
             slot_mask: Constant::new(U::new(rows.next_power_of_two() as u128 - 1)),
-            whole_bytes: Constant::new(U::new(0b11_1000)),
-            unit: Constant::new(U::new(UNIT as u128)),
             no_lots: Constant::new(U::new(0)),
-            no_weights: Constant::new(Weights::default()),
             nothing: Constant::new(BankState::default()),
-            call: Constant::new(U::new(code::CALL.into())),
-            put_kind: Constant::new(U::new(code::PUT.into())),
-            a_max: Constant::new(U::new(A_MAX.into())),
             value_range: Constant::new(U::new(Reason::ValueRange as u128)),
             bank_closed: Constant::new(U::new(Reason::BankClosed as u128)),
-            clock: Signal::default(),
-            reset: Signal::default(),
-            start: Signal::default(),
-            op: Signal::default(),
-            underlying: Signal::default(),
-            bank: Signal::default(),
-            first: Signal::default(),
-            count: Signal::default(),
-            slot: Signal::default(),
-            words: Signal::default(),
-            quantity: Signal::default(),
-            done: Signal::default(),
-            reason: Signal::default(),
-            is_shaped: Signal::default(),
-            shape: Signal::default(),
-            holds: Signal::default(),
-            old_quantity: Signal::default(),
-            changed0: Signal::default(),
-            changed1: Signal::default(),
-            fits0: Signal::default(),
-            fits1: Signal::default(),
-            change0: Signal::default(),
-            change1: Signal::default(),
-            row_write: Signal::default(),
-            row_bank: Signal::default(),
-            row_slot: Signal::default(),
-            row: Signal::default(),
-            state_address: Signal::default(),
-            other_address: Signal::default(),
-            state: Signal::default(),
-            other_state: Signal::default(),
-            at: DFF::default(),
-            steps: DFF::default(),
-            op_now: DFF::default(),
-            is_write: DFF::default(),
-            is_trade: DFF::default(),
-            underlying_now: DFF::default(),
-            bank_now: DFF::default(),
-            slot_now: DFF::default(),
-            quantity_now: DFF::default(),
-            read: ReadRow::default(),
-            spec_now: DFF::default(),
-            spec_ok: DFF::default(),
-            lead: DFF::default(),
-            row_bank_now: DFF::default(),
-            row_spec: DFF::default(),
-            row_weights: DFF::default(),
-            word0_held: DFF::default(),
-            word1_held: DFF::default(),
-            byte0: DFF::default(),
-            byte1: DFF::default(),
-            state0_held: DFF::default(),
-            state1_held: DFF::default(),
-            held0: DFF::default(),
-            held1: DFF::default(),
-            left: DFF::default(),
-            stride: DFF::default(),
-            lots: DFF::default(),
-            feed_delta: DFF::default(),
-            feed_gamma: DFF::default(),
-            feed_vega: DFF::default(),
-            feed_bank: DFF::default(),
-            feed_kind: DFF::default(),
-            feed_old_kind: DFF::default(),
-            weigh: Weigh::default(),
-            kept_bank: DFF::default(),
-            kept_spec: DFF::default(),
-            kept_old_saturated: DFF::default(),
-            kept_new_saturated: DFF::default(),
-            kept_weights: DFF::default(),
-            result_vega: DFF::default(),
-            result_gamma: DFF::default(),
-            result_delta: DFF::default(),
-            all_fit: DFF::default(),
-            is_over: DFF::default(),
-            fits_next: Signal::default(),
-            old_share: Share::default(),
-            old_word: DFF::default(),
-            old_carry: DFF::default(),
-            old_counts: DFF::default(),
-            old_is_linear: DFF::default(),
-            old_bank: DFF::default(),
-            old_group: DFF::default(),
-            old_inverse: DFF::default(),
-            old_linear: DFF::default(),
-            take_out: AddCarry::default(),
-            without_inverse: DFF::default(),
-            without_linear: DFF::default(),
-            new_share: Share::default(),
-            new_word: DFF::default(),
-            new_carry: DFF::default(),
-            new_counts: DFF::default(),
-            new_group: DFF::default(),
-            put_in: AddCarry::default(),
-            with_inverse: DFF::default(),
-            with_linear: DFF::default(),
-            commits: DFF::default(),
-            ends: DFF::default(),
-            puts: DFF::default(),
-            puts0: DFF::default(),
-            puts1: DFF::default(),
-            writes0: DFF::default(),
-            writes1: DFF::default(),
-            answers0: DFF::default(),
-            answers1: DFF::default(),
-            state_bank: DFF::default(),
-            saturated_less: DFF::default(),
-            saturated: DFF::default(),
-            written_more: DFF::default(),
-            position_bit: DFF::default(),
-            shaped: DFF::default(),
-            delta_same: DFF::default(),
-            gamma_same: DFF::default(),
-            vega_same: DFF::default(),
-            kept_nothing: DFF::default(),
-            done_now: DFF::default(),
-            reason_now: DFF::default(),
-            quantity_before: DFF::default(),
-            out_changed0: DFF::default(),
-            out_changed1: DFF::default(),
-            out_fits0: DFF::default(),
-            out_fits1: DFF::default(),
-            out_change0: DFF::default(),
-            out_change1: DFF::default(),
-            out_write: DFF::default(),
-            out_bank: DFF::default(),
-            out_slot: DFF::default(),
-            out_row: DFF::default(),
-            write_state: DFF::default(),
-            write_state0: DFF::default(),
-            write_state1: DFF::default(),
-            write_place: DFF::default(),
-            written_state: DFF::default(),
-            seen: DFF::default(),
-            other_seen: DFF::default(),
-            read_block: Signal::default(),
-            slot_value: Signal::default(),
-            step_first: Signal::default(),
-            step_feed: Signal::default(),
-            step_commit: Signal::default(),
-            step_old: Signal::default(),
-            step_last: Signal::default(),
-            load_old: Signal::default(),
-            old_linear_source: Signal::default(),
-            old_inverse_source: Signal::default(),
-            old_held: Signal::default(),
-            inverse: Signal::default(),
-            linear: Signal::default(),
-            fetch_state: Signal::default(),
-            fetch_new: Signal::default(),
-            load_feed: Signal::default(),
-            load_kept: Signal::default(),
-            position: Signal::default(),
-            word0: Signal::default(),
-            word1: Signal::default(),
-            word: Signal::default(),
-            bytes: Signal::default(),
-            shifted0: Signal::default(),
-            shifted1: Signal::default(),
-            in_byte: Signal::default(),
-            other_held: Signal::default(),
-            feed_held: Signal::default(),
-            kept_held: Signal::default(),
-            target_stage: Signal::default(),
-            lots_source: Signal::default(),
-            refused: Signal::default(),
-            commit: Signal::default(),
-            put: Signal::default(),
-            answer: Signal::default(),
-            result: Signal::default(),
-            new_delta: Signal::default(),
-            new_gamma: Signal::default(),
-            new_vega: Signal::default(),
-            delta_signed: Signal::default(),
-            gamma_signed: Signal::default(),
-            vega_signed: Signal::default(),
-            delta_wide: Signal::default(),
-            gamma_wide: Signal::default(),
-            vega_wide: Signal::default(),
-            delta_change: Signal::default(),
-            gamma_change: Signal::default(),
-            vega_change: Signal::default(),
-            old_delta: Signal::default(),
-            old_gamma: Signal::default(),
-            old_vega: Signal::default(),
-            new_weights: Signal::default(),
-            new_row: Signal::default(),
-            change: Signal::default(),
-            differs: Signal::default(),
-            kept_kind: Signal::default(),
-            kept_linear: Signal::default(),
-            kept_a: Signal::default(),
-            kept_state: Signal::default(),
-            state_old: Signal::default(),
-            state_new: Signal::default(),
-            state_write: Signal::default(),
-            underlying_wide: Signal::default(),
-            state_place: Signal::default(),
-            slot_stride: Signal::default(),
         }
+            clock reset start op underlying bank first count slot words quantity done reason is_shaped shape holds
+            old_quantity changed0 changed1 fits0 fits1 change0 change1 row_write row_bank row_slot row state_address
+            other_address state other_state at steps op_now is_write is_trade underlying_now bank_now slot_now
+            quantity_now read spec_now spec_ok lead held0 held1 lots left stride reweigh constants counts lane_row
+            kept_bank kept_spec kept_weights commits ends puts puts0 puts1 writes0 writes1 answers0 answers1 state_bank
+            shaped done_now reason_now quantity_before out_changed0 out_changed1 out_fits0 out_fits1 out_change0
+            out_change1 out_write out_bank out_slot out_row step_first step_feed step_commit step_old step_last
+            load_kept fetch_state fetch_new kept_held other_held kept_state commit put answer state_old state_new
+            state_write target_stage refused lots_source slot_stride
+        )
     }
 }
 
 impl Logic for Bank {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, spec0, spec1, weights0, weights1, quantities, written0, written1);
-        clock!(self, clock, state0, state1, view, other_view, weigh, read, spec_ok);
-        dff_setup!(
-            self,
-            clock,
-            at,
-            op_now,
-            is_write,
-            is_trade,
-            underlying_now,
-            bank_now,
-            slot_now,
-            quantity_now,
-            spec_now
-        );
-        dff_setup!(self, clock, lead, held0, held1, left, stride, lots, feed_bank, feed_kind, feed_old_kind);
-        dff_setup!(self, clock, kept_bank, kept_spec, kept_old_saturated, kept_weights);
-        dff_setup!(self, clock, old_word, old_carry, old_counts, old_is_linear, old_bank);
-        dff_setup!(self, clock, old_group, old_inverse, old_linear);
+        clock!(self, clock, rows, quantities, slots, states, read, spec_ok, reweigh, constants, counts);
+        dff_setup!(self, clock, at, op_now, is_write, is_trade, underlying_now, bank_now, slot_now, quantity_now);
+        dff_setup!(self, clock, spec_now, lead, held0, held1, left, stride, lots, kept_bank, kept_spec, kept_weights);
         dff_setup!(self, clock, reason_now, quantity_before, out_changed0, out_changed1, out_fits0, out_fits1);
         dff_setup!(self, clock, out_change0, out_change1, out_bank, out_slot, out_row);
-        clock!(
-            self,
-            clock,
-            feed_delta,
-            feed_gamma,
-            feed_vega,
-            result_vega,
-            result_gamma,
-            result_delta,
-            all_fit,
-            is_over
-        );
-        clock!(self, clock, without_inverse, without_linear, with_inverse, with_linear);
-        clock!(self, clock, new_word, new_carry, new_counts, new_group, kept_new_saturated);
         clock!(self, clock, commits, ends, puts, puts0, puts1, writes0, writes1, answers0, answers1);
-        clock!(self, clock, steps, row_bank_now, row_spec, row_weights, byte0, byte1, done_now, out_write);
-        clock!(self, clock, word0_held, word1_held, state0_held, state1_held);
-        clock!(self, clock, state_bank, saturated_less, saturated, written_more, position_bit);
-        clock!(self, clock, delta_same, gamma_same, vega_same, kept_nothing, shaped);
-        clock!(self, clock, write_state, write_state0, write_state1, write_place, written_state, seen, other_seen);
-
-        // Where the memories are read.
-        self.slot_value.next = self.slot_now.q.val();
-        self.read_block.next = self.slot_value.val().get_bits::<14>(6);
-        self.spec0.read_address.next = self.slot_now.q.val();
-        self.spec1.read_address.next = self.slot_now.q.val();
-        self.weights0.read_address.next = self.slot_now.q.val();
-        self.weights1.read_address.next = self.slot_now.q.val();
-        self.quantities.read_address.next = self.slot_now.q.val();
-        self.written0.read_address.next = self.read_block.val();
-        self.written1.read_address.next = self.read_block.val();
-        self.state0.read_address.next = self.underlying_now.q.val();
-        self.state1.read_address.next = self.underlying_now.q.val();
-        self.state0_held.d.next = self.state0.q.val();
-        self.state1_held.d.next = self.state1.q.val();
-        self.word0_held.d.next = self.written0.q.val();
-        self.word1_held.d.next = self.written1.q.val();
-        self.view.read_address.next = self.state_address.val();
-        self.seen.d.next = self.view.q.val();
-        self.state.next = self.seen.q.val();
-        self.other_view.read_address.next = self.other_address.val();
-        self.other_seen.d.next = self.other_view.q.val();
-        self.other_state.next = self.other_seen.q.val();
-        // Words stay while a row is written: the verdict on them may come later.
-        self.read.words.next = self.words.val();
-        self.spec_ok.d.next = self.read.ok.val();
+        clock!(self, clock, steps, state_bank, shaped, done_now, out_write);
 
         self.steps.d.next = self.steps.q.val() << self.one_step.val();
         self.step_first.next = self.steps.q.val().get_bit(self.at_first.val().index());
@@ -721,224 +336,79 @@ impl Logic for Bank {
         self.step_old.next = self.steps.q.val().get_bit(self.before_commit.val().index());
         self.step_last.next = self.steps.q.val().get_bit(self.before_other.val().index());
 
+        // Where the memories are read.
+        self.rows.slot.next = self.slot_now.q.val();
+        self.quantities.read_address.next = self.slot_now.q.val();
+        self.slots.slot.next = self.slot_now.q.val();
+        self.states.underlying.next = self.underlying_now.q.val();
+        self.states.state_address.next = self.state_address.val();
+        self.states.other_address.next = self.other_address.val();
+        self.state.next = self.states.state.val();
+        self.other_state.next = self.states.other_state.val();
+        // Words stay while a row is written: the verdict on them may come later.
+        self.read.words.next = self.words.val();
+        self.spec_ok.d.next = self.read.ok.val();
+
         // The row of the first bank before the first step, then that of the other.
-        self.load_feed.next = self.step_first.val() | self.step_feed.val();
-        self.load_kept.next = self.step_first.val() | self.step_commit.val();
-        self.row_bank_now.d.next = self.lead.q.val() ^ !self.steps.q.val().get_bit(self.at_row.val().index());
-        self.row_spec.d.next = self.spec0.q.val();
-        self.row_weights.d.next = self.weights0.q.val();
-        if self.row_bank_now.d.val() {
-            self.row_spec.d.next = self.spec1.q.val();
-            self.row_weights.d.next = self.weights1.q.val();
+        self.rows.bank.next = self.lead.q.val() ^ !self.steps.q.val().get_bit(self.at_row.val().index());
+        self.fetch_state.next = self.states.held0.val();
+        if self.rows.row_bank.val() {
+            self.fetch_state.next = self.states.held1.val();
         }
-        self.fetch_state.next = self.state0_held.q.val();
-        if self.row_bank_now.q.val() {
-            self.fetch_state.next = self.state1_held.q.val();
-        }
-        self.fetch_new.next = self.row_spec.q.val();
+        self.fetch_new.next = self.rows.spec.val();
         if self.is_write.q.val() {
             self.fetch_new.next = self.spec_now.q.val();
         }
 
-        // Operands.
-        self.feed_delta.d.next = self.feed_gamma.q.val();
-        self.feed_gamma.d.next = self.feed_vega.q.val();
-        self.feed_vega.d.next = self.feed_vega.q.val();
-        if self.load_feed.val() {
-            self.feed_bank.d.next = self.row_bank_now.q.val();
-            self.feed_kind.d.next = self.fetch_new.val().kind;
-            self.feed_old_kind.d.next = self.row_spec.q.val().kind;
-            self.feed_delta.d.next.omega = self.fetch_new.val().omega_delta;
-            self.feed_delta.d.next.shift = self.fetch_new.val().shift_delta;
-            self.feed_delta.d.next.old = self.row_weights.q.val().delta;
-            self.feed_delta.d.next.gross = self.fetch_state.val().gross_delta;
-            self.feed_gamma.d.next.omega = self.fetch_new.val().omega_gamma;
-            self.feed_gamma.d.next.shift = self.fetch_new.val().shift_gamma;
-            self.feed_gamma.d.next.old = self.row_weights.q.val().gamma;
-            self.feed_gamma.d.next.gross = self.fetch_state.val().gross_gamma;
-            self.feed_vega.d.next.omega = self.fetch_new.val().omega_vega;
-            self.feed_vega.d.next.shift = self.fetch_new.val().shift_vega;
-            self.feed_vega.d.next.old = self.row_weights.q.val().vega;
-            self.feed_vega.d.next.gross = self.fetch_state.val().gross_vega;
+        // What is written, from the first step until the commit.
+        self.load_kept.next = self.step_first.val() | self.step_commit.val();
+        if self.load_kept.val() {
+            self.kept_bank.d.next = self.rows.row_bank.val();
+            self.kept_spec.d.next = self.fetch_new.val();
+            self.kept_weights.d.next = self.rows.weights.val();
         }
-        self.feed_held.next = self.held0.q.val();
-        if self.feed_bank.q.val() {
-            self.feed_held.next = self.held1.q.val();
-        }
-        self.weigh.quantity.next = self.lots.q.val();
-        self.weigh.omega.next = self.feed_delta.q.val().omega;
-        self.weigh.shift.next = self.feed_delta.q.val().shift;
-        self.weigh.kind.next = self.feed_kind.q.val();
-        self.weigh.gross.next = self.feed_delta.q.val().gross;
-        self.weigh.old.next = self.feed_delta.q.val().old;
-        self.weigh.has_old.next = self.feed_held.val();
-        self.weigh.old_kind.next = self.feed_old_kind.q.val();
-
-        // The weights as they come: delta, gamma, vega.
-        self.result.next.weight = self.weigh.weight.val();
-        self.result.next.rest = self.weigh.rest.val();
-        self.result.next.sum = self.weigh.sum.val();
-        self.result.next.fits = self.weigh.fits.val();
-        self.result_vega.d.next = self.result.val();
-        self.result_gamma.d.next = self.result_vega.q.val();
-        self.result_delta.d.next = self.result_gamma.q.val();
-
-        // What is written: the row's old share out of the state, its new one in.
         self.kept_held.next = self.held0.q.val();
         self.other_held.next = self.held1.q.val();
+        self.kept_state.next = self.states.held0.val();
         if self.kept_bank.q.val() {
             self.kept_held.next = self.held1.q.val();
             self.other_held.next = self.held0.q.val();
-        }
-        self.kept_kind.next = self.kept_spec.q.val().kind;
-        self.kept_linear.next = self.kept_spec.q.val().linear;
-        self.kept_a.next = self.kept_spec.q.val().a;
-
-        self.state_bank.d.next = self.kept_bank.q.val();
-        if self.at.q.val() == State::Sweeping {
-            self.state_bank.d.next = self.bank_now.q.val();
-            if self.op_now.q.val() == self.op_clear.val() {
-                // The two banks in turn.
-                self.state_bank.d.next = self.slot_value.val().get_bit(0);
-            }
-        } else if self.at.q.val() == State::Idle {
-            // OPEN may sweep for one cycle only.
-            self.state_bank.d.next = self.bank.val();
-        } else if self.at.q.val() == State::Swapping {
-            self.state_bank.d.next = self.bank_now.q.val() ^ self.steps.q.val().get_bit(self.at_open.val().index());
-        }
-        self.state_old.next = self.state0_held.q.val();
-        if self.state_bank.q.val() {
-            self.state_old.next = self.state1_held.q.val();
-        }
-        self.kept_state.next = self.state0_held.q.val();
-        if self.kept_bank.q.val() {
-            self.kept_state.next = self.state1_held.q.val();
+            self.kept_state.next = self.states.held1.val();
         }
 
-        // The constants without the old share, from when the row is read; the other bank's just before its turn.
-        self.load_old.next = self.step_first.val() | self.step_old.val();
-        self.old_share.kind.next = self.row_spec.q.val().kind;
-        self.old_share.weight.next = self.row_weights.q.val().delta;
-        self.old_share.take_out.next = true;
-        self.old_inverse_source.next = self.fetch_state.val().constant_inverse;
-        self.old_linear_source.next = self.fetch_state.val().constant_linear;
-        if self.load_old.val() {
-            self.old_word.d.next = self.old_share.word.val();
-            self.old_carry.d.next = self.old_share.carry.val();
-            self.old_counts.d.next = self.old_share.counts.val();
-            self.old_is_linear.d.next = self.row_spec.q.val().linear;
-            self.old_bank.d.next = self.row_bank_now.q.val();
-            self.old_inverse.d.next = self.old_inverse_source.val().get_bits::<BITS>(28);
-            self.old_linear.d.next = self.old_linear_source.val().get_bits::<BITS>(28);
-            self.old_group.d.next = self.old_inverse_source.val().get_bits::<BITS>(28);
-            if self.row_spec.q.val().linear {
-                self.old_group.d.next = self.old_linear_source.val().get_bits::<BITS>(28);
-            }
-        }
-        self.old_held.next = self.held0.q.val();
-        if self.old_bank.q.val() {
-            self.old_held.next = self.held1.q.val();
-        }
-        self.take_out.a.next = signed_cast_same(self.old_group.q.val());
-        self.take_out.b.next = self.old_word.q.val();
-        self.take_out.carry.next = self.old_carry.q.val();
-        self.without_inverse.d.next = self.old_inverse.q.val();
-        self.without_linear.d.next = self.old_linear.q.val();
-        if self.old_held.val() & self.old_counts.q.val() {
-            if self.old_is_linear.q.val() {
-                self.without_linear.d.next = unsigned_cast_same(self.take_out.y.val());
-            } else {
-                self.without_inverse.d.next = unsigned_cast_same(self.take_out.y.val());
-            }
-        }
+        self.reweigh.load.next = self.step_first.val() | self.step_feed.val();
+        self.reweigh.bank.next = self.rows.row_bank.val();
+        self.reweigh.spec.next = self.fetch_new.val();
+        self.reweigh.old_kind.next = self.rows.spec.val().kind;
+        self.reweigh.old.next = self.rows.weights.val();
+        self.reweigh.state.next = self.fetch_state.val();
+        self.reweigh.held0.next = self.held0.q.val();
+        self.reweigh.held1.next = self.held1.q.val();
+        self.reweigh.lots.next = self.lots.q.val();
+        self.reweigh.previous.next = self.kept_weights.q.val();
 
-        // The same with the new share, which is the first of the three weights.
-        self.new_share.kind.next = self.kept_kind.val();
-        self.new_share.weight.next = self.result_vega.q.val().weight;
-        self.new_share.take_out.next = false;
-        self.new_word.d.next = self.new_share.word.val();
-        self.new_carry.d.next = self.new_share.carry.val();
-        self.new_counts.d.next = self.new_share.counts.val();
-        self.new_group.d.next = self.without_inverse.q.val();
-        if self.kept_linear.val() {
-            self.new_group.d.next = self.without_linear.q.val();
-        }
-        self.put_in.a.next = signed_cast_same(self.new_group.q.val());
-        self.put_in.b.next = self.new_word.q.val();
-        self.put_in.carry.next = self.new_carry.q.val();
-        self.with_inverse.d.next = self.without_inverse.q.val();
-        self.with_linear.d.next = self.without_linear.q.val();
-        if self.new_counts.q.val() {
-            if self.kept_linear.val() {
-                self.with_linear.d.next = unsigned_cast_same(self.put_in.y.val());
-            } else {
-                self.with_inverse.d.next = unsigned_cast_same(self.put_in.y.val());
-            }
-        }
+        // The old share from when the row is read; that of the other bank just before its turn.
+        self.constants.load.next = self.step_first.val() | self.step_old.val();
+        self.constants.bank.next = self.rows.row_bank.val();
+        self.constants.old.next = self.rows.spec.val();
+        self.constants.old_weights.next = self.rows.weights.val();
+        self.constants.state.next = self.fetch_state.val();
+        self.constants.held0.next = self.held0.q.val();
+        self.constants.held1.next = self.held1.q.val();
+        self.constants.row.next = self.kept_spec.q.val();
+        self.constants.weight.next = self.reweigh.first.val();
+        self.constants.is_over.next = self.reweigh.is_over.val();
 
-        self.fits_next.next = self.result.val().fits & self.result_vega.q.val().fits & self.result_gamma.q.val().fits;
-        self.all_fit.d.next = self.fits_next.val();
-        self.is_over.d.next = !self.fits_next.val();
-        self.new_delta.next = bits_lit::<32>(0);
-        self.new_gamma.next = bits_lit::<32>(0);
-        self.new_vega.next = bits_lit::<32>(0);
-        if self.all_fit.q.val() {
-            self.new_delta.next = self.result_delta.q.val().weight;
-            self.new_gamma.next = self.result_gamma.q.val().weight;
-            self.new_vega.next = self.result_vega.q.val().weight;
-        }
-        self.new_weights.next.delta = self.new_delta.val();
-        self.new_weights.next.gamma = self.new_gamma.val();
-        self.new_weights.next.vega = self.new_vega.val();
-        // Compared a cycle ahead.
-        self.delta_same.d.next = self.result_gamma.q.val().weight == self.kept_weights.q.val().delta;
-        self.gamma_same.d.next = self.result_vega.q.val().weight == self.kept_weights.q.val().gamma;
-        self.vega_same.d.next = self.result.val().weight == self.kept_weights.q.val().vega;
-        self.kept_nothing.d.next = self.kept_weights.q.val() == self.no_weights.val();
-        self.differs.next = !(self.delta_same.q.val() & self.gamma_same.q.val() & self.vega_same.q.val());
-        if !self.all_fit.q.val() {
-            self.differs.next = !self.kept_nothing.q.val();
-        }
+        self.counts.load.next = self.load_kept.val();
+        self.counts.old.next = self.rows.spec.val();
+        self.counts.holds.next = self.kept_held.val();
+        self.counts.row.next = self.kept_spec.q.val();
+        self.counts.written_before.next = self.kept_state.val().written;
+        self.counts.saturated_before.next = self.kept_state.val().saturated;
 
-        self.delta_signed.next = signed_cast_same(self.new_delta.val());
-        self.gamma_signed.next = signed_cast_same(self.new_gamma.val());
-        self.vega_signed.next = signed_cast_same(self.new_vega.val());
-        self.old_delta.next = signed_cast_same(self.kept_weights.q.val().delta);
-        self.old_gamma.next = signed_cast_same(self.kept_weights.q.val().gamma);
-        self.old_vega.next = signed_cast_same(self.kept_weights.q.val().vega);
-        self.new_row.next.kind = self.kept_kind.val();
-        self.new_row.next.linear = self.kept_linear.val();
-        self.new_row.next.a = self.kept_a.val();
-        self.new_row.next.b = self.kept_spec.q.val().b;
-        self.delta_wide.next = signed_cast_wide(self.delta_signed.val());
-        self.gamma_wide.next = signed_cast_wide(self.gamma_signed.val());
-        self.vega_wide.next = signed_cast_wide(self.vega_signed.val());
-        self.new_row.next.delta = unsigned_cast_same(self.delta_wide.val());
-        self.new_row.next.gamma = unsigned_cast_same(self.gamma_wide.val());
-        self.new_row.next.vega = unsigned_cast_same(self.vega_wide.val());
-        self.change.next = self.new_row.val();
-        self.delta_change.next =
-            signed_cast_wide::<33, 32>(self.delta_signed.val()) - signed_cast_wide::<33, 32>(self.old_delta.val());
-        self.gamma_change.next =
-            signed_cast_wide::<33, 32>(self.gamma_signed.val()) - signed_cast_wide::<33, 32>(self.old_gamma.val());
-        self.vega_change.next =
-            signed_cast_wide::<33, 32>(self.vega_signed.val()) - signed_cast_wide::<33, 32>(self.old_vega.val());
-        self.change.next.delta = unsigned_cast_same(self.delta_change.val());
-        self.change.next.gamma = unsigned_cast_same(self.gamma_change.val());
-        self.change.next.vega = unsigned_cast_same(self.vega_change.val());
-
-        self.kept_new_saturated.d.next = (self.kept_a.val() == self.a_max.val())
-            & ((self.kept_kind.val() == self.call.val()) | (self.kept_kind.val() == self.put_kind.val()));
-        self.saturated_less.d.next = self.kept_state.val().saturated;
-        if self.kept_held.val() & self.kept_old_saturated.q.val() {
-            self.saturated_less.d.next = self.kept_state.val().saturated - self.one_slot.val();
-        }
-        self.saturated.d.next = self.saturated_less.q.val();
-        if self.kept_new_saturated.q.val() {
-            self.saturated.d.next = self.saturated_less.q.val() + self.one_slot.val();
-        }
-        self.written_more.d.next = self.kept_state.val().written + self.one_slot.val();
+        self.lane_row.spec.next = self.kept_spec.q.val();
+        self.lane_row.weights.next = self.reweigh.weights.val();
+        self.lane_row.old.next = self.kept_weights.q.val();
 
         // Commit: once per bank.
         self.commit.next = (self.at.q.val() == State::Weighing) & (self.step_old.val() | self.step_last.val());
@@ -954,8 +424,23 @@ impl Logic for Bank {
         self.answers0.d.next = self.answer.val() & !self.kept_bank.q.val();
         self.answers1.d.next = self.answer.val() & self.kept_bank.q.val();
 
-        self.inverse.next = unsigned_cast_wide(self.without_inverse.q.val());
-        self.linear.next = unsigned_cast_wide(self.without_linear.q.val());
+        self.state_bank.d.next = self.kept_bank.q.val();
+        if self.at.q.val() == State::Sweeping {
+            self.state_bank.d.next = self.bank_now.q.val();
+            if self.op_now.q.val() == self.op_clear.val() {
+                // The two banks in turn.
+                self.state_bank.d.next = self.slot_now.q.val().get_bit(0);
+            }
+        } else if self.at.q.val() == State::Idle {
+            // OPEN may sweep for one cycle only.
+            self.state_bank.d.next = self.bank.val();
+        } else if self.at.q.val() == State::Swapping {
+            self.state_bank.d.next = self.bank_now.q.val() ^ self.steps.q.val().get_bit(self.at_open.val().index());
+        }
+        self.state_old.next = self.states.held0.val();
+        if self.state_bank.q.val() {
+            self.state_old.next = self.states.held1.val();
+        }
         self.state_new.next = self.nothing.val();
         self.state_write.next = self.puts.q.val();
         if self.at.q.val() == State::Sweeping {
@@ -973,87 +458,40 @@ impl Logic for Bank {
             }
         } else {
             self.state_new.next = self.state_old.val();
-            self.state_new.next.saturated = self.saturated.q.val();
+            self.state_new.next.saturated = self.counts.saturated.val();
             if !self.kept_held.val() {
-                self.state_new.next.written = self.written_more.q.val();
+                self.state_new.next.written = self.counts.written.val();
             }
-            if !self.is_over.q.val() {
-                self.inverse.next = unsigned_cast_wide(self.with_inverse.q.val());
-                self.linear.next = unsigned_cast_wide(self.with_linear.q.val());
-                self.state_new.next.gross_delta = self.result_delta.q.val().sum;
-                self.state_new.next.gross_gamma = self.result_gamma.q.val().sum;
-                self.state_new.next.gross_vega = self.result_vega.q.val().sum;
-            } else {
+            if self.reweigh.is_over.val() {
                 self.state_new.next.out_of_range = true;
-                self.state_new.next.gross_delta = self.result_delta.q.val().rest;
-                self.state_new.next.gross_gamma = self.result_gamma.q.val().rest;
-                self.state_new.next.gross_vega = self.result_vega.q.val().rest;
             }
-            self.state_new.next.constant_inverse = self.inverse.val() << self.unit.val();
-            self.state_new.next.constant_linear = self.linear.val() << self.unit.val();
+            self.state_new.next.gross_delta = self.reweigh.gross_delta.val();
+            self.state_new.next.gross_gamma = self.reweigh.gross_gamma.val();
+            self.state_new.next.gross_vega = self.reweigh.gross_vega.val();
+            self.state_new.next.constant_inverse = self.constants.inverse.val();
+            self.state_new.next.constant_linear = self.constants.linear.val();
         }
-        self.underlying_wide.next = unsigned_cast_wide(self.underlying_now.q.val());
-        self.state_place.next = self.underlying_wide.val() + self.underlying_wide.val();
-        if self.state_bank.q.val() {
-            self.state_place.next = self.underlying_wide.val() + self.underlying_wide.val() + self.one_place.val();
-        }
-        self.write_state.d.next = self.state_write.val();
-        self.write_state0.d.next = self.state_write.val() & !self.state_bank.q.val();
-        self.write_state1.d.next = self.state_write.val() & self.state_bank.q.val();
-        self.write_place.d.next = self.state_place.val();
-        self.written_state.d.next = self.state_new.val();
-        self.state0.write.next = self.write_state0.q.val();
-        self.state0.write_address.next = self.underlying_now.q.val();
-        self.state0.write_data.next = self.written_state.q.val();
-        self.state1.write.next = self.write_state1.q.val();
-        self.state1.write_address.next = self.underlying_now.q.val();
-        self.state1.write_data.next = self.written_state.q.val();
-        self.view.write.next = self.write_state.q.val();
-        self.view.write_address.next = self.write_place.q.val();
-        self.view.write_data.next = self.written_state.q.val();
-        self.other_view.write.next = self.write_state.q.val();
-        self.other_view.write_address.next = self.write_place.q.val();
-        self.other_view.write_data.next = self.written_state.q.val();
+        self.states.write.next = self.state_write.val();
+        self.states.bank.next = self.state_bank.q.val();
+        self.states.written.next = self.state_new.val();
 
-        self.spec0.write.next = self.writes0.q.val();
-        self.spec0.write_address.next = self.slot_now.q.val();
-        self.spec0.write_data.next = self.kept_spec.q.val();
-        self.spec1.write.next = self.writes1.q.val();
-        self.spec1.write_address.next = self.slot_now.q.val();
-        self.spec1.write_data.next = self.kept_spec.q.val();
-        self.weights0.write.next = self.puts0.q.val();
-        self.weights0.write_address.next = self.slot_now.q.val();
-        self.weights0.write_data.next = self.new_weights.val();
-        self.weights1.write.next = self.puts1.q.val();
-        self.weights1.write_address.next = self.slot_now.q.val();
-        self.weights1.write_data.next = self.new_weights.val();
+        self.rows.write_spec0.next = self.writes0.q.val();
+        self.rows.write_spec1.next = self.writes1.q.val();
+        self.rows.new_spec.next = self.kept_spec.q.val();
+        self.rows.write_weights0.next = self.puts0.q.val();
+        self.rows.write_weights1.next = self.puts1.q.val();
+        self.rows.new_weights.next = self.reweigh.weights.val();
 
         // The bits of written slots: one set by a write, a word cleared in a sweep.
-        self.position.next = self.slot_value.val().get_bits::<6>(0);
-        self.position_bit.d.next = self.one_word.val() << self.position.val();
-        self.word0.next = self.word0_held.q.val();
-        self.word1.next = self.word1_held.q.val();
-        self.bytes.next = self.position.val() & self.whole_bytes.val();
-        self.shifted0.next = self.written0.q.val() >> self.bytes.val();
-        self.shifted1.next = self.written1.q.val() >> self.bytes.val();
-        self.byte0.d.next = self.shifted0.val().get_bits::<8>(0);
-        self.byte1.d.next = self.shifted1.val().get_bits::<8>(0);
-        self.in_byte.next = self.slot_value.val().get_bits::<3>(0);
-        self.word.next = self.word0.val() | self.position_bit.q.val();
-        if self.kept_bank.q.val() {
-            self.word.next = self.word1.val() | self.position_bit.q.val();
-        }
-        self.written0.write.next = self.writes0.q.val();
-        self.written1.write.next = self.writes1.q.val();
+        self.slots.bank.next = self.kept_bank.q.val();
+        self.slots.clear.next = false;
+        self.slots.write0.next = self.writes0.q.val();
+        self.slots.write1.next = self.writes1.q.val();
         if self.at.q.val() == State::Sweeping {
-            self.word.next = bits_lit::<64>(0);
-            self.written0.write.next = (self.op_now.q.val() == self.op_clear.val()) | !self.bank_now.q.val();
-            self.written1.write.next = (self.op_now.q.val() == self.op_clear.val()) | self.bank_now.q.val();
+            self.slots.clear.next = true;
+            self.slots.write0.next = (self.op_now.q.val() == self.op_clear.val()) | !self.bank_now.q.val();
+            self.slots.write1.next = (self.op_now.q.val() == self.op_clear.val()) | self.bank_now.q.val();
         }
-        self.written0.write_address.next = self.slot_value.val().get_bits::<14>(6);
-        self.written0.write_data.next = self.word.val();
-        self.written1.write_address.next = self.slot_value.val().get_bits::<14>(6);
-        self.written1.write_data.next = self.word.val();
 
         self.quantities.write.next = false;
         self.quantities.write_address.next = self.slot_now.q.val();
@@ -1065,30 +503,21 @@ impl Logic for Bank {
             self.out_write.d.next = self.puts.q.val();
             self.out_bank.d.next = self.kept_bank.q.val();
             self.out_slot.d.next = self.slot_now.q.val();
-            self.out_row.d.next = self.new_row.val();
+            self.out_row.d.next = self.lane_row.row.val();
         }
         if self.answers0.q.val() {
-            self.out_changed0.d.next = self.differs.val();
-            self.out_fits0.d.next = self.all_fit.q.val();
-            self.out_change0.d.next = self.change.val();
+            self.out_changed0.d.next = self.reweigh.differs.val();
+            self.out_fits0.d.next = self.reweigh.fits.val();
+            self.out_change0.d.next = self.lane_row.change.val();
         }
         if self.answers1.q.val() {
-            self.out_changed1.d.next = self.differs.val();
-            self.out_fits1.d.next = self.all_fit.q.val();
-            self.out_change1.d.next = self.change.val();
+            self.out_changed1.d.next = self.reweigh.differs.val();
+            self.out_fits1.d.next = self.reweigh.fits.val();
+            self.out_change1.d.next = self.lane_row.change.val();
         }
-        if self.load_kept.val() {
-            self.kept_bank.d.next = self.row_bank_now.q.val();
-            self.kept_spec.d.next = self.fetch_new.val();
-            self.kept_old_saturated.d.next = (self.row_spec.q.val().a == self.a_max.val())
-                & ((self.row_spec.q.val().kind == self.call.val())
-                    | (self.row_spec.q.val().kind == self.put_kind.val()));
-            self.kept_weights.d.next = self.row_weights.q.val();
-        }
-
-        self.target_stage.next = self.state0_held.q.val().stage;
+        self.target_stage.next = self.states.held0.val().stage;
         if self.bank_now.q.val() {
-            self.target_stage.next = self.state1_held.q.val().stage;
+            self.target_stage.next = self.states.held1.val().stage;
         }
         self.refused.next =
             self.is_write.q.val() & (!self.spec_ok.q.val() | (self.target_stage.val() != self.open.val()));
@@ -1099,16 +528,16 @@ impl Logic for Bank {
         self.slot_stride.next = self.stride.q.val().get_bits::<20>(0);
 
         if self.is_trade.q.val() & self.steps.q.val().get_bit(self.at_state.val().index()) {
-            self.lead.d.next = self.state1.q.val().stage == self.active.val();
+            self.lead.d.next = self.states.stage1.val() == self.active.val();
         }
 
         match self.at.q.val() {
             State::Weighing => {
                 if self.step_first.val() {
-                    self.held0.d.next = self.byte0.q.val().get_bit(self.in_byte.val().index())
-                        & (self.state0_held.q.val().stage != self.closed.val());
-                    self.held1.d.next = self.byte1.q.val().get_bit(self.in_byte.val().index())
-                        & (self.state1_held.q.val().stage != self.closed.val());
+                    self.held0.d.next =
+                        self.slots.written0.val() & (self.states.held0.val().stage != self.closed.val());
+                    self.held1.d.next =
+                        self.slots.written1.val() & (self.states.held1.val().stage != self.closed.val());
                     self.lots.d.next = self.lots_source.val().get_bits::<31>(0);
                     self.quantity_before.d.next = self.quantities.q.val();
                     self.quantities.write.next = self.is_trade.q.val();
@@ -1192,7 +621,7 @@ impl Logic for Bank {
 
         self.shaped.d.next = self.step_first.val() & self.is_trade.q.val();
         self.is_shaped.next = self.shaped.q.val();
-        self.shape.next = self.new_row.val();
+        self.shape.next = self.lane_row.row.val();
         self.holds.next = self.kept_held.val();
         self.done.next = self.done_now.q.val();
         self.reason.next = self.reason_now.q.val();

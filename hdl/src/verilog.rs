@@ -127,11 +127,11 @@ fn identifiers(line: &str) -> impl DoubleEndedIterator<Item = &str> {
     line.split(|c| !is_of_identifier(c)).filter(|word| !word.is_empty())
 }
 
-/// The line with `own_` before every identifier of this name.
+/// The line with `own_` before every identifier of this name, but for that of an inner instance's port.
 fn with_renamed(line: &str, name: &str) -> String {
     let mut out = String::new();
     for word in line.split_inclusive(|c| !is_of_identifier(c)) {
-        if word.trim_end_matches(|c| !is_of_identifier(c)) == name {
+        if word.trim_end_matches(|c| !is_of_identifier(c)) == name && !out.ends_with('.') {
             out.push_str("own_");
         }
         out.push_str(word);
@@ -189,5 +189,10 @@ endmodule // top$bank
             .replace("    localparam State$Idle = 0;\n", "")
             .replace("\n\n\n", "\n\n");
         assert_eq!(tidy, expected + "\n");
+    }
+
+    #[test]
+    fn port_of_an_instance_keeps_its_name_where_the_signal_of_that_name_beside_it_has_another() {
+        assert_eq!(with_renamed("        .bank(bank),", "bank"), "        .bank(own_bank),");
     }
 }

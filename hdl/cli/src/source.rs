@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use hedgewire_abi::{Command, Event};
-use hedgewire_host::journal::{Entry, Reader};
+use hedgewire_host::journal::{Entry, JournalError, Reader};
 use hedgewire_kernel::{Form, Kernel, Sizes};
 use hedgewire_sim::commands::CommandStream;
 
@@ -63,7 +63,7 @@ pub struct Journal {
 impl Journal {
     /// Opens a journal, for at most so many commands.
     pub fn open(path: &Path, most_commands: u64) -> anyhow::Result<Self> {
-        let reader = Reader::open(path)?;
+        let reader = Reader::open(path).map_err(told_once)?;
         let kernel = Kernel::new(reader.header().sizes, Form::best());
         Ok(Self { reader, kernel, due: Vec::new().into_iter(), left: most_commands })
     }
@@ -75,12 +75,17 @@ impl Journal {
 
     /// Commands in the journal, read to its end.
     pub fn count(path: &Path) -> anyhow::Result<u64> {
-        let mut reader = Reader::open(path)?;
+        let mut reader = Reader::open(path).map_err(told_once)?;
         for entry in reader.by_ref() {
-            entry.context("the journal cannot be read to its end")?;
+            entry.map_err(told_once).context("the journal cannot be read to its end")?;
         }
         Ok(reader.commands())
     }
+}
+
+/// The message of a journal's error has the cause in it already, which a chain of causes would add again.
+fn told_once(error: JournalError) -> anyhow::Error {
+    anyhow::Error::msg(error)
 }
 
 impl Source for Journal {
@@ -90,7 +95,7 @@ impl Source for Journal {
             return Ok(None);
         }
         loop {
-            match self.reader.next().transpose().context("the journal cannot be read to its end")? {
+            match self.reader.next().transpose().map_err(told_once).context("the journal cannot be read to its end")? {
                 Some(Entry::Event(event)) => anyhow::ensure!(self.due.next() == Some(event), STALE),
                 Some(Entry::Command(command)) => {
                     anyhow::ensure!(self.due.next().is_none(), STALE);

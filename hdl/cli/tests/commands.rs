@@ -40,6 +40,22 @@ fn wrong_usage_says_what_would_be_right() {
 }
 
 #[test]
+fn why_a_journal_cannot_be_read_is_told_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // A folder opens like a file, and cannot be read like one.
+    for (journal, message, cause) in [
+        ("absent", "cannot open journal absent", "No such file or directory"),
+        (".", "cannot read the journal at byte 0", "Is a directory"),
+    ] {
+        let output = run(&["verify", "--journal", journal], folder.path());
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("cannot verify {journal}: {message}")), "{said}");
+        assert_eq!(said.matches(cause).count(), 1, "{said}");
+    }
+}
+
+#[test]
 fn emit_writes_what_a_toolchain_needs() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let output = run(&[&["emit", "--out", "card"][..], SMALL].concat(), folder.path());

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
-use hedgewire_abi::command::{Header, WriteRow};
-use hedgewire_abi::format::{B_MAX, EDGE_MAX, QUANTITY_MAX};
+use hedgewire_abi::command::{Header, WriteRow, code};
+use hedgewire_abi::format::{A_MAX, B_MAX, EDGE_MAX, QUANTITY_MAX};
 use hedgewire_kernel::bank::{self as kernel, RowSpec, Rows, Scale, Stage};
 
+use super::weigh::Weigh;
 use super::*;
 use crate::primitive::tests::word;
+use crate::signal::signed_cast_same;
 use crate::testbench::TestBench;
 use crate::{cycle, peek, poke};
 

@@ -7,6 +7,8 @@
 //!
 //! Invariant: a reason that is added to the ABI does not compile here before somebody says how it is shown.
 
+use std::path::Path;
+
 use hedgewire_abi::Reason;
 use hedgewire_host::control::KillCause;
 use hedgewire_host::live::{DeskFill, Outcome, Request};
@@ -16,8 +18,6 @@ use hedgewire_sim::venue::{FaultSettings, VenueSettings};
 use super::lies;
 use super::plans::plan_with;
 use super::rig::{MS, OPTION_ID, PERPETUAL, Rig, UNIT, settings};
-
-const KERNEL_GATES: &str = include_str!("../../../tests/kernel_gates.rs");
 
 /// How a reason is shown.
 enum Proof {
@@ -122,6 +122,7 @@ fn proof(reason: Reason) -> Proof {
 
 #[test]
 fn every_gate_refuses_in_the_running_engine_or_says_why_it_cannot_be_reached() {
+    let tests = kernel_gates();
     let mut unshown = vec![];
     for reason in Reason::ALL {
         let is_shown = match proof(*reason) {
@@ -132,9 +133,9 @@ fn every_gate_refuses_in_the_running_engine_or_says_why_it_cannot_be_reached() {
             }
             Proof::Kernel { test, why } => {
                 println!("{}: not by a running engine, {why}; {test}", reason.name());
-                (*reason as u8) < 128 && names(test, *reason)
+                (*reason as u8) < 128 && names(&tests, test, *reason)
             }
-            Proof::Command { test } => (*reason as u8) >= 128 && names(test, *reason),
+            Proof::Command { test } => (*reason as u8) >= 128 && names(&tests, test, *reason),
         };
         if !is_shown {
             unshown.push(reason.name());
@@ -143,9 +144,16 @@ fn every_gate_refuses_in_the_running_engine_or_says_why_it_cannot_be_reached() {
     assert!(unshown.is_empty(), "not shown: {unshown:?}");
 }
 
-/// Whether a test of the kernel's gates is there, and is about a reason.
-fn names(test: &str, reason: Reason) -> bool {
-    let Some((_, after)) = KERNEL_GATES.split_once(&format!("fn {test}()")) else { return false };
+/// The text of the kernel's tests of gates and refusals, every file of the folder.
+fn kernel_gates() -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/kernel_gates");
+    let files = std::fs::read_dir(folder).expect("the tests of the kernel's gates");
+    files.map(|file| std::fs::read_to_string(file.expect("a file").path()).expect("a test's text")).collect()
+}
+
+/// Whether a test of the kernel is there, and is about a reason.
+fn names(tests: &str, test: &str, reason: Reason) -> bool {
+    let Some((_, after)) = tests.split_once(&format!("fn {test}()")) else { return false };
     let body = after.split_once("\n}\n").map_or(after, |(body, _)| body);
     body.contains(&format!("Reason::{reason:?}"))
 }
