@@ -31,6 +31,11 @@
 //!   now, else of the head;
 //! * a refused command changes nothing but the sequence numbers; `now` moves with accepted ones only.
 
+mod bells;
+mod events;
+mod recent;
+mod record;
+
 use hedgewire_abi::command::code;
 use hedgewire_abi::format::{FRACTION_BITS, ORDER_SLOTS};
 use rust_hdl::prelude::*;
@@ -50,108 +55,15 @@ use crate::record::{
     ExactGreeks, Interval, Ledger, Order, PriceLimits, Quote, RateLimits, Setup, SizeLimits, Status, Trigger, Words,
 };
 use crate::signal::*;
-
-/// What the core keeps of an underlying, changed by slow commands only.
-#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
-pub struct Keep {
-    pub first: U<20>,
-    /// 0 before `Configure`.
-    pub count: U<21>,
-    pub exact_mode: Bit,
-    /// Which bank answers.
-    pub active: Bit,
-    pub has_rows: Bit,
-    /// Signed 63, 2^-32 coin, like `cash`.
-    pub target: U<63>,
-    pub cash: U<63>,
-}
-
-/// The last quote's place in its feed.
-#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
-pub struct Feed {
-    pub has_quote: Bit,
-    pub feed_seq: U<32>,
-}
-
-/// Where a command's price falls.
-#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
-pub struct Place {
-    pub ladder: U<9>,
-    pub price: U<32>,
-    pub index: U<15>,
-    pub t: U<16>,
-    pub inside: Bit,
-    pub shift: U<5>,
-    pub is_known: Bit,
-    pub exact_mode: Bit,
-    pub has_rows: Bit,
-}
-
-/// An event in fields; `Pack` makes eight words of it.
-#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
-pub struct EventFields {
-    pub kind: U<8>,
-    pub version: U<8>,
-    pub underlying: U<8>,
-    pub reason: U<8>,
-    pub is_urgent: Bit,
-    pub is_exact: Bit,
-    pub is_last: Bit,
-    pub no_flags: U<13>,
-    pub bank_id: U<16>,
-    pub now_ns: U<64>,
-    pub w2: U<64>,
-    pub w3: U<64>,
-    pub w4: U<64>,
-    pub w5: U<64>,
-    pub command_seq: U<64>,
-}
-
-/// The words of an event; the last one, its sequence, is stamped by the ring writer. Combinational.
-#[derive(LogicBlock, Default)]
-pub struct Pack {
-    pub fields: Signal<In, EventFields>,
-    pub words: Signal<Out, Words>,
-}
-
-impl Logic for Pack {
-    fn update(&mut self) {
-        let f = self.fields.val();
-        let head = f.kind.raw()
-            | f.version.raw() << 8
-            | f.underlying.raw() << 16
-            | f.reason.raw() << 24
-            | u128::from(f.is_urgent) << 32
-            | u128::from(f.is_exact) << 33
-            | u128::from(f.is_last) << 34
-            | f.bank_id.raw() << 48;
-        self.words.next = Words {
-            w0: U::new(head),
-            w1: f.now_ns,
-            w2: f.w2,
-            w3: f.w3,
-            w4: f.w4,
-            w5: f.w5,
-            w6: f.command_seq,
-            w7: U::new(0),
-        };
-    }
-    fn connect(&mut self) {
-        self.words.connect();
-    }
-    fn hdl(&self) -> Verilog {
-        Verilog::Custom("always @(*) words = {64'd0, fields};".into())
-    }
-}
+use bells::Bells;
+use events::Events;
+use recent::Recent;
+use record::{EventFields, Feed, Keep, Place};
 
 /// Commands that may wait at the core's door.
 const BUFFER_BITS: usize = 4;
-/// Events that may wait to be taken.
-const EVENT_BITS: usize = 6;
 /// Cycles after a reset in which every unit runs dry.
 const DRY_CYCLES: u128 = 200;
-/// Events that may be held before a quote waits: a slow command adds two.
-const ROOM: u128 = 48;
 
 #[derive(LogicState, Clone, Copy, Debug, PartialEq)]
 enum State {
@@ -216,94 +128,6 @@ enum State {
     Risk,
 }
 
-/// The doorbell: bit `u` is set while the ladder of underlying `u` that does not answer is settled.
-#[derive(LogicBlock, Default)]
-pub struct Bells {
-    /// One bit a ladder.
-    pub settled: Signal<In, U<64>>,
-    /// One bit an underlying: the bank that answers.
-    pub active: Signal<In, U<32>>,
-    pub built: Signal<Out, U<32>>,
-}
-
-impl Logic for Bells {
-    fn update(&mut self) {
-        let (settled, active) = (self.settled.val(), self.active.val());
-        let bell = |u: usize| u128::from(settled.get_bit(2 * u + usize::from(!active.get_bit(u)))) << u;
-        self.built.next = U::new((0..32).map(bell).sum());
-    }
-    fn connect(&mut self) {
-        self.built.connect();
-    }
-    fn hdl(&self) -> Verilog {
-        Verilog::Custom(
-            "integer u;\nalways @(*) begin\nbuilt = 0;\n\
-             for (u = 0; u < 32; u = u + 1) built[u] = active[u] ? settled[2 * u] : settled[2 * u + 1];\nend"
-                .into(),
-        )
-    }
-}
-
-/// Which underlyings were issued in the last `spacing - 2` cycles. `seen` and `ahead_seen` are of registers.
-#[derive(LogicBlock)]
-pub struct Recent {
-    pub clock: Signal<In, Clock>,
-    pub issue: Signal<In, Bit>,
-    /// What is issued, and asked about.
-    pub underlying: Signal<In, U<8>>,
-    pub seen: Signal<Out, Bit>,
-    /// Asked about too.
-    pub ahead: Signal<In, U<8>>,
-    pub ahead_seen: Signal<Out, Bit>,
-    _line: Vec<Option<u128>>,
-}
-
-impl Recent {
-    /// For issues at least `spacing` cycles apart, decided a cycle ahead.
-    pub fn new(spacing: usize) -> Self {
-        Self {
-            clock: Signal::default(),
-            issue: Signal::default(),
-            underlying: Signal::default(),
-            seen: Signal::default(),
-            ahead: Signal::default(),
-            ahead_seen: Signal::default(),
-            _line: vec![None; spacing - 2],
-        }
-    }
-}
-
-impl Logic for Recent {
-    fn update(&mut self) {
-        // A card has 32 underlyings at most.
-        let (underlying, ahead) = (self.underlying.val().raw() % 32, self.ahead.val().raw() % 32);
-        if self.clock.pos_edge() {
-            self._line.rotate_right(1);
-            self._line[0] = self.issue.val().then_some(underlying);
-        }
-        self.seen.next = self._line.contains(&Some(underlying));
-        self.ahead_seen.next = self._line.contains(&Some(ahead));
-    }
-    fn connect(&mut self) {
-        self.seen.connect();
-        self.ahead_seen.connect();
-    }
-    fn hdl(&self) -> Verilog {
-        // An underlying is in the line once at most, so a bit each says which are there.
-        let depth = self._line.len();
-        Verilog::Custom(format!(
-            "reg [{top}:0] line;\nreg [31:0] hot;\ninitial begin\nline = 0;\nhot = 0;\nend\n\
-             wire [5:0] last = line[{top}:{last}];\n\
-             always @(posedge clock) begin\nline <= {{line[{low}:0], issue, underlying[4:0]}};\n\
-             hot <= (hot & ~({{31'd0, last[5]}} << last[4:0])) | ({{31'd0, issue}} << underlying[4:0]);\nend\n\
-             always @(*) begin\nseen = hot[underlying[4:0]];\nahead_seen = hot[ahead[4:0]];\nend",
-            top = 6 * depth - 1,
-            last = 6 * (depth - 1),
-            low = 6 * (depth - 1) - 1
-        ))
-    }
-}
-
 /// The core with `N` lanes.
 #[derive(LogicBlock)]
 pub struct Core<const N: usize> {
@@ -329,7 +153,7 @@ pub struct Core<const N: usize> {
     reconcile: Reconcile,
     offset: OffsetUnit,
     risk: RiskUnit,
-    pack: Pack,
+    events: Events,
     bells: Bells,
     recent: Recent,
     reserved: Reserved,
@@ -350,7 +174,6 @@ pub struct Core<const N: usize> {
 
     // ---- memories
     buffer: LookUp<Words, 4>,
-    events: LookUp<Words, 6>,
     keeps: LookUp<Keep, 8>,
     keeps_place: LookUp<Keep, 8>,
     feeds: LookUp<Feed, 8>,
@@ -456,13 +279,6 @@ pub struct Core<const N: usize> {
     last_seq: DFF<U<64>>,
     now_ns: DFF<U<64>>,
     is_killed: DFF<Bit>,
-    in_flight: DFF<U<6>>,
-    /// An event on its way to those that wait.
-    is_pushed: DFF<Bit>,
-    pushed: DFF<EventFields>,
-    events_in: DFF<U<6>>,
-    events_out: DFF<U<6>>,
-    events_held: DFF<U<7>>,
     active_bits: DFF<U<32>>,
 
     // ---- what the sequencer asks of engine and offset unit
@@ -602,7 +418,6 @@ pub struct Core<const N: usize> {
     is_fast: Signal<Local, Bit>,
     /// The head's place is read next, and not that of the command behind it.
     is_again: Signal<Local, Bit>,
-    has_room: Signal<Local, Bit>,
     issue: Signal<Local, Bit>,
     advance: Signal<Local, Bit>,
     is_empty: Signal<Local, Bit>,
@@ -644,17 +459,12 @@ pub struct Core<const N: usize> {
     quantity_wide: Signal<Local, S<64>>,
     quantity: Signal<Local, S<32>>,
     filled_value: Signal<Local, U<64>>,
-    held_up: Signal<Local, Bit>,
-    held_down: Signal<Local, Bit>,
 
     // ---- constants
     one_5: Constant<U<5>>,
     nearly_full: Constant<U<5>>,
-    one_6: Constant<U<6>>,
     most_value: Constant<U<64>>,
     not_risk: Constant<U<8>>,
-    one_7: Constant<U<7>>,
-    room: Constant<U<7>>,
     one_8: Constant<U<8>>,
     one_1: Constant<U<1>>,
     one_3: Constant<U<3>>,
@@ -690,11 +500,8 @@ impl<const N: usize> Core<N> {
             nearly_full: Constant::new(U::new((1 << BUFFER_BITS) - 1)),
             one_1: Constant::new(U::new(1)),
             one_3: Constant::new(U::new(1)),
-            one_6: Constant::new(U::new(1)),
             most_value: Constant::new(U::new(i64::MAX as u128)),
             not_risk: Constant::new(U::new(!u128::from(code::WANT_RISK))),
-            one_7: Constant::new(U::new(1)),
-            room: Constant::new(U::new(ROOM)),
             one_8: Constant::new(U::new(1)),
             one_9: Constant::new(U::new(1)),
             one_4: Constant::new(U::new(1)),
@@ -722,7 +529,6 @@ impl<const N: usize> Core<N> {
             bank: Bank::new(sizes.underlyings, sizes.rows),
             recent: Recent::new(desk::INTERVAL),
             buffer: LookUp::new(1 << BUFFER_BITS),
-            events: LookUp::new(1 << EVENT_BITS),
             keeps: LookUp::wrapping(sizes.underlyings),
             keeps_place: LookUp::wrapping(sizes.underlyings),
             feeds: LookUp::wrapping(sizes.underlyings),
@@ -731,36 +537,38 @@ impl<const N: usize> Core<N> {
             prices: LookUp::wrapping(sizes.underlyings),
             setups: LookUp::wrapping(sizes.underlyings),
         }
-            clock reset command_valid command_ready command event_valid event_ready event_data idle built book
-            reconcile offset risk pack bells reserved read_quote read_trigger read_price read_size read_rate
+            clock reset command_valid command_ready command event_valid event_ready event_data idle built
+            book reconcile offset risk bells reserved read_quote read_trigger read_price read_size read_rate
             read_status read_scale read_configure read_target read_reconciliation read_control read_build
-            read_trade read_update write_at fetch_at retire_at is_fetched fetched is_placed placed placed_place
-            is_based based based_place based_offset based_count based_by based_known based_strays is_shifted shifted
-            shifted_place
-            shifted_quote shifted_reason shifted_known shifted_stray shifted_index shifted_count is_loading
-            loading loading_place loading_quote loading_reason loading_known loading_stray loading_next
-            loading_timely loading_newer loading_doubt loading_plain loading_same is_head head head_place head_quote
-            head_reason head_known head_stray head_next head_timely head_newer head_doubt head_plain head_interval
-            head_usable head_exact goes rereads is_reread again_ladder again_index ahead_seq ahead_ns
-            state last_seq now_ns is_killed in_flight events_in events_out events_held active_bits reason
-            moves_now moves_seq is_sweep is_halting is_exact is_asked engine_pending is_owed is_weighed bank_pending
-            loop_at order_at dry first_units second_units greeks error head_word kind version number number_wide is_number code
-            slot first_slot slot_count first count intervals at keep feed place ledger setup base_ladder
-            active_ladder shadow_ladder is_quote is_newer feed_step is_current is_fresh is_finished is_settled is_own_loop shadow_at is_shadow_settled is_last_loop
-            is_exact_interval shifted_usable shifted_inside shifted_word shifted_kind shifted_version shifted_code
-            shifted_number shifted_feed shifted_settled shifted_exact shifted_step loading_word loading_number feeds_has on_ladder want_risk is_fast is_again
-            has_room issue advance is_empty flush flush_to fetched_word fetched_price front_kind front_at front_ladder
-            front_price fraction interval_index interval_count owns slot_wide first_wide count_wide end_wide
-            is_pushed pushed configure_ok target_ok reconciliation_ok control_ok scale_ok build_ok trade_ok trigger_ok
-            price_ok size_ok rate_ok status_ok fits_card fits_ladder other_first other_end keep_end keep_first_wide
-            head_keep head_setup head_ledger head_feed has_stood same_price look_at waited is_wanted has_space
-            engine_go engine_op
-            engine_ladder engine_price offset_go offset_usd offset_bits based_number based_word loading_usable
-            shifted_doubt front_number writes_trigger writes_price writes_size writes_rate writes_status forgets
-            writes_ledger ledger_written writes_order order_written order_slot writes_keep writes_setup keep_written
-            setup_written written_at takes_quote kinds first_end meets count_wide_32 loading_exact
-            new_keep new_setup new_ledger news is_news fits_active fields push zone zone2 coin_sum cash_wide
-            coin_wide position_wide quantity_wide quantity span span_steps filled_value held_up held_down
+            read_trade read_update write_at fetch_at retire_at is_fetched fetched is_placed placed
+            placed_place is_based based based_place based_offset based_count based_by based_known
+            based_strays is_shifted shifted shifted_place shifted_quote shifted_reason shifted_known
+            shifted_stray shifted_index shifted_count is_loading loading loading_place loading_quote
+            loading_reason loading_known loading_stray loading_next loading_timely loading_newer
+            loading_doubt loading_plain loading_same is_head head head_place head_quote head_reason
+            head_known head_stray head_next head_timely head_newer head_doubt head_plain head_interval
+            head_usable head_exact goes rereads is_reread again_ladder again_index ahead_seq ahead_ns state
+            last_seq now_ns is_killed active_bits reason moves_now moves_seq is_sweep is_halting is_exact
+            is_asked engine_pending is_owed is_weighed bank_pending loop_at order_at dry first_units
+            second_units greeks error head_word kind version number number_wide is_number code slot
+            first_slot slot_count first count intervals at keep feed place ledger setup base_ladder
+            active_ladder shadow_ladder is_quote is_newer feed_step is_current is_fresh is_finished
+            is_settled is_own_loop shadow_at is_shadow_settled is_last_loop is_exact_interval shifted_usable
+            shifted_inside shifted_word shifted_kind shifted_version shifted_code shifted_number
+            shifted_feed shifted_settled shifted_exact shifted_step loading_word loading_number feeds_has
+            on_ladder want_risk is_fast is_again issue advance is_empty flush flush_to fetched_word
+            fetched_price front_kind front_at front_ladder front_price fraction interval_index
+            interval_count owns slot_wide first_wide count_wide end_wide configure_ok target_ok
+            reconciliation_ok control_ok scale_ok build_ok trade_ok trigger_ok price_ok size_ok rate_ok
+            status_ok fits_card fits_ladder other_first other_end keep_end keep_first_wide head_keep
+            head_setup head_ledger head_feed has_stood same_price look_at waited is_wanted has_space
+            engine_go engine_op engine_ladder engine_price offset_go offset_usd offset_bits based_number
+            based_word loading_usable shifted_doubt front_number writes_trigger writes_price writes_size
+            writes_rate writes_status forgets writes_ledger ledger_written writes_order order_written
+            order_slot writes_keep writes_setup keep_written setup_written written_at takes_quote kinds
+            first_end meets count_wide_32 loading_exact new_keep new_setup new_ledger news is_news
+            fits_active fields push zone zone2 coin_sum cash_wide coin_wide position_wide quantity_wide
+            quantity span span_steps filled_value events
         )
     }
 }
@@ -861,10 +669,6 @@ impl<const N: usize> Logic for Core<N> {
             last_seq,
             now_ns,
             is_killed,
-            in_flight,
-            events_in,
-            events_out,
-            events_held,
             active_bits,
             reason,
             moves_now,
@@ -906,7 +710,6 @@ impl<const N: usize> Logic for Core<N> {
             other_first,
             other_end
         );
-        clock!(self, clock, is_pushed, pushed);
         clock!(
             self,
             clock,
@@ -1177,7 +980,6 @@ impl<const N: usize> Logic for Core<N> {
         self.engine.index.next = self.place.val().index;
         // A trade has another meaning for the bit, and a quote that goes at once has it clear.
         self.want_risk.next = self.code.val().get_bit(1) & !self.kinds.q.val().get_bit(33);
-        self.has_room.next = self.events_held.q.val() < self.room.val();
         self.is_fast.next =
             self.head_plain.q.val() & self.head_next.q.val() & self.head_timely.q.val() & self.head_newer.q.val();
         self.issue.next = self.goes.q.val();
@@ -1198,7 +1000,7 @@ impl<const N: usize> Logic for Core<N> {
             & !self.head_exact.q.val()
             & !self.recent.seen.val()
             & !self.head_doubt.q.val()
-            & self.has_room.val();
+            & self.events.has_room.val();
         if self.advance.val() {
             self.goes.d.next = self.is_loading.q.val()
                 & self.loading_plain.q.val()
@@ -1210,7 +1012,7 @@ impl<const N: usize> Logic for Core<N> {
                 & !self.recent.ahead_seen.val()
                 & !self.loading_same.q.val()
                 & !self.loading_doubt.q.val()
-                & self.has_room.val();
+                & self.events.has_room.val();
         }
 
         // ---- commands come in
@@ -1655,9 +1457,9 @@ impl<const N: usize> Logic for Core<N> {
                     if self.is_fast.val() & !self.head_usable.q.val() {
                         self.is_wanted.d.next = true;
                     } else if (!self.is_fast.val() | self.head_exact.q.val())
-                        & (self.in_flight.q.val() == bits_lit::<6>(0))
+                        & self.events.is_calm.val()
                         & !self.head_doubt.q.val()
-                        & self.has_room.val()
+                        & self.events.has_room.val()
                     {
                         self.state.d.next = State::Check;
                     }
@@ -2297,65 +2099,20 @@ impl<const N: usize> Logic for Core<N> {
             self.goes.d.next = false;
         }
 
-        // ---- a decision comes out of the desk
-        if self.desk.said.val() {
-            self.push.next = true;
-            self.fields.next.kind = bits_lit::<8>(3);
-            self.zone2.next = unsigned_cast_wide(self.desk.outcome.val().order_id);
-            self.zone2.next = self.zone2.val() << self.half_64.val();
-            self.zone.next = unsigned_cast_wide(self.desk.outcome.val().limit_price);
-            self.fields.next.w5 = self.zone2.val() | self.zone.val();
-            if self.desk.outcome.val().reason != bits_lit::<8>(0) {
-                self.fields.next.kind = bits_lit::<8>(2);
-                self.fields.next.w5 = unsigned_cast_wide(self.desk.said_meta.val().kind);
-            }
-            self.fields.next.underlying = self.desk.said_meta.val().underlying;
-            self.fields.next.reason = self.desk.outcome.val().reason;
-            self.fields.next.is_urgent = self.desk.outcome.val().is_urgent;
-            self.fields.next.is_exact = self.desk.said_meta.val().is_exact;
-            self.fields.next.is_last = !self.desk.said_meta.val().want_risk;
-            self.fields.next.bank_id = self.desk.outcome.val().bank_id;
-            self.fields.next.now_ns = self.desk.said_meta.val().now_ns;
-            self.fields.next.w2 = self.desk.outcome.val().exposure;
-            self.fields.next.w3 = self.desk.outcome.val().band;
-            self.fields.next.w4 = self.desk.outcome.val().quantity;
-            self.fields.next.command_seq = self.desk.said_meta.val().command_seq;
-        }
-
         // ---- events go out
-        self.is_pushed.d.next = self.push.val();
-        self.pushed.d.next = self.fields.val();
-        self.pack.fields.next = self.pushed.q.val();
-        self.events.write.next = self.is_pushed.q.val();
-        self.events.write_address.next = self.events_in.q.val();
-        self.events.write_data.next = self.pack.words.val();
-        self.events.read_address.next = self.events_out.q.val();
-        self.event_data.next = self.events.q.val();
-        self.event_valid.next = self.events_in.q.val() != self.events_out.q.val();
-        if self.is_pushed.q.val() {
-            self.events_in.d.next = self.events_in.q.val() + self.one_6.val();
-        }
-        if (self.events_in.q.val() != self.events_out.q.val()) & self.event_ready.val() {
-            self.events_out.d.next = self.events_out.q.val() + self.one_6.val();
-        }
-        // Held: said or still to be said. A slow command says two at most, and there is room for them.
-        self.held_up.next = self.desk.issue.val() | (self.push.val() & !self.desk.said.val());
-        self.held_down.next = (self.events_in.q.val() != self.events_out.q.val()) & self.event_ready.val();
-        if self.held_up.val() & !self.held_down.val() {
-            self.events_held.d.next = self.events_held.q.val() + self.one_7.val();
-        }
-        if !self.held_up.val() & self.held_down.val() {
-            self.events_held.d.next = self.events_held.q.val() - self.one_7.val();
-        }
-        if self.desk.issue.val() & !self.desk.said.val() {
-            self.in_flight.d.next = self.in_flight.q.val() + self.one_6.val();
-        }
-        if !self.desk.issue.val() & self.desk.said.val() {
-            self.in_flight.d.next = self.in_flight.q.val() - self.one_6.val();
-        }
+        self.events.reset.next = self.reset.val();
+        self.events.says.next = self.push.val();
+        self.events.fields.next = self.fields.val();
+        self.events.issue.next = self.desk.issue.val();
+        self.events.said.next = self.desk.said.val();
+        self.events.meta.next = self.desk.said_meta.val();
+        self.events.outcome.next = self.desk.outcome.val();
+        self.events.event_ready.next = self.event_ready.val();
+        self.event_data.next = self.events.event_data.val();
+        self.event_valid.next = self.events.event_valid.val();
         self.idle.next = (self.write_at.q.val() == self.retire_at.q.val())
             & (self.state.q.val() == State::Run)
-            & (self.events_held.q.val() == bits_lit::<7>(0));
+            & self.events.is_empty.val();
 
         // ---- the doorbell: settled, and not the bank that answers
         self.bells.settled.next = self.engine.settled.val();
@@ -2384,11 +2141,6 @@ impl<const N: usize> Logic for Core<N> {
             self.retire_at.d.next = bits_lit::<5>(0);
             self.last_seq.d.next = bits_lit::<64>(0);
             self.now_ns.d.next = bits_lit::<64>(0);
-            self.in_flight.d.next = bits_lit::<6>(0);
-            self.is_pushed.d.next = false;
-            self.events_in.d.next = bits_lit::<6>(0);
-            self.events_out.d.next = bits_lit::<6>(0);
-            self.events_held.d.next = bits_lit::<7>(0);
         }
     }
 }
