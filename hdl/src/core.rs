@@ -33,35 +33,32 @@
 
 mod bells;
 mod events;
+mod front;
 mod recent;
 mod record;
 
 use hedgewire_abi::command::code;
-use hedgewire_abi::format::{FRACTION_BITS, ORDER_SLOTS};
+use hedgewire_abi::format::ORDER_SLOTS;
 use rust_hdl::prelude::*;
 
 use crate::bank::Bank;
 use crate::book::{Book, Reconcile};
 use crate::decode::{
-    ReadBuild, ReadConfigure, ReadControl, ReadOrderUpdate, ReadPriceLimits, ReadQuote, ReadRateLimits,
-    ReadReconciliation, ReadScale, ReadSizeLimits, ReadStatus, ReadTarget, ReadTrade, ReadTrigger, Reserved,
+    ReadBuild, ReadConfigure, ReadControl, ReadOrderUpdate, ReadPriceLimits, ReadRateLimits, ReadReconciliation,
+    ReadScale, ReadSizeLimits, ReadStatus, ReadTarget, ReadTrade, ReadTrigger,
 };
-use crate::desk::{self, Desk};
+use crate::desk::Desk;
 use crate::engine::{CardSizes, Engine, EngineOp};
 use crate::finish::RiskUnit;
 use crate::offset::OffsetUnit;
 use crate::primitive::LookUp;
-use crate::record::{
-    ExactGreeks, Interval, Ledger, Order, PriceLimits, Quote, RateLimits, Setup, SizeLimits, Status, Trigger, Words,
-};
+use crate::record::{ExactGreeks, Ledger, Order, PriceLimits, RateLimits, Setup, SizeLimits, Status, Trigger, Words};
 use crate::signal::*;
 use bells::Bells;
 use events::Events;
-use recent::Recent;
-use record::{EventFields, Feed, Keep, Place};
+use front::Front;
+use record::{EventFields, Keep, Place, Verdict};
 
-/// Commands that may wait at the core's door.
-const BUFFER_BITS: usize = 4;
 /// Cycles after a reset in which every unit runs dry.
 const DRY_CYCLES: u128 = 200;
 
@@ -146,6 +143,7 @@ pub struct Core<const N: usize> {
     pub built: Signal<Out, U<32>>,
 
     // ---- units
+    front: Front,
     desk: Desk,
     engine: Engine<N>,
     bank: Bank,
@@ -155,9 +153,6 @@ pub struct Core<const N: usize> {
     risk: RiskUnit,
     events: Events,
     bells: Bells,
-    recent: Recent,
-    reserved: Reserved,
-    read_quote: ReadQuote,
     read_trigger: ReadTrigger,
     read_price: ReadPriceLimits,
     read_size: ReadSizeLimits,
@@ -173,111 +168,18 @@ pub struct Core<const N: usize> {
     read_update: ReadOrderUpdate,
 
     // ---- memories
-    buffer: LookUp<Words, 4>,
     keeps: LookUp<Keep, 8>,
-    keeps_place: LookUp<Keep, 8>,
-    feeds: LookUp<Feed, 8>,
-    feeds_front: LookUp<Feed, 8>,
-    quotes: LookUp<Quote, 8>,
-    prices: LookUp<U<32>, 8>,
     setups: LookUp<Setup, 8>,
-
-    // ---- buffer and front
-    write_at: DFF<U<5>>,
-    fetch_at: DFF<U<5>>,
-    retire_at: DFF<U<5>>,
-    is_fetched: DFF<Bit>,
-    fetched: DFF<Words>,
-    is_placed: DFF<Bit>,
-    placed: DFF<Words>,
-    placed_place: DFF<Place>,
-    is_based: DFF<Bit>,
-    based: DFF<Words>,
-    based_place: DFF<Place>,
-    based_offset: DFF<U<32>>,
-    based_count: DFF<U<15>>,
-    based_by: DFF<U<5>>,
-    based_known: DFF<Bit>,
-    /// Bit by word.
-    based_strays: DFF<U<8>>,
-    is_shifted: DFF<Bit>,
-    shifted: DFF<Words>,
-    shifted_place: DFF<Place>,
-    shifted_quote: DFF<Quote>,
-    shifted_reason: DFF<U<8>>,
-    shifted_known: DFF<Bit>,
-    shifted_stray: DFF<Bit>,
-    shifted_index: DFF<U<32>>,
-    /// The feed's place.
-    shifted_feed: DFF<Feed>,
-    /// Its whole ladder was settled a cycle before: only a slow command, which ends in reading again, undoes that.
-    shifted_settled: DFF<Bit>,
-    shifted_exact: DFF<Bit>,
-    /// An issue has moved the feed's place since it was looked up, like the two below.
-    shifted_doubt: DFF<Bit>,
-    shifted_count: DFF<U<15>>,
-    is_loading: DFF<Bit>,
-    loading: DFF<Words>,
-    loading_place: DFF<Place>,
-    /// Its interval can be used; it may also have become so since.
-    loading_usable: DFF<Bit>,
-    /// An interval of its ladder is answered by an exact pass: its own is looked at again.
-    loading_exact: DFF<Bit>,
-    loading_quote: DFF<Quote>,
-    loading_reason: DFF<U<8>>,
-    loading_known: DFF<Bit>,
-    loading_stray: DFF<Bit>,
-    /// Sequence and time are right once what is ahead of it has gone.
-    loading_next: DFF<Bit>,
-    loading_timely: DFF<Bit>,
-    loading_newer: DFF<Bit>,
-    loading_doubt: DFF<Bit>,
-    /// A quote that nothing is wrong with but, maybe, sequence, time and place in its feed.
-    loading_plain: DFF<Bit>,
-    /// Of the underlying that is right ahead of it.
-    loading_same: DFF<Bit>,
-    is_head: DFF<Bit>,
-    head: DFF<Words>,
-    head_place: DFF<Place>,
-    head_quote: DFF<Quote>,
-    head_reason: DFF<U<8>>,
-    head_known: DFF<Bit>,
-    head_stray: DFF<Bit>,
-    head_next: DFF<Bit>,
-    head_timely: DFF<Bit>,
-    head_newer: DFF<Bit>,
-    head_doubt: DFF<Bit>,
-    head_plain: DFF<Bit>,
-    head_interval: DFF<Interval>,
-    head_usable: DFF<Bit>,
-    head_exact: DFF<Bit>,
-    /// The head is issued in this cycle.
-    goes: DFF<Bit>,
-    /// What is read, and what has been read, is the head's interval.
-    rereads: DFF<Bit>,
-    is_reread: DFF<Bit>,
-    again_ladder: DFF<U<9>>,
-    again_index: DFF<U<15>>,
-    /// Sequence and time that the command behind SHIFT is compared with.
-    ahead_seq: DFF<U<64>>,
-    ahead_ns: DFF<U<64>>,
 
     // ---- what is kept of the head's underlying, a cycle after it was looked up
     head_keep: DFF<Keep>,
     head_setup: DFF<Setup>,
     head_ledger: DFF<Ledger>,
-    head_feed: DFF<Feed>,
-    /// All these are of this head, not of the one before it.
-    has_stood: DFF<Bit>,
-    /// The head was placed at the last quote's price.
-    same_price: DFF<Bit>,
     /// Which ladder and bank the sequencer looks at; what it sees of them comes two cycles later.
     look_at: DFF<U<9>>,
 
     // ---- machine
     state: DFF<State>,
-    last_seq: DFF<U<64>>,
-    now_ns: DFF<U<64>>,
     is_killed: DFF<Bit>,
     active_bits: DFF<U<32>>,
 
@@ -290,8 +192,6 @@ pub struct Core<const N: usize> {
     offset_go: DFF<Bit>,
     offset_usd: DFF<Bit>,
     offset_bits: DFF<U<8>>,
-    /// The buffer takes a command.
-    has_space: DFF<Bit>,
 
     // ---- what the sequencer writes, a cycle after it has said so
     writes_trigger: DFF<Bit>,
@@ -386,55 +286,22 @@ pub struct Core<const N: usize> {
     intervals: Signal<Local, U<32>>,
     at: Signal<Local, U<8>>,
     keep: Signal<Local, Keep>,
-    feed: Signal<Local, Feed>,
     place: Signal<Local, Place>,
+    verdict: Signal<Local, Verdict>,
+    words: Signal<Local, Words>,
     ledger: Signal<Local, Ledger>,
     setup: Signal<Local, Setup>,
     base_ladder: Signal<Local, U<9>>,
     active_ladder: Signal<Local, U<9>>,
     shadow_ladder: Signal<Local, U<9>>,
     is_quote: Signal<Local, Bit>,
-    is_newer: Signal<Local, Bit>,
-    feed_step: Signal<Local, U<32>>,
-    is_fresh: DFF<Bit>,
-    is_finished: DFF<Bit>,
-    is_settled: DFF<Bit>,
-    is_exact_interval: Signal<Local, Bit>,
-    shifted_usable: Signal<Local, Bit>,
-    shifted_inside: Signal<Local, Bit>,
-    shifted_word: Signal<Local, U<64>>,
-    shifted_kind: Signal<Local, U<8>>,
-    shifted_version: Signal<Local, U<8>>,
-    shifted_code: Signal<Local, U<8>>,
-    shifted_number: Signal<Local, U<8>>,
-    based_word: Signal<Local, U<64>>,
-    based_number: Signal<Local, U<8>>,
-    shifted_step: Signal<Local, U<32>>,
-    loading_word: Signal<Local, U<64>>,
-    loading_number: Signal<Local, U<8>>,
-    feeds_has: Signal<Local, Bit>,
     on_ladder: Signal<Local, Bit>,
     want_risk: Signal<Local, Bit>,
-    is_fast: Signal<Local, Bit>,
-    /// The head's place is read next, and not that of the command behind it.
-    is_again: Signal<Local, Bit>,
-    issue: Signal<Local, Bit>,
-    advance: Signal<Local, Bit>,
-    is_empty: Signal<Local, Bit>,
+    /// The front reads again what is behind the last one that has gone; the head has gone.
     flush: Signal<Local, Bit>,
-    flush_to: Signal<Local, U<5>>,
-
-    // ---- wires: the front
-    fetched_word: Signal<Local, U<64>>,
-    fetched_price: Signal<Local, U<64>>,
-    front_kind: Signal<Local, U<8>>,
-    front_at: Signal<Local, U<8>>,
-    front_number: Signal<Local, U<9>>,
-    front_ladder: Signal<Local, U<9>>,
-    front_price: Signal<Local, U<32>>,
-    fraction: Signal<Local, U<32>>,
-    interval_index: Signal<Local, U<32>>,
-    interval_count: Signal<Local, U<32>>,
+    retires: Signal<Local, Bit>,
+    forgets_feed: Signal<Local, Bit>,
+    is_answered: Signal<Local, Bit>,
 
     // ---- wires: the sequencer
     slot_wide: Signal<Local, U<33>>,
@@ -461,8 +328,6 @@ pub struct Core<const N: usize> {
     filled_value: Signal<Local, U<64>>,
 
     // ---- constants
-    one_5: Constant<U<5>>,
-    nearly_full: Constant<U<5>>,
     most_value: Constant<U<64>>,
     not_risk: Constant<U<8>>,
     one_8: Constant<U<8>>,
@@ -474,7 +339,6 @@ pub struct Core<const N: usize> {
     one_32: Constant<U<32>>,
     one_64: Constant<U<64>>,
     half_64: Constant<U<6>>,
-    sixteen: Constant<U<5>>,
     underlyings: Constant<U<9>>,
     last_underlying: Constant<U<8>>,
     rows: Constant<U<33>>,
@@ -496,8 +360,6 @@ impl<const N: usize> Core<N> {
     pub fn new(sizes: CardSizes) -> Self {
         assert!((1..=32).contains(&sizes.underlyings), "a card has 1 to 32 underlyings");
         with_defaults!({
-            one_5: Constant::new(U::new(1)),
-            nearly_full: Constant::new(U::new((1 << BUFFER_BITS) - 1)),
             one_1: Constant::new(U::new(1)),
             one_3: Constant::new(U::new(1)),
             most_value: Constant::new(U::new(i64::MAX as u128)),
@@ -509,7 +371,6 @@ impl<const N: usize> Core<N> {
             one_32: Constant::new(U::new(1)),
             one_64: Constant::new(U::new(1)),
             half_64: Constant::new(U::new(32)),
-            sixteen: Constant::new(U::new(u128::from(FRACTION_BITS))),
             underlyings: Constant::new(U::new(sizes.underlyings as u128)),
             last_underlying: Constant::new(U::new(sizes.underlyings as u128 - 1)),
             rows: Constant::new(U::new(sizes.rows as u128)),
@@ -524,51 +385,31 @@ impl<const N: usize> Core<N> {
             no_size: Constant::new(SizeLimits::default()),
             no_rate: Constant::new(RateLimits::default()),
             no_status: Constant::new(Status::default()),
+            front: Front::new(sizes.underlyings),
             desk: Desk::new(sizes.underlyings),
             engine: Engine::new(sizes),
             bank: Bank::new(sizes.underlyings, sizes.rows),
-            recent: Recent::new(desk::INTERVAL),
-            buffer: LookUp::new(1 << BUFFER_BITS),
             keeps: LookUp::wrapping(sizes.underlyings),
-            keeps_place: LookUp::wrapping(sizes.underlyings),
-            feeds: LookUp::wrapping(sizes.underlyings),
-            feeds_front: LookUp::wrapping(sizes.underlyings),
-            quotes: LookUp::wrapping(sizes.underlyings),
-            prices: LookUp::wrapping(sizes.underlyings),
             setups: LookUp::wrapping(sizes.underlyings),
         }
             clock reset command_valid command_ready command event_valid event_ready event_data idle built
-            book reconcile offset risk bells reserved read_quote read_trigger read_price read_size read_rate
-            read_status read_scale read_configure read_target read_reconciliation read_control read_build
-            read_trade read_update write_at fetch_at retire_at is_fetched fetched is_placed placed
-            placed_place is_based based based_place based_offset based_count based_by based_known
-            based_strays is_shifted shifted shifted_place shifted_quote shifted_reason shifted_known
-            shifted_stray shifted_index shifted_count is_loading loading loading_place loading_quote
-            loading_reason loading_known loading_stray loading_next loading_timely loading_newer
-            loading_doubt loading_plain loading_same is_head head head_place head_quote head_reason
-            head_known head_stray head_next head_timely head_newer head_doubt head_plain head_interval
-            head_usable head_exact goes rereads is_reread again_ladder again_index ahead_seq ahead_ns state
-            last_seq now_ns is_killed active_bits reason moves_now moves_seq is_sweep is_halting is_exact
+            book reconcile offset risk bells read_trigger read_price read_size read_rate read_status
+            read_scale read_configure read_target read_reconciliation read_control read_build read_trade
+            read_update state is_killed active_bits reason moves_now moves_seq is_sweep is_halting is_exact
             is_asked engine_pending is_owed is_weighed bank_pending loop_at order_at dry first_units
             second_units greeks error head_word kind version number number_wide is_number code slot
-            first_slot slot_count first count intervals at keep feed place ledger setup base_ladder
-            active_ladder shadow_ladder is_quote is_newer feed_step is_current is_fresh is_finished
-            is_settled is_own_loop shadow_at is_shadow_settled is_last_loop is_exact_interval shifted_usable
-            shifted_inside shifted_word shifted_kind shifted_version shifted_code shifted_number
-            shifted_feed shifted_settled shifted_exact shifted_step loading_word loading_number feeds_has
-            on_ladder want_risk is_fast is_again issue advance is_empty flush flush_to fetched_word
-            fetched_price front_kind front_at front_ladder front_price fraction interval_index
-            interval_count owns slot_wide first_wide count_wide end_wide configure_ok target_ok
+            first_slot slot_count first count intervals at keep place ledger setup base_ladder active_ladder
+            shadow_ladder is_quote is_current is_own_loop shadow_at is_shadow_settled is_last_loop on_ladder
+            want_risk flush owns slot_wide first_wide count_wide end_wide configure_ok target_ok
             reconciliation_ok control_ok scale_ok build_ok trade_ok trigger_ok price_ok size_ok rate_ok
             status_ok fits_card fits_ladder other_first other_end keep_end keep_first_wide head_keep
-            head_setup head_ledger head_feed has_stood same_price look_at waited is_wanted has_space
-            engine_go engine_op engine_ladder engine_price offset_go offset_usd offset_bits based_number
-            based_word loading_usable shifted_doubt front_number writes_trigger writes_price writes_size
-            writes_rate writes_status forgets writes_ledger ledger_written writes_order order_written
-            order_slot writes_keep writes_setup keep_written setup_written written_at takes_quote kinds
-            first_end meets count_wide_32 loading_exact new_keep new_setup new_ledger news is_news
-            fits_active fields push zone zone2 coin_sum cash_wide coin_wide position_wide quantity_wide
-            quantity span span_steps filled_value events
+            head_setup head_ledger look_at waited is_wanted engine_go engine_op engine_ladder engine_price
+            offset_go offset_usd offset_bits writes_trigger writes_price writes_size writes_rate
+            writes_status forgets writes_ledger ledger_written writes_order order_written order_slot
+            writes_keep writes_setup keep_written setup_written written_at takes_quote kinds first_end meets
+            count_wide_32 new_keep new_setup new_ledger news is_news fits_active fields push zone zone2
+            coin_sum cash_wide coin_wide position_wide quantity_wide quantity span span_steps filled_value
+            events verdict words retires forgets_feed is_answered
         )
     }
 }
@@ -576,209 +417,30 @@ impl<const N: usize> Core<N> {
 impl<const N: usize> Logic for Core<N> {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(
-            self,
-            clock,
-            desk,
-            engine,
-            bank,
-            book,
-            offset,
-            risk,
-            recent,
-            buffer,
-            events,
-            keeps,
-            keeps_place,
-            feeds,
-            feeds_front,
-            quotes,
-            prices,
-            setups
-        );
-        dff_setup!(
-            self,
-            clock,
-            write_at,
-            fetch_at,
-            retire_at,
-            is_fetched,
-            fetched,
-            is_placed,
-            placed,
-            placed_place,
-            is_based,
-            based,
-            based_place,
-            based_offset,
-            based_count,
-            based_by,
-            based_known,
-            based_strays,
-            is_shifted,
-            shifted,
-            shifted_place,
-            shifted_quote,
-            shifted_reason,
-            shifted_known,
-            shifted_stray,
-            shifted_index,
-            shifted_feed,
-            shifted_settled,
-            shifted_exact,
-            shifted_doubt,
-            shifted_count,
-            is_loading,
-            loading,
-            loading_place,
-            loading_usable,
-            loading_exact,
-            loading_quote,
-            loading_reason,
-            loading_known,
-            loading_stray,
-            loading_next,
-            loading_timely,
-            loading_newer,
-            loading_doubt,
-            loading_plain,
-            loading_same,
-            is_head,
-            head,
-            head_place,
-            head_quote,
-            head_reason,
-            head_known,
-            head_stray,
-            head_next,
-            head_timely,
-            head_newer,
-            head_doubt,
-            head_plain,
-            head_interval,
-            head_usable,
-            head_exact,
-            goes,
-            rereads,
-            is_reread,
-            again_ladder,
-            again_index,
-            ahead_seq,
-            ahead_ns,
-            state,
-            last_seq,
-            now_ns,
-            is_killed,
-            active_bits,
-            reason,
-            moves_now,
-            moves_seq,
-            is_sweep,
-            is_halting,
-            is_exact,
-            is_asked,
-            engine_pending,
-            is_owed,
-            is_weighed,
-            bank_pending,
-            loop_at,
-            order_at,
-            dry,
-            first_units,
-            second_units,
-            greeks,
-            error
-        );
-        clock!(
-            self,
-            clock,
-            configure_ok,
-            target_ok,
-            reconciliation_ok,
-            control_ok,
-            scale_ok,
-            build_ok,
-            trade_ok,
-            trigger_ok,
-            price_ok,
-            size_ok,
-            rate_ok,
-            status_ok,
-            owns,
-            fits_card,
-            fits_ladder,
-            other_first,
-            other_end
-        );
-        clock!(
-            self,
-            clock,
-            head_keep,
-            head_setup,
-            head_ledger,
-            head_feed,
-            has_stood,
-            same_price,
-            look_at,
-            waited,
-            is_wanted
-        );
-        clock!(self, clock, engine_go, engine_op, engine_ladder, engine_price, offset_go, offset_usd, offset_bits);
-        clock!(
-            self,
-            clock,
-            writes_trigger,
-            writes_price,
-            writes_size,
-            writes_rate,
-            writes_status,
-            forgets,
-            writes_ledger,
-            ledger_written
-        );
-        clock!(
-            self,
-            clock,
-            writes_order,
-            order_written,
-            order_slot,
-            writes_keep,
-            writes_setup,
-            keep_written,
-            setup_written,
-            written_at
-        );
-        clock!(self, clock, read_quote, read_trigger, read_price, read_size, read_rate, read_status, read_configure);
-        clock!(self, clock, read_target, read_reconciliation, read_control, read_build, read_trade, read_update);
-        clock!(
-            self,
-            clock,
-            read_scale,
-            is_own_loop,
-            shadow_at,
-            is_shadow_settled,
-            is_last_loop,
-            is_fresh,
-            is_finished,
-            is_settled,
-            is_current,
-            is_number,
-            takes_quote,
-            kinds,
-            first_end,
-            meets,
-            span_steps,
-            span,
-            coin_sum,
-            is_news
-        );
-        clock!(self, clock, has_space);
+        clock!(self, clock, front, desk, engine, bank, book, offset, risk, events, keeps, setups, configure_ok);
+        clock!(self, clock, target_ok, reconciliation_ok, control_ok, scale_ok, build_ok, trade_ok, trigger_ok);
+        clock!(self, clock, price_ok, size_ok, rate_ok, status_ok, owns, fits_card, fits_ladder, other_first);
+        clock!(self, clock, other_end, head_keep, head_setup, head_ledger, look_at, waited, is_wanted, engine_go);
+        clock!(self, clock, engine_op, engine_ladder, engine_price, offset_go, offset_usd, offset_bits);
+        clock!(self, clock, writes_trigger, writes_price, writes_size, writes_rate, writes_status, forgets);
+        clock!(self, clock, writes_ledger, ledger_written, writes_order, order_written, order_slot, writes_keep);
+        clock!(self, clock, writes_setup, keep_written, setup_written, written_at, read_trigger, read_price);
+        clock!(self, clock, read_size, read_rate, read_status, read_configure, read_target, read_reconciliation);
+        clock!(self, clock, read_control, read_build, read_trade, read_update, read_scale, is_own_loop, shadow_at);
+        clock!(self, clock, is_shadow_settled, is_last_loop, is_current, is_number, takes_quote, kinds, first_end);
+        clock!(self, clock, meets, span_steps, span, coin_sum, is_news);
+        dff_setup!(self, clock, state, is_killed, active_bits, reason, moves_now, moves_seq, is_sweep, is_halting);
+        dff_setup!(self, clock, is_exact, is_asked, engine_pending, is_owed, is_weighed, bank_pending, loop_at);
+        dff_setup!(self, clock, order_at, dry, first_units, second_units, greeks, error);
+        self.front.reset.next = self.reset.val();
         self.desk.reset.next = self.reset.val();
         self.engine.reset.next = self.reset.val();
         self.bank.reset.next = self.reset.val();
 
         // ---- the head, and what is known of its underlying
-        self.head_word.next = self.head.q.val().w0;
+        self.words.next = self.front.words.val();
+        self.verdict.next = self.front.verdict.val();
+        self.head_word.next = self.words.val().w0;
         self.kind.next = self.head_word.val().get_bits::<8>(0);
         self.version.next = self.head_word.val().get_bits::<8>(8);
         self.number.next = self.head_word.val().get_bits::<8>(16);
@@ -794,15 +456,10 @@ impl<const N: usize> Logic for Core<N> {
         }
         self.head_keep.d.next = self.keeps.q.val();
         self.keep.next = self.head_keep.q.val();
-        self.feeds.read_address.next = self.number.val();
-        self.head_feed.d.next = self.feeds.q.val();
-        self.feed.next = self.head_feed.q.val();
-        self.quotes.read_address.next = self.number.val();
         self.setups.read_address.next = self.at.val();
         self.head_setup.d.next = self.setups.q.val();
         self.setup.next = self.head_setup.q.val();
-        self.same_price.d.next = self.quotes.q.val().price == self.head_place.q.val().price;
-        self.place.next = self.head_place.q.val();
+        self.place.next = self.front.place.val();
         self.base_ladder.next = unsigned_cast_wide(self.at.val());
         self.base_ladder.next = self.base_ladder.val() << self.one_1.val();
         self.active_ladder.next = self.base_ladder.val();
@@ -814,19 +471,19 @@ impl<const N: usize> Logic for Core<N> {
         self.waited.d.next = bits_lit::<3>(0);
 
         // ---- units that follow the head
-        self.read_trigger.words.next = self.head.q.val();
-        self.read_price.words.next = self.head.q.val();
-        self.read_size.words.next = self.head.q.val();
-        self.read_rate.words.next = self.head.q.val();
-        self.read_status.words.next = self.head.q.val();
-        self.read_scale.words.next = self.head.q.val();
-        self.read_configure.words.next = self.head.q.val();
-        self.read_target.words.next = self.head.q.val();
-        self.read_reconciliation.words.next = self.head.q.val();
-        self.read_control.words.next = self.head.q.val();
-        self.read_build.words.next = self.head.q.val();
-        self.read_trade.words.next = self.head.q.val();
-        self.read_update.words.next = self.head.q.val();
+        self.read_trigger.words.next = self.words.val();
+        self.read_price.words.next = self.words.val();
+        self.read_size.words.next = self.words.val();
+        self.read_rate.words.next = self.words.val();
+        self.read_status.words.next = self.words.val();
+        self.read_scale.words.next = self.words.val();
+        self.read_configure.words.next = self.words.val();
+        self.read_target.words.next = self.words.val();
+        self.read_reconciliation.words.next = self.words.val();
+        self.read_control.words.next = self.words.val();
+        self.read_build.words.next = self.words.val();
+        self.read_trade.words.next = self.words.val();
+        self.read_update.words.next = self.words.val();
         self.first_slot.next = self.read_configure.record.val().first_slot;
         self.slot_count.next = self.read_configure.record.val().slot_count;
         self.first.next = self.first_slot.val().get_bits::<20>(0);
@@ -878,7 +535,7 @@ impl<const N: usize> Logic for Core<N> {
         self.bank.first.next = self.keep.val().first;
         self.bank.count.next = self.keep.val().count;
         self.bank.slot.next = self.slot.val().get_bits::<20>(0);
-        self.bank.words.next = self.head.q.val();
+        self.bank.words.next = self.words.val();
         self.bank.quantity.next = self.read_trade.record.val().quantity;
 
         self.offset_go.d.next = false;
@@ -954,280 +611,56 @@ impl<const N: usize> Logic for Core<N> {
         self.is_number.d.next = self.number_wide.val() < self.underlyings.val();
         self.kinds.d.next = self.one_64.val() << self.kind.val();
         // A head that goes at once is a quote; of any other the kind is known a cycle later, which is soon enough.
-        self.is_quote.next = self.head_plain.q.val() | self.kinds.q.val().get_bit(32);
-        self.feed_step.next = self.head_quote.q.val().feed_seq - self.feed.val().feed_seq;
-        self.is_newer.next = !self.feed.val().has_quote
-            | ((self.head_quote.q.val().feed_seq != self.feed.val().feed_seq) & !self.feed_step.val().get_bit(31));
+        self.is_quote.next = self.verdict.val().is_plain | self.kinds.q.val().get_bit(32);
         self.is_current.d.next = self.version.val() == bits_lit::<8>(1);
-        // A cycle late: whoever reads its interval again has been the head for a cycle.
-        self.is_fresh.d.next = self.engine.fresh_valid.val()
-            & (self.engine.fresh_ladder.val() == self.place.val().ladder)
-            & (self.engine.fresh_index.val() == self.place.val().index);
-        self.is_finished.d.next = self.engine.finish_valid.val()
-            & (self.engine.finish_ladder.val() == self.place.val().ladder)
-            & (self.place.val().index < self.engine.finish_next.val());
-        self.is_settled.d.next = self.engine.settled.val().get_bit(self.place.val().ladder.index());
-        self.shifted_usable.next = (self.engine.fresh_valid.val()
-            & (self.engine.fresh_ladder.val() == self.shifted_place.q.val().ladder)
-            & (self.engine.fresh_index.val() == self.shifted_place.q.val().index))
-            | (self.engine.finish_valid.val()
-                & (self.engine.finish_ladder.val() == self.shifted_place.q.val().ladder)
-                & (self.shifted_place.q.val().index < self.engine.finish_next.val()))
-            | self.shifted_settled.q.val();
-        self.is_exact_interval.next = self.engine.read_exact.val();
         self.on_ladder.next = self.place.val().has_rows & self.place.val().inside & !self.place.val().exact_mode;
-        self.engine.has_place.next = self.feed.val().has_quote & self.on_ladder.val();
+        self.engine.has_place.next = self.front.has_quote.val() & self.on_ladder.val();
         self.engine.index.next = self.place.val().index;
         // A trade has another meaning for the bit, and a quote that goes at once has it clear.
         self.want_risk.next = self.code.val().get_bit(1) & !self.kinds.q.val().get_bit(33);
-        self.is_fast.next =
-            self.head_plain.q.val() & self.head_next.q.val() & self.head_timely.q.val() & self.head_newer.q.val();
-        self.issue.next = self.goes.q.val();
-        self.advance.next = (self.state.q.val() == State::Run) & (!self.is_head.q.val() | self.goes.q.val());
-        // Who goes next waits for its interval, an earlier decision of its underlying, room for the event.
-        self.loading_word.next = self.loading.q.val().w0;
-        self.loading_number.next = self.loading_word.val().get_bits::<8>(16);
-        self.recent.underlying.next = self.number.val();
-        self.recent.ahead.next = self.loading_number.val();
-        self.recent.issue.next = self.issue.val();
-        self.goes.d.next = self.is_head.q.val()
-            & !self.goes.q.val()
-            & (self.state.q.val() == State::Run)
-            & self.is_fast.val()
-            & self.head_usable.q.val()
-            // The word of the command behind it is read in the cycle before it goes.
-            & !self.rereads.q.val()
-            & !self.head_exact.q.val()
-            & !self.recent.seen.val()
-            & !self.head_doubt.q.val()
-            & self.events.has_room.val();
-        if self.advance.val() {
-            self.goes.d.next = self.is_loading.q.val()
-                & self.loading_plain.q.val()
-                & self.loading_next.q.val()
-                & self.loading_timely.q.val()
-                & self.loading_newer.q.val()
-                & self.loading_usable.q.val()
-                & !self.loading_exact.q.val()
-                & !self.recent.ahead_seen.val()
-                & !self.loading_same.q.val()
-                & !self.loading_doubt.q.val()
-                & self.events.has_room.val();
-        }
 
-        // ---- commands come in
-        self.buffer.write_address.next = self.write_at.q.val().get_bits::<4>(0);
-        self.buffer.write_data.next = self.command.val();
-        self.buffer.write.next = false;
-        // One may come while this is found out, and one when it has been.
-        self.has_space.d.next = (self.write_at.q.val() - self.retire_at.q.val() < self.nearly_full.val())
-            & (self.state.q.val() != State::Dry)
-            & !self.is_sweep.q.val();
-        self.command_ready.next = self.has_space.q.val();
-        if self.has_space.q.val() & self.command_valid.val() {
-            self.buffer.write.next = true;
-            self.write_at.d.next = self.write_at.q.val() + self.one_5.val();
-        }
-        self.is_empty.next = self.write_at.q.val() == self.fetch_at.q.val();
-
-        // ---- FETCH
-        self.buffer.read_address.next = self.fetch_at.q.val().get_bits::<4>(0);
-        if self.advance.val() {
-            self.is_fetched.d.next = !self.is_empty.val();
-            self.fetched.d.next = self.buffer.q.val();
-            if !self.is_empty.val() {
-                self.fetch_at.d.next = self.fetch_at.q.val() + self.one_5.val();
-            }
-        }
-
-        // ---- PLACE: the ladder that answers, and the price
-        self.fetched_word.next = self.fetched.q.val().w0;
-        self.front_kind.next = self.fetched_word.val().get_bits::<8>(0);
-        self.front_at.next = self.fetched_word.val().get_bits::<8>(16);
-        self.front_number.next = unsigned_cast_wide(self.front_at.val());
-        self.keeps_place.read_address.next = self.front_at.val();
-        self.prices.read_address.next = self.front_at.val();
-        self.front_price.next = self.prices.q.val();
-        self.fetched_price.next = self.fetched.q.val().w4;
-        if self.front_kind.val() == bits_lit::<8>(32) {
-            self.front_price.next = self.fetched_price.val().get_bits::<32>(0);
-        }
-        self.front_ladder.next = unsigned_cast_wide(self.front_at.val());
-        self.front_ladder.next = self.front_ladder.val() + self.front_ladder.val();
-        if self.keeps_place.q.val().active {
-            self.front_ladder.next = self.front_ladder.val() + self.one_9.val();
-        }
-        if self.advance.val() {
-            self.is_placed.d.next = self.is_fetched.q.val();
-            self.placed.d.next = self.fetched.q.val();
-            self.placed_place.d.next.ladder = self.front_ladder.val();
-            self.placed_place.d.next.price = self.front_price.val();
-            self.placed_place.d.next.is_known =
-                self.keeps_place.q.val().count.any() & (self.front_number.val() < self.underlyings.val());
-            self.placed_place.d.next.exact_mode = self.keeps_place.q.val().exact_mode;
-            self.placed_place.d.next.has_rows = self.keeps_place.q.val().has_rows;
-        }
-
-        // ---- BASE: how far the price is above the lowest of the ladder
-        self.engine.front_ladder.next = self.placed_place.q.val().ladder;
-        self.reserved.words.next = self.placed.q.val();
-        if self.advance.val() {
-            self.is_based.d.next = self.is_placed.q.val();
-            self.based.d.next = self.placed.q.val();
-            self.based_place.d.next = self.placed_place.q.val();
-            self.based_place.d.next.shift = self.engine.front_params.val().shift;
-            self.based_offset.d.next = self.placed_place.q.val().price - self.engine.front_params.val().low;
-            self.based_count.d.next = self.engine.front_params.val().count;
-            self.based_known.d.next = self.reserved.known.val();
-            self.based_strays.d.next = self.reserved.strays.val();
-            self.based_by.d.next = self.sixteen.val() - self.engine.front_params.val().shift;
-        }
-
-        // ---- SHIFT: interval, and fraction in 2^-16
-        self.interval_index.next = self.based_offset.q.val() >> self.based_place.q.val().shift;
-        self.fraction.next = self.based_offset.q.val() << self.based_by.q.val();
-        self.based_word.next = self.based.q.val().w0;
-        self.based_number.next = self.based_word.val().get_bits::<8>(16);
-        self.feeds_front.read_address.next = self.based_number.val();
-        self.read_quote.words.next = self.based.q.val();
-        if self.advance.val() {
-            self.is_shifted.d.next = self.is_based.q.val();
-            self.shifted.d.next = self.based.q.val();
-            self.shifted_place.d.next = self.based_place.q.val();
-            self.shifted_place.d.next.index = self.interval_index.val().get_bits::<15>(0);
-            self.shifted_place.d.next.t = self.fraction.val().get_bits::<16>(0);
-            self.shifted_index.d.next = self.interval_index.val();
-            self.shifted_count.d.next = self.based_count.q.val();
-            self.shifted_quote.d.next = self.read_quote.quote.val();
-            self.shifted_reason.d.next = self.read_quote.reason.val();
-            self.shifted_known.d.next = self.based_known.q.val();
-            self.shifted_stray.d.next = self.based_strays.q.val().any();
-            self.shifted_feed.d.next = self.feeds_front.q.val();
-            // An interval is in use later than it is known to be answered by an exact pass.
-            self.shifted_exact.d.next = self.engine.any_exact.val().get_bit(self.based_place.q.val().ladder.index());
-            self.shifted_settled.d.next = self.engine.settled.val().get_bit(self.based_place.q.val().ladder.index());
-            self.shifted_doubt.d.next = self.issue.val() & (self.based_number.val() == self.number.val());
-        }
-
-        // ---- LOAD: the interval's word is read, and everything compared that the head needs to know
-        self.interval_count.next = unsigned_cast_wide(self.shifted_count.q.val());
-        self.shifted_inside.next = self.shifted_index.q.val() < self.interval_count.val();
-        self.shifted_word.next = self.shifted.q.val().w0;
-        self.shifted_kind.next = self.shifted_word.val().get_bits::<8>(0);
-        self.shifted_version.next = self.shifted_word.val().get_bits::<8>(8);
-        self.shifted_number.next = self.shifted_word.val().get_bits::<8>(16);
-        self.shifted_code.next = self.shifted_word.val().get_bits::<8>(24);
-        self.shifted_step.next = self.shifted_quote.q.val().feed_seq - self.shifted_feed.q.val().feed_seq;
-        if self.advance.val() {
-            self.is_loading.d.next = self.is_shifted.q.val();
-            self.loading.d.next = self.shifted.q.val();
-            self.loading_place.d.next = self.shifted_place.q.val();
-            self.loading_place.d.next.inside = self.shifted_inside.val();
-            self.loading_usable.d.next = self.shifted_usable.val();
-            self.loading_exact.d.next = self.shifted_exact.q.val();
-            self.loading_quote.d.next = self.shifted_quote.q.val();
-            self.loading_reason.d.next = self.shifted_reason.q.val();
-            self.loading_known.d.next = self.shifted_known.q.val();
-            self.loading_stray.d.next = self.shifted_stray.q.val();
-            self.loading_next.d.next = self.shifted.q.val().w7 == self.ahead_seq.q.val();
-            self.loading_timely.d.next = self.shifted.q.val().w1 >= self.ahead_ns.q.val();
-            self.loading_doubt.d.next =
-                self.shifted_doubt.q.val() | (self.issue.val() & (self.shifted_number.val() == self.number.val()));
-            self.loading_newer.d.next = !self.shifted_feed.q.val().has_quote
-                | ((self.shifted_quote.q.val().feed_seq != self.shifted_feed.q.val().feed_seq)
-                    & !self.shifted_step.val().get_bit(31));
-            self.loading_plain.d.next = (self.shifted_kind.val() == bits_lit::<8>(32))
-                & (self.shifted_version.val() == bits_lit::<8>(1))
-                & !self.shifted_code.val().get_bit(1)
-                & !self.shifted_stray.q.val()
-                & (self.shifted_reason.q.val() == bits_lit::<8>(0))
-                & self.shifted_place.q.val().is_known
-                & self.shifted_place.q.val().has_rows
-                & !self.shifted_place.q.val().exact_mode
-                & self.shifted_inside.val();
-            self.loading_same.d.next =
-                self.is_loading.q.val() & (self.shifted_number.val() == self.loading_number.val());
-        }
-        // What the next command must follow: the one ahead, or what was left by those that have gone.
-        if self.is_shifted.q.val() {
-            if self.advance.val() {
-                self.ahead_seq.d.next = self.shifted.q.val().w7 + self.one_64.val();
-                self.ahead_ns.d.next = self.shifted.q.val().w1;
-            }
-        } else if !self.is_loading.q.val() & !self.is_head.q.val() {
-            self.ahead_seq.d.next = self.last_seq.q.val() + self.one_64.val();
-            self.ahead_ns.d.next = self.now_ns.q.val();
-        }
-
-        // ---- the head; one whose interval is not usable is read again
-        // Chosen a cycle ahead, for the memory's sake: the head's place, or that of the command behind it.
-        self.is_again.next = (self.state.q.val() != State::Run) | (self.is_head.q.val() & !self.head_usable.q.val());
-        self.rereads.d.next = self.is_again.val();
-        self.again_ladder.d.next = self.loading_place.q.val().ladder;
-        self.again_index.d.next = self.loading_place.q.val().index;
-        if self.is_again.val() {
-            self.again_ladder.d.next = self.head_place.q.val().ladder;
-            self.again_index.d.next = self.head_place.q.val().index;
-        }
-        self.engine.read_ladder.next = self.again_ladder.q.val();
-        self.engine.read_index.next = self.again_index.q.val();
-        self.is_reread.d.next = self.rereads.q.val();
-        self.has_stood.d.next = true;
-        if self.has_stood.q.val() {
-            self.head_newer.d.next = self.is_newer.val();
-            self.head_doubt.d.next = false;
-        }
-        if self.is_reread.q.val() {
-            self.head_interval.d.next = self.engine.read_interval.val();
-            self.head_usable.d.next = self.is_fresh.q.val() | self.is_finished.q.val() | self.is_settled.q.val();
-            self.head_exact.d.next = self.is_exact_interval.val();
-        }
-        if self.advance.val() {
-            self.rereads.d.next = false;
-            self.again_ladder.d.next = self.shifted_place.q.val().ladder;
-            self.again_index.d.next = self.shifted_place.q.val().index;
-            self.engine.read_ladder.next = self.shifted_place.q.val().ladder;
-            self.engine.read_index.next = self.shifted_place.q.val().index;
-            self.is_head.d.next = self.is_loading.q.val();
-            self.head.d.next = self.loading.q.val();
-            self.head_place.d.next = self.loading_place.q.val();
-            self.head_quote.d.next = self.loading_quote.q.val();
-            self.head_reason.d.next = self.loading_reason.q.val();
-            self.head_known.d.next = self.loading_known.q.val();
-            self.head_stray.d.next = self.loading_stray.q.val();
-            self.head_next.d.next = self.loading_next.q.val();
-            self.head_timely.d.next = self.loading_timely.q.val();
-            self.head_newer.d.next = self.loading_newer.q.val();
-            self.head_doubt.d.next =
-                self.loading_doubt.q.val() | (self.issue.val() & (self.loading_number.val() == self.number.val()));
-            self.head_plain.d.next = self.loading_plain.q.val();
-            self.head_interval.d.next = self.engine.read_interval.val();
-            self.head_usable.d.next = self.loading_usable.q.val();
-            self.head_exact.d.next = self.is_exact_interval.val();
-            self.is_reread.d.next = false;
-            self.has_stood.d.next = false;
-        }
+        // ---- the front
+        self.front.command_valid.next = self.command_valid.val();
+        self.front.command.next = self.command.val();
+        self.command_ready.next = self.front.command_ready.val();
+        self.front.is_open.next = (self.state.q.val() != State::Dry) & !self.is_sweep.q.val();
+        self.front.is_running.next = self.state.q.val() == State::Run;
+        self.front.has_room.next = self.events.has_room.val();
+        self.engine.front_ladder.next = self.front.params_ladder.val();
+        self.front.params.next = self.engine.front_params.val();
+        self.engine.read_ladder.next = self.front.read_ladder.val();
+        self.engine.read_index.next = self.front.read_index.val();
+        self.front.read_interval.next = self.engine.read_interval.val();
+        self.front.read_exact.next = self.engine.read_exact.val();
+        self.front.settled.next = self.engine.settled.val();
+        self.front.any_exact.next = self.engine.any_exact.val();
+        self.front.finish_ladder.next = self.engine.finish_ladder.val();
+        self.front.finish_next.next = self.engine.finish_next.val();
+        self.front.finish_valid.next = self.engine.finish_valid.val();
+        self.front.fresh_ladder.next = self.engine.fresh_ladder.val();
+        self.front.fresh_index.next = self.engine.fresh_index.val();
+        self.front.fresh_valid.next = self.engine.fresh_valid.val();
 
         // ---- the desk
-        self.desk.issue.next = self.issue.val();
+        self.desk.issue.next = self.front.issue.val();
         self.desk.meta.next.kind = self.kind.val();
         self.desk.meta.next.underlying = self.number.val();
-        self.desk.meta.next.now_ns = self.head.q.val().w1;
-        self.desk.meta.next.command_seq = self.head.q.val().w7;
+        self.desk.meta.next.now_ns = self.words.val().w1;
+        self.desk.meta.next.command_seq = self.words.val().w7;
         self.desk.meta.next.reason = bits_lit::<8>(0);
         self.desk.meta.next.is_exact = self.is_exact.q.val();
         self.desk.meta.next.want_risk = self.want_risk.val();
-        self.desk.quote.next = self.head_quote.q.val();
+        self.desk.quote.next = self.front.quote.val();
         if !self.is_quote.val() {
-            self.desk.quote.next = self.quotes.q.val();
+            self.desk.quote.next = self.front.last_quote.val();
         }
-        self.desk.coefficients.next = self.head_interval.q.val();
+        self.desk.coefficients.next = self.front.interval.val();
         self.desk.t.next = self.place.val().t;
         self.desk.exact.next = self.greeks.q.val();
         self.risk.start.next = false;
         self.risk.is_exact.next = self.is_exact.q.val();
         self.risk.exact.next = self.greeks.q.val();
-        self.risk.interval.next = self.head_interval.q.val();
+        self.risk.interval.next = self.front.interval.val();
         self.risk.t.next = self.place.val().t;
         self.risk.price.next = self.place.val().price;
         self.risk.shift.next = self.place.val().shift;
@@ -1263,10 +696,6 @@ impl<const N: usize> Logic for Core<N> {
             self.new_keep.next = self.no_keep.val();
         }
         self.takes_quote.d.next = false;
-        self.feeds.write.next = self.issue.val() | self.takes_quote.q.val();
-        self.feeds.write_address.next = self.at.val();
-        self.feeds_has.next = true;
-        self.quotes.write.next = self.issue.val() | self.takes_quote.q.val();
         self.writes_setup.d.next = false;
         self.setups.write.next = self.writes_setup.q.val();
         self.setups.write_address.next = self.written_at.q.val();
@@ -1418,22 +847,17 @@ impl<const N: usize> Logic for Core<N> {
         if !self.is_number.q.val() {
             self.fields.next.bank_id = bits_lit::<16>(0);
         }
-        self.fields.next.now_ns = self.head.q.val().w1;
+        self.fields.next.now_ns = self.words.val().w1;
         self.fields.next.w2 = bits_lit::<64>(0);
         self.fields.next.w3 = bits_lit::<64>(0);
         self.fields.next.w4 = bits_lit::<64>(0);
         self.fields.next.w5 = bits_lit::<64>(0);
-        self.fields.next.command_seq = self.head.q.val().w7;
+        self.fields.next.command_seq = self.words.val().w7;
 
         self.flush.next = false;
-        self.flush_to.next = self.retire_at.q.val();
-
-        // ---- a fast quote leaves the head
-        if self.issue.val() {
-            self.retire_at.d.next = self.retire_at.q.val() + self.one_5.val();
-            self.last_seq.d.next = self.head.q.val().w7;
-            self.now_ns.d.next = self.head.q.val().w1;
-        }
+        self.retires.next = false;
+        self.forgets_feed.next = false;
+        self.is_answered.next = false;
 
         if self.is_owed.q.val() & self.engine.halted.val() {
             self.engine_op.d.next = EngineOp::Trade;
@@ -1453,12 +877,12 @@ impl<const N: usize> Logic for Core<N> {
                 }
             }
             State::Run => {
-                if self.is_head.q.val() {
-                    if self.is_fast.val() & !self.head_usable.q.val() {
+                if self.front.is_head.val() {
+                    if self.front.is_fast.val() & !self.verdict.val().is_usable {
                         self.is_wanted.d.next = true;
-                    } else if (!self.is_fast.val() | self.head_exact.q.val())
+                    } else if (!self.front.is_fast.val() | self.verdict.val().is_exact)
                         & self.events.is_calm.val()
-                        & !self.head_doubt.q.val()
+                        & !self.verdict.val().is_doubtful
                         & self.events.has_room.val()
                     {
                         self.state.d.next = State::Check;
@@ -1473,18 +897,18 @@ impl<const N: usize> Logic for Core<N> {
                 self.state.d.next = State::Refuse;
                 if !self.is_current.q.val() {
                     self.reason.d.next = bits_lit::<8>(128);
-                } else if !self.head_next.q.val() {
+                } else if !self.verdict.val().is_next {
                     self.reason.d.next = bits_lit::<8>(131);
                 } else {
                     self.moves_seq.d.next = true;
-                    if !self.head_timely.q.val() {
+                    if !self.verdict.val().is_timely {
                         self.reason.d.next = bits_lit::<8>(133);
                     } else if self.kinds.q.val().get_bit(32) & self.place.val().is_known {
-                        if self.head_stray.q.val() {
+                        if self.verdict.val().is_stray {
                             self.reason.d.next = bits_lit::<8>(130);
-                        } else if self.head_reason.q.val() != bits_lit::<8>(0) {
-                            self.reason.d.next = self.head_reason.q.val();
-                        } else if !self.head_newer.q.val() {
+                        } else if self.verdict.val().reason != bits_lit::<8>(0) {
+                            self.reason.d.next = self.verdict.val().reason;
+                        } else if !self.verdict.val().is_newer {
                             self.reason.d.next = bits_lit::<8>(141);
                         } else {
                             self.takes_quote.d.next = true;
@@ -1495,12 +919,12 @@ impl<const N: usize> Logic for Core<N> {
                         | (!self.place.val().is_known & !self.kinds.q.val().get_bit(1) & !self.kinds.q.val().get_bit(9))
                     {
                         self.reason.d.next = bits_lit::<8>(132);
-                    } else if !self.head_known.q.val() {
+                    } else if !self.verdict.val().is_known {
                         self.reason.d.next = bits_lit::<8>(129);
-                    } else if self.head_stray.q.val() {
+                    } else if self.verdict.val().is_stray {
                         self.reason.d.next = bits_lit::<8>(130);
                     } else if (self.kinds.q.val().get_bit(33) | self.kinds.q.val().get_bit(35))
-                        & !self.same_price.q.val()
+                        & !self.front.same_price.val()
                     {
                         // Placed before a quote ahead of it had moved the price: once more.
                         self.state.d.next = State::Again;
@@ -1614,17 +1038,10 @@ impl<const N: usize> Logic for Core<N> {
                 self.state.d.next = State::Retire;
             }
             State::Retire => {
-                if self.moves_seq.q.val() {
-                    self.last_seq.d.next = self.head.q.val().w7;
-                }
-                if self.moves_now.q.val() {
-                    self.now_ns.d.next = self.head.q.val().w1;
-                }
                 self.is_exact.d.next = false;
                 self.is_halting.d.next = false;
-                self.retire_at.d.next = self.retire_at.q.val() + self.one_5.val();
                 self.flush.next = true;
-                self.flush_to.next = self.retire_at.q.val() + self.one_5.val();
+                self.retires.next = true;
                 self.state.d.next = State::Run;
             }
             // A decision at the last quote is wanted.
@@ -1634,7 +1051,7 @@ impl<const N: usize> Logic for Core<N> {
                 if !self.keep.val().has_rows {
                     self.reason.d.next = bits_lit::<8>(16);
                     self.state.d.next = State::Refuse;
-                } else if !self.feed.val().has_quote {
+                } else if !self.front.has_quote.val() {
                     self.reason.d.next = bits_lit::<8>(17);
                     self.state.d.next = State::Refuse;
                 } else {
@@ -1709,8 +1126,7 @@ impl<const N: usize> Logic for Core<N> {
             }
             State::Forgetting => {
                 self.writes_keep.d.next = true;
-                self.feeds.write.next = true;
-                self.feeds_has.next = false;
+                self.forgets_feed.next = true;
                 self.writes_setup.d.next = true;
                 self.writes_trigger.d.next = true;
                 self.writes_price.d.next = true;
@@ -1925,7 +1341,7 @@ impl<const N: usize> Logic for Core<N> {
             State::TradeNodes => {
                 if self.engine.answered.val() & (self.engine.answer.val().error != bits_lit::<32>(0xffff_ffff_u64)) {
                     // A quote is there, on the ladder, and its interval answers.
-                    self.head_interval.d.next = self.engine.answer.val();
+                    self.is_answered.next = true;
                     self.moves_now.d.next = true;
                     self.is_halting.d.next = false;
                     self.state.d.next = State::Issue;
@@ -2003,9 +1419,9 @@ impl<const N: usize> Logic for Core<N> {
                 } else if !self.on_ladder.val() {
                     self.is_halting.d.next = true;
                     self.state.d.next = State::Exact;
-                } else if !self.head_usable.q.val() {
+                } else if !self.verdict.val().is_usable {
                     self.is_wanted.d.next = true;
-                } else if self.head_exact.q.val() {
+                } else if self.verdict.val().is_exact {
                     self.is_halting.d.next = true;
                     self.state.d.next = State::Exact;
                 } else {
@@ -2031,7 +1447,7 @@ impl<const N: usize> Logic for Core<N> {
             }
             State::Issue => {
                 self.desk.issue.next = true;
-                self.error.d.next = self.head_interval.q.val().error;
+                self.error.d.next = self.front.interval.val().error;
                 if self.is_exact.q.val() {
                     self.error.d.next = bits_lit::<32>(0);
                 }
@@ -2067,37 +1483,24 @@ impl<const N: usize> Logic for Core<N> {
         }
 
         // ---- tables, as the states left them
-        self.feeds.write_data.next.has_quote = self.feeds_has.val();
-        self.feeds.write_data.next.feed_seq = self.head_quote.q.val().feed_seq;
         self.keep_written.d.next = self.new_keep.val();
-        self.feeds_front.write.next = self.feeds.write.val();
-        self.feeds_front.write_address.next = self.at.val();
-        self.feeds_front.write_data.next.has_quote = self.feeds_has.val();
-        self.feeds_front.write_data.next.feed_seq = self.head_quote.q.val().feed_seq;
-        self.keeps_place.write.next = self.writes_keep.q.val();
-        self.keeps_place.write_address.next = self.written_at.q.val();
-        self.keeps_place.write_data.next = self.keep_written.q.val();
         self.setup_written.d.next = self.new_setup.val();
         self.desk.set_setup.next = self.writes_setup.q.val();
         self.desk.setup.next = self.setup_written.q.val();
         self.ledger_written.d.next = self.new_ledger.val();
-        self.quotes.write_address.next = self.number.val();
-        self.quotes.write_data.next = self.head_quote.q.val();
-        self.prices.write.next = self.quotes.write.val();
-        self.prices.write_address.next = self.number.val();
-        self.prices.write_data.next = self.head_quote.q.val().price;
-
-        // ---- after a slow command what was read ahead is read again
-        if self.flush.val() {
-            self.fetch_at.d.next = self.flush_to.val();
-            self.is_fetched.d.next = false;
-            self.is_placed.d.next = false;
-            self.is_based.d.next = false;
-            self.is_shifted.d.next = false;
-            self.is_loading.d.next = false;
-            self.is_head.d.next = false;
-            self.goes.d.next = false;
-        }
+        // ---- what the front hears of slow commands
+        self.front.flush.next = self.flush.val();
+        self.front.retires.next = self.retires.val();
+        self.front.moves_seq.next = self.moves_seq.q.val();
+        self.front.moves_now.next = self.moves_now.q.val();
+        self.front.takes_quote.next = self.takes_quote.q.val();
+        self.front.forgets_feed.next = self.forgets_feed.val();
+        self.front.feed_at.next = self.at.val();
+        self.front.write_keep.next = self.writes_keep.q.val();
+        self.front.keep_at.next = self.written_at.q.val();
+        self.front.keep.next = self.keep_written.q.val();
+        self.front.is_answered.next = self.is_answered.val();
+        self.front.answer.next = self.engine.answer.val();
 
         // ---- events go out
         self.events.reset.next = self.reset.val();
@@ -2110,9 +1513,7 @@ impl<const N: usize> Logic for Core<N> {
         self.events.event_ready.next = self.event_ready.val();
         self.event_data.next = self.events.event_data.val();
         self.event_valid.next = self.events.event_valid.val();
-        self.idle.next = (self.write_at.q.val() == self.retire_at.q.val())
-            & (self.state.q.val() == State::Run)
-            & self.events.is_empty.val();
+        self.idle.next = self.front.is_empty.val() & (self.state.q.val() == State::Run) & self.events.is_empty.val();
 
         // ---- the doorbell: settled, and not the bank that answers
         self.bells.settled.next = self.engine.settled.val();
@@ -2126,21 +1527,9 @@ impl<const N: usize> Logic for Core<N> {
             self.is_killed.d.next = false;
             self.is_asked.d.next = false;
             self.active_bits.d.next = bits_lit::<32>(0);
-            self.is_fetched.d.next = false;
-            self.is_placed.d.next = false;
-            self.is_based.d.next = false;
-            self.is_shifted.d.next = false;
-            self.is_loading.d.next = false;
-            self.is_head.d.next = false;
-            self.goes.d.next = false;
             self.engine_pending.d.next = false;
             self.is_owed.d.next = false;
             self.bank_pending.d.next = false;
-            self.write_at.d.next = bits_lit::<5>(0);
-            self.fetch_at.d.next = bits_lit::<5>(0);
-            self.retire_at.d.next = bits_lit::<5>(0);
-            self.last_seq.d.next = bits_lit::<64>(0);
-            self.now_ns.d.next = bits_lit::<64>(0);
         }
     }
 }
