@@ -116,3 +116,105 @@ pub struct Verdict {
     /// Its interval is answered by an exact pass; in LOAD one of its ladder is.
     pub is_exact: Bit,
 }
+
+/// Whether the fields of the head are in their ranges, as a command of each kind.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Oks {
+    pub trigger: Bit,
+    pub price: Bit,
+    pub size: Bit,
+    pub rate: Bit,
+    pub status: Bit,
+    pub scale: Bit,
+    pub configure: Bit,
+    pub target: Bit,
+    pub reconciliation: Bit,
+    pub control: Bit,
+    pub build: Bit,
+    pub trade: Bit,
+}
+
+/// What the sequencer is told of the head, of its underlying and of whatever else it looks at.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// Of the version that is spoken.
+    pub is_current: Bit,
+    /// The card has such an underlying.
+    pub is_number: Bit,
+    /// The ladder at the head was known when it was placed.
+    pub is_known: Bit,
+    pub had_rows: Bit,
+    /// Its place is on that ladder, and answered from there.
+    pub on_ladder: Bit,
+    /// A quote has come, and the head was placed at its price.
+    pub has_quote: Bit,
+    pub same_price: Bit,
+    pub want_risk: Bit,
+    /// `Time`: more is asked for than there is.
+    pub asks_more: Bit,
+    /// `Control`.
+    pub action: U<3>,
+    pub has_rows: Bit,
+    pub is_new_target: Bit,
+    /// Slots: the head's is the underlying's; the head's fit the card, and meet those of another underlying.
+    pub owns: Bit,
+    pub fits_card: Bit,
+    pub meets: Bit,
+    pub fits_ladder: Bit,
+    /// The ladder that is looked at has been begun; the one that does not answer is settled.
+    pub is_begun: Bit,
+    pub is_settled: Bit,
+    /// The bank that is looked at.
+    pub bank_stage: U<2>,
+    pub is_complete: Bit,
+    /// The trade's row does not fit the bank that answers.
+    pub overflows: Bit,
+}
+
+/// What the sequencer keeps while it carries out a command, and from one to the next.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Course {
+    /// Why the command is refused.
+    pub reason: U<8>,
+    /// What the command moves when it retires.
+    pub moves_seq: Bit,
+    pub moves_now: Bit,
+    /// All underlyings are being forgotten.
+    pub is_sweep: Bit,
+    /// The engine is to halt what it does in the background.
+    pub is_halting: Bit,
+    /// The Greeks come from an exact pass.
+    pub is_exact: Bit,
+    /// What a trade does to the weights is known.
+    pub is_weighed: Bit,
+    pub is_killed: Bit,
+    /// The underlying at hand, of all.
+    pub loop_at: U<8>,
+    /// The order that is cleared.
+    pub order_at: U<4>,
+    /// Which bank answers, one bit an underlying.
+    pub active: U<32>,
+}
+
+/// What happens in the next cycle.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Requests {
+    /// The engine begins an operation; the offset is worked out; the head's interval is wanted.
+    pub engine: Bit,
+    pub offset: Bit,
+    pub wanted: Bit,
+    /// What is written.
+    pub trigger: Bit,
+    pub price: Bit,
+    pub size: Bit,
+    pub rate: Bit,
+    pub status: Bit,
+    pub ledger: Bit,
+    pub order: Bit,
+    pub keep: Bit,
+    pub setup: Bit,
+    /// The head's quote becomes the last one.
+    pub quote: Bit,
+    /// What is written of trigger, limits and status is nothing, for `Configure`.
+    pub forgets: Bit,
+}
