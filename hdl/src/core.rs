@@ -1,16 +1,26 @@
 //! The core: the whole hedge kernel behind two streams, commands in and events out.
 //!
 //! ```text
-//!   command -> buffer -> FETCH -> PLACE -> BASE -> SHIFT -> LOAD -> head
-//!                 ^       ladder; price above its lowest; interval and fraction; the interval's word
-//!                 |                                          |
-//!                 |           a quote that the ladder answers|            anything else, once nothing
-//!                 |           goes straight on, one a cycle  |            is in flight any more
-//!                 |                                          v                     v
-//!                 +---- fetched again after a slow ----  [ desk ]             [ sequencer ] -- engine, bank, book
-//!                       command: it may have changed         |                     |
-//!                       what was read ahead                  +------> events <-----+
+//!   command --> [ front ] -- head --+-- fast: goes on at once, one a cycle --> [ desk ] --------+
+//!                  ^  ^             |                                             ^             |
+//!                  |  |             +-- anything else, once nothing is in flight  | set-up,     v
+//!                  |  |             v                                             | ledger   [ events ] -->
+//!                  |  |        [ reading ] --> facts --> [ sequencer ] --requests-+             ^
+//!                  |  |                                   |    |   |                            |
+//!                  |  +-- read again: what was read ahead |    |   +-- state --> [ answers ] ---+
+//!                  |      may have changed ---------------+    |
+//!                  |                                           +--> engine, bank, book, offset, risk
+//!                  +-- intervals -- engine --> bells --> built
 //! ```
+//!
+//! | block | what |
+//! |---|---|
+//! | `front` | buffer, FETCH .. LOAD, head; what goes on at once |
+//! | `reading` | what the head says, if it is a slow command |
+//! | `sequencer` | carries slow commands out: the states |
+//! | `answers`, `events` | what is said, and the queue in which it leaves |
+//! | `bells`, `recent` | the doorbell; who was issued a moment ago |
+//! | here | what ties them to the units: tables of underlyings, what is compared and written for the sequencer |
 //!
 //! A quote is fast when nothing is wrong with it and a fresh interval answers it. Fast quotes of one
 //! underlying are `desk::INTERVAL` cycles apart, so that each sees the ledger that the one before left;
@@ -25,10 +35,7 @@
 //!
 //! Invariants:
 //! * commands leave the head in order, and so do events: slow ones are said only while the desk is empty;
-//! * a head without a usable interval is read again in every cycle in which it waits, and nothing
-//!   makes an interval old while a fast quote is at the head;
-//! * whether the head goes is known a cycle ahead, in `goes`: of the command behind it if the head goes
-//!   now, else of the head;
+//! * nothing makes an interval old while a fast quote is at the head;
 //! * a refused command changes nothing but the sequence numbers; `now` moves with accepted ones only.
 
 mod answers;
@@ -92,7 +99,7 @@ pub struct Core<const N: usize> {
     events: Events,
     bells: Bells,
 
-    // ---- memories
+    // ---- tables of underlyings
     keeps: LookUp<Keep, 8>,
     setups: LookUp<Setup, 8>,
 
@@ -118,23 +125,27 @@ pub struct Core<const N: usize> {
     /// Whose.
     written_at: DFF<U<8>>,
 
-    // ---- sequencer
+    // ---- what is compared for the sequencer
     is_number: DFF<Bit>,
-    owns: DFF<Bit>,
-    fits_card: DFF<Bit>,
-    fits_ladder: DFF<Bit>,
+    /// Slots of the underlying whose `keep` is looked at, and the end of those of the head.
     other_first: DFF<U<33>>,
     other_end: DFF<U<33>>,
     first_end: DFF<U<33>>,
+    owns: DFF<Bit>,
+    fits_card: DFF<Bit>,
+    fits_ladder: DFF<Bit>,
     meets: DFF<Bit>,
+    /// A trade that changes something.
     is_news: DFF<Bit>,
     shadow_at: DFF<U<9>>,
     is_shadow_settled: DFF<Bit>,
 
-    // ---- wires: the head
+    // ---- wires: the sequencer
     kinds: Signal<Local, U<64>>,
     course: Signal<Local, Course>,
     requests: Signal<Local, Requests>,
+
+    // ---- wires: the head
     head_word: Signal<Local, U<64>>,
     kind: Signal<Local, U<8>>,
     number: Signal<Local, U<8>>,
@@ -146,6 +157,7 @@ pub struct Core<const N: usize> {
     first: Signal<Local, U<20>>,
     count: Signal<Local, U<21>>,
     intervals: Signal<Local, U<32>>,
+    /// Whose tables are looked at.
     at: Signal<Local, U<8>>,
     keep: Signal<Local, Keep>,
     place: Signal<Local, Place>,
@@ -161,7 +173,7 @@ pub struct Core<const N: usize> {
     issue: Signal<Local, Bit>,
     want_risk: Signal<Local, Bit>,
 
-    // ---- wires: the sequencer
+    // ---- wires: what is compared and written
     slot_wide: Signal<Local, U<33>>,
     first_wide: Signal<Local, U<33>>,
     count_wide: Signal<Local, U<33>>,

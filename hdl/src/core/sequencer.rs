@@ -12,13 +12,14 @@
 //!    +---- Again: placed before a quote ahead of it had moved the price
 //! ```
 //!
-//! What it looks at comes in registers: `facts` a cycle or two after the head, what it sees of bank and ladder two cycles
-//! after it looks. What it asks for leaves in registers: `requests`, a cycle after it has said so. Its states are where
-//! those cycles have passed.
+//! What it looks at comes in registers: `facts` a cycle or two after the head, what it sees of bank and ladder two
+//! cycles after it looks. What it asks for leaves in registers: `requests`, a cycle after it has said so. Its states
+//! are where those cycles have passed.
 //!
 //! Invariants:
 //! * events are said in order: none is while a decision is under way;
-//! * nothing makes an interval old while a fast quote is at the head: it leaves `Run` only where the head is none;
+//! * nothing makes an interval old while a fast quote is at the head: only another head, or one that an exact pass
+//!   must answer, leads out of `Run`;
 //! * a refused command changes nothing but the sequence numbers; `now` moves with accepted ones only.
 
 use hedgewire_abi::format::ORDER_SLOTS;
