@@ -19,6 +19,9 @@ use rust_hdl::prelude::*;
 
 use crate::signal::U;
 
+/// Words from which on a `Ram` is block RAM, however few of a block's words they are.
+const LEAST_BLOCK: usize = 32;
+
 /// Synchronous memory of `T`, addressed by `A` bits.
 #[derive(LogicBlock)]
 pub struct Ram<T: Synth, const A: usize> {
@@ -75,8 +78,10 @@ impl<T: Synth, const A: usize> Logic for Ram<T, A> {
         let depth = self._store.len();
         let [read, written] = ["read_address", "write_address"].map(|address| place(address, bits_for(depth)));
         let collides = if depth == 1 { "write".into() } else { format!("write && {read} == {written}") };
+        // A tool that counts bits alone would take a wide memory apart into LUTs.
+        let style = if depth >= LEAST_BLOCK { "(* ram_style = \"block\" *)\n" } else { "" };
         Verilog::Custom(format!(
-            "{}\nalways @(posedge clock) begin\nif (write) mem[{written}] <= write_data;\n\
+            "{style}{}\nalways @(posedge clock) begin\nif (write) mem[{written}] <= write_data;\n\
              q <= ({collides}) ? {{{}{{1'bx}}}} : mem[{read}];\nend",
             declare::<T>(depth),
             T::BITS
