@@ -2,6 +2,9 @@
 
     placed netlist -> blocks of a kind swap sites by simulated annealing -> their sites, for the next placement
                       (the logic stands still; the cost is the half-perimeter of every net, in tiles)
+                                                                                |      ^
+                                                                          write v      | read
+                                                                           floor plan: a line `site block` each
 
 The electrostatic placer leaves blocks of a kind that fills its sites far from what they are wired to: swapping sites alone
 shortened the nets of the card's DSP blocks by four tenths.
@@ -81,10 +84,22 @@ def improve(placed, seed, say):
 
 
 def hold(netlist, sites, held):
-    """Writes a netlist (paths) with its blocks held at their sites."""
+    """Writes a netlist (paths) with its blocks held at their sites. How many there are to hold, and how many are held."""
     content = json.loads(netlist.read_text())
-    for module in content["modules"].values():
-        for name, cell in module["cells"].items():
-            if name in sites:
-                cell["attributes"]["BEL"] = sites[name]
+    wanted = [(name, cell) for module in content["modules"].values() for name, cell in module["cells"].items() if cell["type"] in KINDS]
+    for name, cell in wanted:
+        if name in sites:
+            cell["attributes"]["BEL"] = sites[name]
     held.write_text(json.dumps(content))
+    return len(wanted), sum(name in sites for name, _ in wanted)
+
+
+def write(plan, sites):
+    """Writes a floor plan (a path)."""
+    plan.parent.mkdir(parents=True, exist_ok=True)
+    plan.write_text("".join(f"{sites[name]} {name}\n" for name in sorted(sites)))
+
+
+def read(plan):
+    """Site by block, from a floor plan (a path)."""
+    return {name: site for site, name in (line.split() for line in plan.read_text().splitlines())}

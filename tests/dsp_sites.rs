@@ -1,4 +1,4 @@
-//! `scripts/dsp_sites.py`: blocks go to where their wires lead, and are held there.
+//! `scripts/dsp_sites.py`: blocks go to where their wires lead, a floor plan remembers it, and they are held there.
 //!
 //! ```text
 //!   column   2        100                 2        100
@@ -16,7 +16,9 @@ sys.path.insert(0, sys.argv[1])
 import dsp_sites
 folder = pathlib.Path(sys.argv[2])
 sites = dsp_sites.improve(folder / 'placed.json', 1, print)
-dsp_sites.hold(folder / 'netlist.json', sites, folder / 'held.json')
+dsp_sites.write(folder / 'plans' / 'card.sites', sites)
+planned = dsp_sites.read(folder / 'plans' / 'card.sites')
+print(dsp_sites.hold(folder / 'netlist.json', planned, folder / 'held.json'))
 ";
 
 fn cell(kind: &str, net: u32, site: &str) -> serde_json::Value {
@@ -52,7 +54,10 @@ fn a_block_goes_to_where_its_wires_lead_and_is_held_there() {
     let said = String::from_utf8_lossy(&run.stdout);
     assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
     assert!(said.contains("MULT18X18D: nets of 198 tiles, 6 where they are wanted"), "{said}");
+    assert!(said.ends_with("(2, 2)\n"), "both blocks are to be held, and are: {said}");
 
+    let plan = std::fs::read_to_string(folder.path().join("plans/card.sites")).unwrap();
+    assert_eq!(plan, "X100/Y10/MULT18_4 one\nX2/Y10/MULT18_0 other\n");
     let held = std::fs::read_to_string(folder.path().join("held.json")).unwrap();
     let held: serde_json::Value = serde_json::from_str(&held).unwrap();
     let cells = &held["modules"]["top"]["cells"];
