@@ -110,7 +110,9 @@ fn a_connection_that_ends_takes_its_orders_with_it() {
     let mut alpha = Connection::log_on(&venue, "alpha");
     alpha.send(100, &Order::limit(1, 1, 59_900, 10).body());
     alpha.hear();
-    drop(alpha);
+    // The venue closes its side once it has seen the end.
+    alpha.stream.shutdown(Shutdown::Write).expect("it is connected");
+    assert!(alpha.is_closed());
     // Somebody else sells at that price: nothing is there to trade with.
     let mut beta = Connection::log_on(&venue, "beta");
     beta.send(100, &Order::limit(1, -1, 59_900, 10).body());
