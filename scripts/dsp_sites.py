@@ -102,4 +102,10 @@ def write(plan, sites):
 
 def read(plan):
     """Site by block, from a floor plan (a path)."""
-    return {name: site for site, name in (line.split() for line in plan.read_text().splitlines())}
+    sites = {}
+    for number, line in enumerate(plan.read_text().splitlines(), 1):
+        site, _, name = line.partition(" ")
+        if not name or name in sites or site in sites.values():
+            raise SystemExit(f"{plan}:{number}: not `site block`, or one of them a second time: {line!r}; mend it, or delete the file")
+        sites[name] = site
+    return sites
