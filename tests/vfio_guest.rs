@@ -157,12 +157,14 @@ struct CardProcess {
 }
 
 impl CardProcess {
-    /// Starts one with the sizes of `tests/guest/src/simulated.rs`, and waits until it can be reached.
+    /// Starts one with the sizes of `tests/guest/src/simulated.rs`, and waits until it can be reached. With one lane: that
+    /// model is compiled for `card_process` too, and kept.
     fn start(socket: &Path, engine: &str) -> Self {
         let mut child = Command::new(card_program())
             .arg("--socket")
             .arg(socket)
-            .args(["--engine", engine, "--rows", "192", "--intervals", "8", "--underlyings", "3", "--once"])
+            .args(["--engine", engine, "--lanes", "1", "--rows", "192", "--intervals", "8", "--underlyings", "3"])
+            .arg("--once")
             .stdout(Stdio::piped())
             .spawn()
             .expect("hedgewire-card");
