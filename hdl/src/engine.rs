@@ -471,7 +471,7 @@ pub struct Engine<const N: usize> {
     is_joined: DFF<Bit>,
     joined: DFF<Sums>,
     joined_node: DFF<U<15>>,
-    load_go: DFF<Bit>,
+    node_go: DFF<Bit>,
 
     // ---- prices on their way
     left_price: DFF<U<32>>,
@@ -511,7 +511,7 @@ pub struct Engine<const N: usize> {
     half_count: Signal<Local, U<32>>,
     count_wide: Signal<Local, U<32>>,
     high_wide: Signal<Local, U<48>>,
-    want_index: Signal<Local, U<15>>,
+    left_place: Signal<Local, U<2>>,
     window_nodes: Signal<Local, U<15>>,
     value_place: Signal<Local, U<15>>,
     node_offset: Signal<Local, U<32>>,
@@ -620,9 +620,9 @@ impl<const N: usize> Engine<N> {
             awaited_index lacking_ladder lacking_index
             waited after drifts is_changed
             is_touched ladder_bit ratio_go ratio_price ratio_reference ratio_shift sums_held
-            at_held inject_go arriving_node is_joined joined joined_node load_go left_price centre_step low_step is_low
+            at_held inject_go arriving_node is_joined joined joined_node node_go left_price centre_step low_step is_low
             high_step low high half_count count_wide next_start high_wide nodes
-            forgets is_two is_last_node want_index want window_nodes node_offset interval_offset gamma_shift made
+            forgets is_two is_last_node left_place want window_nodes node_offset interval_offset gamma_shift made
             is_fresh is_finished is_settled has_edge region
         )
     }
@@ -726,7 +726,7 @@ impl<const N: usize> Logic for Engine<N> {
             is_joined,
             joined,
             joined_node,
-            load_go,
+            node_go,
             left_price,
             centre_step,
             low_step,
@@ -990,12 +990,11 @@ impl<const N: usize> Logic for Engine<N> {
         // ---- units
         self.gamma_shift.d.next =
             self.here_scale.q.val().gamma_bits - self.here_scale.q.val().delta_bits + self.cut.val();
-        self.load_go.d.next = self.load_start.q.val();
-        self.node.start.next = self.load_go.q.val();
-        self.node.node.next.sums = self.sums_held.q.val();
         // The nodes around a trade's price are worked out as the trade joins them.
-        if self.is_quick.q.val() & self.is_joined.q.val() {
-            self.node.start.next = true;
+        self.node_go.d.next = self.load_start.q.val() | (self.is_quick.q.val() & self.arrived.q.val());
+        self.node.start.next = self.node_go.q.val();
+        self.node.node.next.sums = self.sums_held.q.val();
+        if self.is_quick.q.val() {
             self.node.node.next.sums = self.joined.q.val();
         }
         self.node.node.next.at = self.at_held.q.val().at;
@@ -1004,18 +1003,17 @@ impl<const N: usize> Logic for Engine<N> {
         self.node.constant_inverse.next = self.constant_inverse.val();
         self.node.constant_linear.next = self.constant_linear.val();
         self.node.gamma_shift.next = self.gamma_shift.q.val().get_bits::<6>(0);
-        if self.is_two.q.val() {
-            self.interval.n0.next = self.v1.q.val();
-            self.interval.n1.next = self.v2.q.val();
-            self.interval.n2.next = self.v3.q.val();
-        } else {
-            self.interval.n0.next = self.v0.q.val();
-            self.interval.n1.next = self.v1.q.val();
-            self.interval.n2.next = self.v2.q.val();
-        }
+        self.interval.n0.next = self.v0.q.val();
+        self.interval.n1.next = self.v1.q.val();
+        self.interval.n2.next = self.v2.q.val();
         self.interval.n3.next = self.v3.q.val();
-        self.want_index.next = self.job_index.q.val() - self.window_start.q.val();
-        self.interval.left.next = self.want_index.val().get_bits::<2>(0);
+        // Three values stand in the last three places.
+        self.left_place.next =
+            self.job_index.q.val().get_bits::<2>(0) - self.window_start.q.val().get_bits::<2>(0);
+        self.interval.left.next = self.left_place.val();
+        if self.is_two.q.val() {
+            self.interval.left.next = self.left_place.val() + self.one_2.val();
+        }
         self.interval.two.next = self.is_two.q.val();
         self.interval_offset.next = unsigned_cast_wide(self.job_index.q.val());
         self.shift_high.next = self.here.q.val().shift & self.high_bits.val();
@@ -1094,7 +1092,7 @@ impl<const N: usize> Logic for Engine<N> {
         // ---- a new ladder
         self.half_count.next = unsigned_cast_wide(self.intervals.val().get_bits::<14>(1));
         self.count_wide.next = unsigned_cast_wide(self.intervals.val());
-        self.centre_step.d.next = self.price.val() >> self.shift.val();
+        self.centre_step.d.next = self.job_price.q.val() >> self.shift.val();
         self.low_step.d.next = self.centre_step.q.val() - self.half_count.val();
         self.is_low.d.next = self.centre_step.q.val() < self.half_count.val() + self.low_margin.val();
         self.high_step.d.next = self.low_step.q.val() + self.count_wide.val();
@@ -1549,8 +1547,6 @@ impl<const N: usize> Logic for Engine<N> {
                 self.state.d.next = State::Idle;
             }
             State::Ends => {
-                self.job_price.d.next = self.low.q.val();
-                self.job_high.d.next = self.high.q.val().get_bits::<32>(0);
                 if self.load_wait.q.val() != bits_lit::<4>(0) {
                     self.load_wait.d.next = self.load_wait.q.val() - self.one_4.val();
                 } else if self.is_low.q.val() | (self.high.q.val() > self.last_price.val()) {
@@ -1558,6 +1554,8 @@ impl<const N: usize> Logic for Engine<N> {
                     self.is_done.d.next = true;
                     self.state.d.next = State::Idle;
                 } else {
+                    self.job_price.d.next = self.low.q.val();
+                    self.job_high.d.next = self.high.q.val().get_bits::<32>(0);
                     self.state.d.next = State::ReachLow;
                 }
             }
@@ -1706,7 +1704,6 @@ impl<const N: usize> Logic for Engine<N> {
                 }
             }
             State::ExactBand => {
-                self.interval.n0.next = self.v0.q.val();
                 self.interval.left_price.next = self.job_price.q.val();
                 self.interval.exact.next = true;
                 self.interval.start.next = !self.ratio_asked.q.val();

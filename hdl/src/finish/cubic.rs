@@ -17,18 +17,18 @@
 //! The right-hand sides of the middle are exact: a floor of a sum with an integer is the sum of the
 //! floor and the integer, and a floor of a floor is one.
 //!
-//! The nodes of the interval are captured at `start`, all four at `window`, which may be later. They stand still, so
-//! the registers behind them need no enable: they settle, `slope_middle` in cycle 3 from the start, the cubic and
-//! `delta_middle` in cycle 4, the bound `LATENCY` cycles from the window. A ladder of two intervals has no fourth node:
-//! one jump, no miss.
+//! The nodes of the interval are captured at `start`, the differences of all four at `window`, which may be later. They
+//! stand still, so the registers behind them need no enable: they settle, `slope_middle` in cycle 3 from the start, the
+//! cubic and `delta_middle` in cycle 4, the bound `LATENCY` cycles from the window. A ladder of two intervals has no
+//! first node: one jump, no miss.
 
 use rust_hdl::prelude::*;
 
 use crate::record;
 use crate::signal::*;
 
-/// Cycles from start and window to everything.
-pub const LATENCY: usize = 10;
+/// Cycles from the window to the bound.
+pub const LATENCY: usize = 9;
 
 /// Cubic, its middle, and its bound before it is a number of contracts.
 #[derive(LogicBlock, Default)]
@@ -40,9 +40,9 @@ pub struct Cubic {
     pub n1: Signal<In, record::NodeValue>,
     pub n2: Signal<In, record::NodeValue>,
     pub n3: Signal<In, record::NodeValue>,
-    /// Which of them is the left node of the interval: 0, 1 or 2.
+    /// Which of them is the left node of the interval: 0, 1 or 2, and not 0 where there is no `n0`.
     pub left: Signal<In, U<2>>,
-    /// The ladder has two intervals.
+    /// The ladder has two intervals, so there is no `n0`.
     pub two: Signal<In, Bit>,
     /// The interval's nodes.
     pub a: Signal<Out, record::NodeValue>,
@@ -57,11 +57,6 @@ pub struct Cubic {
     /// At most 2^43 + 8.
     pub bound: Signal<Out, U<44>>,
 
-    // The operands.
-    window_0: DFF<record::NodeValue>,
-    window_1: DFF<record::NodeValue>,
-    window_2: DFF<record::NodeValue>,
-    window_3: DFF<record::NodeValue>,
     left_node: DFF<record::NodeValue>,
     right_node: DFF<record::NodeValue>,
     is_two: DFF<Bit>,
@@ -187,10 +182,10 @@ pub struct Cubic {
 impl Logic for Cubic {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, window_0, window_1, window_2, window_3, left_node, right_node, is_two);
+        dff_setup!(self, clock, left_node, right_node, is_two);
+        dff_setup!(self, clock, fall_01, rise_12, rise_23, slope_02, slope_13, slope_12, slope_03);
         clock!(self, clock, rise, slope_sum, slope_fall, middle_rise, is_second, is_miss);
-        clock!(self, clock, rise_thrice, slopes, second, third, vega_change, delta_half);
-        clock!(self, clock, fall_01, rise_12, rise_23, slope_02, slope_13, slope_12, slope_03, bend_1, bend_2, ends);
+        clock!(self, clock, rise_thrice, slopes, second, third, vega_change, delta_half, bend_1, bend_2, ends);
         clock!(self, clock, jump_1, jump_2, ends_12, inner_17, outer_3, ends_13, slopes_20, size_1, size_2);
         clock!(self, clock, jump, miss, miss_size, largest, rounded);
         self.one.next = bits_lit::<1>(1);
@@ -209,12 +204,6 @@ impl Logic for Cubic {
         if self.left.val().get_bit(1) {
             self.chosen_a.next = self.n2.val();
             self.chosen_b.next = self.n3.val();
-        }
-        if self.window.val() {
-            self.window_0.d.next = self.n0.val();
-            self.window_1.d.next = self.n1.val();
-            self.window_2.d.next = self.n2.val();
-            self.window_3.d.next = self.n3.val();
         }
         if self.start.val() {
             self.left_node.d.next = self.chosen_a.val();
@@ -275,15 +264,15 @@ impl Logic for Cubic {
         self.vega_change.d.next = self.b_vega_45.val() - self.a_vega_45.val();
         self.vega_rise.next = self.vega_change.q.val();
 
-        // 1: differences of neighbours, below 2^44.
-        self.d0.next = signed_cast_same(self.window_0.q.val().delta);
-        self.d1.next = signed_cast_same(self.window_1.q.val().delta);
-        self.d2.next = signed_cast_same(self.window_2.q.val().delta);
-        self.d3.next = signed_cast_same(self.window_3.q.val().delta);
-        self.m0.next = signed_cast_same(self.window_0.q.val().slope);
-        self.m1.next = signed_cast_same(self.window_1.q.val().slope);
-        self.m2.next = signed_cast_same(self.window_2.q.val().slope);
-        self.m3.next = signed_cast_same(self.window_3.q.val().slope);
+        // 0 from the window: differences of neighbours, below 2^44.
+        self.d0.next = signed_cast_same(self.n0.val().delta);
+        self.d1.next = signed_cast_same(self.n1.val().delta);
+        self.d2.next = signed_cast_same(self.n2.val().delta);
+        self.d3.next = signed_cast_same(self.n3.val().delta);
+        self.m0.next = signed_cast_same(self.n0.val().slope);
+        self.m1.next = signed_cast_same(self.n1.val().slope);
+        self.m2.next = signed_cast_same(self.n2.val().slope);
+        self.m3.next = signed_cast_same(self.n3.val().slope);
         self.d0_45.next = signed_cast_wide(self.d0.val());
         self.d1_45.next = signed_cast_wide(self.d1.val());
         self.d2_45.next = signed_cast_wide(self.d2.val());
@@ -292,15 +281,17 @@ impl Logic for Cubic {
         self.m1_45.next = signed_cast_wide(self.m1.val());
         self.m2_45.next = signed_cast_wide(self.m2.val());
         self.m3_45.next = signed_cast_wide(self.m3.val());
-        self.fall_01.d.next = self.d0_45.val() - self.d1_45.val();
-        self.rise_12.d.next = self.d2_45.val() - self.d1_45.val();
-        self.rise_23.d.next = self.d3_45.val() - self.d2_45.val();
-        self.slope_02.d.next = self.m0_45.val() - self.m2_45.val();
-        self.slope_13.d.next = self.m1_45.val() - self.m3_45.val();
-        self.slope_12.d.next = self.m1_45.val() - self.m2_45.val();
-        self.slope_03.d.next = self.m0_45.val() - self.m3_45.val();
+        if self.window.val() {
+            self.fall_01.d.next = self.d0_45.val() - self.d1_45.val();
+            self.rise_12.d.next = self.d2_45.val() - self.d1_45.val();
+            self.rise_23.d.next = self.d3_45.val() - self.d2_45.val();
+            self.slope_02.d.next = self.m0_45.val() - self.m2_45.val();
+            self.slope_13.d.next = self.m1_45.val() - self.m3_45.val();
+            self.slope_12.d.next = self.m1_45.val() - self.m2_45.val();
+            self.slope_03.d.next = self.m0_45.val() - self.m3_45.val();
+        }
 
-        // 2: below 2^45.
+        // 1: below 2^45.
         self.fall_01_46.next = signed_cast_wide(self.fall_01.q.val());
         self.rise_12_46.next = signed_cast_wide(self.rise_12.q.val());
         self.rise_23_46.next = signed_cast_wide(self.rise_23.q.val());
@@ -308,7 +299,7 @@ impl Logic for Cubic {
         self.bend_2.d.next = self.rise_23_46.val() - self.rise_12_46.val();
         self.ends.d.next = self.fall_01_46.val() + self.rise_23_46.val();
 
-        // 3: jumps below 2^46 + 2^44, the parts of the miss below 12 2^45, 17 2^44 and 3 2^44.
+        // 2: jumps below 2^46 + 2^44, the parts of the miss below 12 2^45, 17 2^44 and 3 2^44.
         self.bend_1_48.next = signed_cast_wide(self.bend_1.q.val());
         self.bend_2_48.next = signed_cast_wide(self.bend_2.q.val());
         self.bend_1_twice.next = signed_cast_same(unsigned_cast_same(self.bend_1_48.val()) << self.one.val());
@@ -328,7 +319,7 @@ impl Logic for Cubic {
         self.outer_2.next = signed_cast_same(unsigned_cast_same(self.outer_47.val()) << self.one.val());
         self.outer_3.d.next = self.outer_2.val() + self.outer_47.val();
 
-        // 4: below 13 2^45 and 20 2^44.
+        // 3: below 13 2^45 and 20 2^44.
         self.jump_1_size.next = self.jump_1.q.val();
         if self.jump_1.q.val().get_bit(47) {
             self.jump_1_size.next = -self.jump_1.q.val();
@@ -343,8 +334,8 @@ impl Logic for Cubic {
         self.outer_50.next = signed_cast_wide(self.outer_3.q.val());
         self.slopes_20.d.next = self.inner_17.q.val() + self.outer_50.val();
 
-        // 5, 6: the miss is below 46 2^44 < 2^50.
-        self.is_second.d.next = (self.size_2.q.val() > self.size_1.q.val()) & !self.is_two.q.val();
+        // 4: the miss is below 46 2^44 < 2^50.
+        self.is_second.d.next = (self.size_2.q.val() > self.size_1.q.val()) | self.is_two.q.val();
         self.jump.d.next = self.size_1.q.val();
         if self.is_second.q.val() {
             self.jump.d.next = self.size_2.q.val();
@@ -353,7 +344,7 @@ impl Logic for Cubic {
         self.slopes_51.next = signed_cast_wide(self.slopes_20.q.val());
         self.miss.d.next = self.ends_51.val() + self.slopes_51.val();
 
-        // 6.
+        // 5.
         self.miss_positive.next = self.miss.q.val();
         if self.miss.q.val().get_bit(50) {
             self.miss_positive.next = -self.miss.q.val();
@@ -363,7 +354,7 @@ impl Logic for Cubic {
             self.miss_size.d.next = bits_lit::<50>(0);
         }
 
-        // 7, 8, 9.
+        // 6, 7, 8.
         self.by_jump.next = self.jump.q.val().get_bits::<43>(4);
         self.by_miss.next = self.miss_size.q.val().get_bits::<43>(7);
         self.is_miss.d.next = self.by_miss.val() > self.by_jump.val();
