@@ -121,7 +121,7 @@ pub struct Bank {
     pub count: Signal<In, U<21>>,
     /// WRITE, TRADE.
     pub slot: Signal<In, U<20>>,
-    /// WRITE: the `WriteRow` command.
+    /// WRITE: the `WriteRow` command. Stays until `done`, like the quantity.
     pub words: Signal<In, record::Words>,
     /// TRADE: lots, signed, below 2^30 in size.
     pub quantity: Signal<In, U<32>>,
@@ -173,9 +173,7 @@ pub struct Bank {
     underlying_now: DFF<U<8>>,
     bank_now: DFF<Bit>,
     slot_now: DFF<U<20>>,
-    quantity_now: DFF<U<32>>,
     read: ReadRow,
-    spec_now: DFF<Spec>,
     spec_ok: DFF<Bit>,
     /// The bank that comes first.
     lead: DFF<Bit>,
@@ -194,7 +192,6 @@ pub struct Bank {
     kept_spec: DFF<Spec>,
     kept_weights: DFF<Weights>,
     // Commit, decided a cycle ahead: of a bank's row, its description and a trade's answer.
-    commits: DFF<Bit>,
     ends: DFF<Bit>,
     puts: DFF<Bit>,
     puts0: DFF<Bit>,
@@ -217,10 +214,6 @@ pub struct Bank {
     out_fits1: DFF<Bit>,
     out_change0: DFF<record::Row>,
     out_change1: DFF<record::Row>,
-    out_write: DFF<Bit>,
-    out_bank: DFF<Bit>,
-    out_slot: DFF<U<20>>,
-    out_row: DFF<record::Row>,
 
     step_first: Signal<Local, Bit>,
     step_feed: Signal<Local, Bit>,
@@ -308,10 +301,10 @@ impl Bank {
             clock reset start op underlying bank first count slot words quantity done reason is_shaped shape holds
             old_quantity changed0 changed1 fits0 fits1 change0 change1 row_write row_bank row_slot row state_address
             other_address state other_state at steps op_now is_write is_trade underlying_now bank_now slot_now
-            quantity_now read spec_now spec_ok lead held0 held1 lots left stride reweigh constants counts lane_row
-            kept_bank kept_spec kept_weights commits ends puts puts0 puts1 writes0 writes1 answers0 answers1 state_bank
+            read spec_ok lead held0 held1 lots left stride reweigh constants counts lane_row
+            kept_bank kept_spec kept_weights ends puts puts0 puts1 writes0 writes1 answers0 answers1 state_bank
             shaped done_now reason_now quantity_before out_changed0 out_changed1 out_fits0 out_fits1 out_change0
-            out_change1 out_write out_bank out_slot out_row step_first step_feed step_commit step_old step_last
+            out_change1 step_first step_feed step_commit step_old step_last
             load_kept fetch_state fetch_new kept_held other_held kept_state commit put answer state_old state_new
             state_write target_stage refused lots_source slot_stride
         )
@@ -322,12 +315,12 @@ impl Logic for Bank {
     #[hdl_gen]
     fn update(&mut self) {
         clock!(self, clock, rows, quantities, slots, states, read, spec_ok, reweigh, constants, counts);
-        dff_setup!(self, clock, at, op_now, is_write, is_trade, underlying_now, bank_now, slot_now, quantity_now);
-        dff_setup!(self, clock, spec_now, lead, held0, held1, left, stride, lots, kept_bank, kept_spec, kept_weights);
+        dff_setup!(self, clock, at, op_now, is_write, is_trade, underlying_now, bank_now, slot_now);
+        dff_setup!(self, clock, lead, held0, held1, left, stride, lots, kept_bank, kept_spec, kept_weights);
         dff_setup!(self, clock, reason_now, quantity_before, out_changed0, out_changed1, out_fits0, out_fits1);
-        dff_setup!(self, clock, out_change0, out_change1, out_bank, out_slot, out_row);
-        clock!(self, clock, commits, ends, puts, puts0, puts1, writes0, writes1, answers0, answers1);
-        clock!(self, clock, steps, state_bank, shaped, done_now, out_write);
+        dff_setup!(self, clock, out_change0, out_change1);
+        clock!(self, clock, ends, puts, puts0, puts1, writes0, writes1, answers0, answers1);
+        clock!(self, clock, steps, state_bank, shaped, done_now);
 
         self.steps.d.next = self.steps.q.val() << self.one_step.val();
         self.step_first.next = self.steps.q.val().get_bit(self.at_first.val().index());
@@ -357,7 +350,7 @@ impl Logic for Bank {
         }
         self.fetch_new.next = self.rows.spec.val();
         if self.is_write.q.val() {
-            self.fetch_new.next = self.spec_now.q.val();
+            self.fetch_new.next = self.read.spec.val();
         }
 
         // What is written, from the first step until the commit.
@@ -414,7 +407,6 @@ impl Logic for Bank {
         self.commit.next = (self.at.q.val() == State::Weighing) & (self.step_old.val() | self.step_last.val());
         self.put.next = self.commit.val() & (self.is_write.q.val() | self.kept_held.val());
         self.answer.next = self.commit.val() & self.is_trade.q.val() & self.kept_held.val();
-        self.commits.d.next = self.commit.val();
         self.ends.d.next = self.commit.val() & (self.step_last.val() | self.is_write.q.val() | !self.other_held.val());
         self.puts.d.next = self.put.val();
         self.puts0.d.next = self.put.val() & !self.kept_bank.q.val();
@@ -495,16 +487,9 @@ impl Logic for Bank {
 
         self.quantities.write.next = false;
         self.quantities.write_address.next = self.slot_now.q.val();
-        self.quantities.write_data.next = self.quantity_now.q.val();
+        self.quantities.write_data.next = self.quantity.val();
 
         self.done_now.d.next = false;
-        self.out_write.d.next = false;
-        if self.commits.q.val() {
-            self.out_write.d.next = self.puts.q.val();
-            self.out_bank.d.next = self.kept_bank.q.val();
-            self.out_slot.d.next = self.slot_now.q.val();
-            self.out_row.d.next = self.lane_row.row.val();
-        }
         if self.answers0.q.val() {
             self.out_changed0.d.next = self.reweigh.differs.val();
             self.out_fits0.d.next = self.reweigh.fits.val();
@@ -521,7 +506,7 @@ impl Logic for Bank {
         }
         self.refused.next =
             self.is_write.q.val() & (!self.spec_ok.q.val() | (self.target_stage.val() != self.open.val()));
-        self.lots_source.next = self.quantity_now.q.val();
+        self.lots_source.next = self.quantity.val();
         if self.is_write.q.val() {
             self.lots_source.next = self.quantities.q.val();
         }
@@ -581,8 +566,6 @@ impl Logic for Bank {
                     self.bank_now.d.next = self.bank.val();
                     // No slot lies past the memories: they need not look.
                     self.slot_now.d.next = self.slot.val() & self.slot_mask.val();
-                    self.quantity_now.d.next = self.quantity.val();
-                    self.spec_now.d.next = self.read.spec.val();
                     self.left.d.next = self.count.val();
                     self.stride.d.next = self.one_slot.val();
                     if self.op.val() == self.op_open.val() {
@@ -606,7 +589,6 @@ impl Logic for Bank {
         }
         if self.reset.val() {
             self.at.d.next = State::Idle;
-            self.commits.d.next = false;
             self.ends.d.next = false;
             self.puts.d.next = false;
             self.puts0.d.next = false;
@@ -616,7 +598,6 @@ impl Logic for Bank {
             self.answers0.d.next = false;
             self.answers1.d.next = false;
             self.done_now.d.next = false;
-            self.out_write.d.next = false;
         }
 
         self.shaped.d.next = self.step_first.val() & self.is_trade.q.val();
@@ -632,9 +613,9 @@ impl Logic for Bank {
         self.fits1.next = self.out_fits1.q.val();
         self.change0.next = self.out_change0.q.val();
         self.change1.next = self.out_change1.q.val();
-        self.row_write.next = self.out_write.q.val();
-        self.row_bank.next = self.out_bank.q.val();
-        self.row_slot.next = self.out_slot.q.val();
-        self.row.next = self.out_row.q.val();
+        self.row_write.next = self.puts.q.val();
+        self.row_bank.next = self.kept_bank.q.val();
+        self.row_slot.next = self.slot_now.q.val();
+        self.row.next = self.lane_row.row.val();
     }
 }

@@ -1,8 +1,9 @@
 //! What the venue says: `hedgewire_kernel::ledger::Ledger::update` and `reconcile`.
 //!
 //! ```text
-//!   start | take | compare                | differences    | sums        | choose      | done
-//!         |      | filled, changes of coin| position, coin | open, fits  | new ledger  |
+//!   start                     |                |             | done
+//!   compare                   | differences    | sums        | choose
+//!   filled, changes of coin   | position, coin | open, fits  | new ledger
 //!
 //!   status unknown            -> refusal VALUE_RANGE
 //!   not this order            -> fault UNKNOWN_ORDER, not reconciled
@@ -13,8 +14,8 @@
 //!   else                      -> booked; fault OVERFILL (not reconciled) or LATE_FILL where it is one
 //! ```
 //!
-//! `LATENCY` 5, from the cycle of `start` to that of `done`; one at a time. What was taken stands still, so
-//! the registers behind it settle, one row of them a cycle.
+//! `LATENCY` 3, from the cycle of `start` to that of `done`; one at a time. Operands stand still until `done`, so
+//! the registers behind them settle, one row of them a cycle.
 
 use hedgewire_abi::Reason;
 use hedgewire_abi::command::code;
@@ -28,7 +29,7 @@ use crate::signal::{S, U, bits_lit, signed_cast_same, signed_cast_wide, unsigned
 mod tests;
 
 /// Cycles from `start` to `done`.
-pub const LATENCY: usize = 5;
+pub const LATENCY: usize = 3;
 
 // The widths below are written out.
 const _: () = assert!(COIN_MAGNITUDE_BITS == 62 && POSITION_MAX == 1 << 36);
@@ -95,7 +96,7 @@ impl Logic for AddChange {
 #[derive(LogicBlock)]
 pub struct Book {
     pub clock: Signal<In, Clock>,
-    /// One cycle, with the operands.
+    /// One cycle, with the operands, which stay until `done`.
     pub start: Signal<In, Bit>,
     /// Of the update, like the four that follow.
     pub status: Signal<In, U<8>>,
@@ -107,26 +108,16 @@ pub struct Book {
     pub ledger: Signal<In, record::Ledger>,
     /// The order in slot `order_id % 16`.
     pub order: Signal<In, record::Order>,
-    /// One cycle; the results stay until the next.
+    /// One cycle, with the results.
     pub done: Signal<Out, Bit>,
     /// 0, or why the command is refused: nothing changes.
     pub refusal: Signal<Out, U<8>>,
-    /// 0, or what is wrong though the command is carried out.
+    /// 0, or what is wrong though the command is carried out. From the cycle after `done` until the next.
     pub fault: Signal<Out, U<8>>,
     pub new_ledger: Signal<Out, record::Ledger>,
     pub new_order: Signal<Out, record::Order>,
     /// The order has changed.
     pub write_order: Signal<Out, Bit>,
-
-    // Take.
-    taken: DFF<Bit>,
-    old_ledger: DFF<record::Ledger>,
-    old_order: DFF<record::Order>,
-    said_status: DFF<U<8>>,
-    said_id: DFF<U<32>>,
-    said_filled: DFF<U<64>>,
-    said_coin: DFF<U<64>>,
-    said_cost: DFF<U<64>>,
 
     // Compare.
     compared: DFF<Bit>,
@@ -179,12 +170,7 @@ pub struct Book {
     busy: DFF<U<16>>,
 
     // Choose.
-    chosen: DFF<Bit>,
-    out_refusal: DFF<U<8>>,
-    out_fault: DFF<U<8>>,
-    out_ledger: DFF<record::Ledger>,
-    out_order: DFF<record::Order>,
-    out_write: DFF<Bit>,
+    fault_said: DFF<U<8>>,
 
     filled_above: Signal<Local, U<27>>,
     filled_now: Signal<Local, U<37>>,
@@ -206,6 +192,7 @@ pub struct Book {
     unknown_less: Signal<Local, U<31>>,
     unknown_more: Signal<Local, U<31>>,
     takes: Signal<Local, Bit>,
+    fault_now: Signal<Local, U<8>>,
     booked: Signal<Local, record::Ledger>,
     booked_order: Signal<Local, record::Order>,
 
@@ -236,7 +223,7 @@ impl Default for Book {
     fn default() -> Self {
         let reason = |reason: Reason| Constant::new(U::new(reason as u128));
         let state = |state| Constant::new(U::new(state));
-        Self {
+        with_defaults!({
             no_room: Constant::new(U::new(0)),
             one_bit: Constant::new(U::new(1)),
             one_seq: Constant::new(U::new(1)),
@@ -258,163 +245,67 @@ impl Default for Book {
             stale_update: reason(Reason::StaleUpdate),
             overfill: reason(Reason::Overfill),
             late_fill: reason(Reason::LateFill),
-            clock: Signal::default(),
-            start: Signal::default(),
-            status: Signal::default(),
-            order_id: Signal::default(),
-            filled: Signal::default(),
-            coin: Signal::default(),
-            cost: Signal::default(),
-            ledger: Signal::default(),
-            order: Signal::default(),
-            done: Signal::default(),
-            refusal: Signal::default(),
-            fault: Signal::default(),
-            new_ledger: Signal::default(),
-            new_order: Signal::default(),
-            write_order: Signal::default(),
-            taken: DFF::default(),
-            old_ledger: DFF::default(),
-            old_order: DFF::default(),
-            said_status: DFF::default(),
-            said_id: DFF::default(),
-            said_filled: DFF::default(),
-            said_coin: DFF::default(),
-            said_cost: DFF::default(),
-            compared: DFF::default(),
-            bad_status: DFF::default(),
-            is_free: DFF::default(),
-            is_other: DFF::default(),
-            too_many: DFF::default(),
-            older: DFF::default(),
-            same_filled_low: DFF::default(),
-            same_filled_high: DFF::default(),
-            was_short: DFF::default(),
-            is_short: DFF::default(),
-            over: DFF::default(),
-            is_done: DFF::default(),
-            was_unknown: DFF::default(),
-            says_open: DFF::default(),
-            says_unknown: DFF::default(),
-            bought: DFF::default(),
-            room_before: DFF::default(),
-            room_after: DFF::default(),
-            coin_change: AddChange::default(),
-            cost_change: AddChange::default(),
-            differed: DFF::default(),
-            state: DFF::default(),
-            same_totals: DFF::default(),
-            had_left: DFF::default(),
-            has_left: DFF::default(),
-            open_out: DFF::default(),
-            unknown_out: DFF::default(),
-            open_in: DFF::default(),
-            unknown_in: DFF::default(),
-            has_bought: DFF::default(),
-            is_barred: DFF::default(),
-            open_before: DFF::default(),
-            unknown_before: DFF::default(),
-            moved: DFF::default(),
-            summed: DFF::default(),
-            fits: DFF::default(),
-            same: DFF::default(),
-            open: DFF::default(),
-            unknown: DFF::default(),
-            count: DFF::default(),
-            busy: DFF::default(),
-            chosen: DFF::default(),
-            out_refusal: DFF::default(),
-            out_fault: DFF::default(),
-            out_ledger: DFF::default(),
-            out_order: DFF::default(),
-            out_write: DFF::default(),
-            filled_above: Signal::default(),
-            filled_now: Signal::default(),
-            filled_then: Signal::default(),
-            same_filled: Signal::default(),
-            quantity: Signal::default(),
-            space_before: Signal::default(),
-            space_after: Signal::default(),
-            next_state: Signal::default(),
-            position: Signal::default(),
-            step: Signal::default(),
-            slot: Signal::default(),
-            place: Signal::default(),
-            goes_open: Signal::default(),
-            goes_unknown: Signal::default(),
-            was_left: Signal::default(),
-            open_less: Signal::default(),
-            open_more: Signal::default(),
-            unknown_less: Signal::default(),
-            unknown_more: Signal::default(),
-            takes: Signal::default(),
-            booked: Signal::default(),
-            booked_order: Signal::default(),
         }
+            clock start status order_id filled coin cost ledger order done refusal fault new_ledger
+            new_order write_order compared bad_status is_free is_other too_many older
+            same_filled_low same_filled_high was_short is_short over is_done was_unknown says_open
+            says_unknown bought room_before room_after coin_change cost_change differed state
+            same_totals had_left has_left open_out unknown_out open_in unknown_in has_bought
+            is_barred open_before unknown_before moved summed fits same open unknown count busy
+            filled_above filled_now filled_then same_filled quantity space_before space_after
+            next_state position step slot place goes_open goes_unknown was_left open_less open_more
+            unknown_less unknown_more takes booked booked_order fault_now fault_said
+        )
     }
 }
 
 impl Logic for Book {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, old_ledger, old_order, said_status, said_id, said_filled, said_coin, said_cost);
-        dff_setup!(self, clock, out_refusal, out_fault, out_ledger, out_order, out_write);
-        clock!(self, clock, taken, compared, differed, summed, chosen, coin_change, cost_change);
+        dff_setup!(self, clock, fault_said);
+        clock!(self, clock, compared, differed, summed, coin_change, cost_change);
         clock!(self, clock, bad_status, is_free, is_other, too_many, older, was_short, is_short, over);
         clock!(self, clock, same_filled_low, same_filled_high);
         clock!(self, clock, is_done, was_unknown, says_open, says_unknown, bought, room_before, room_after);
         clock!(self, clock, state, same_totals, had_left, has_left, open_out, unknown_out, open_in, unknown_in);
         clock!(self, clock, has_bought, is_barred, open_before, unknown_before, moved);
         clock!(self, clock, fits, same, open, unknown, count, busy);
-        self.taken.d.next = self.start.val();
-        self.compared.d.next = self.taken.q.val();
+        self.compared.d.next = self.start.val();
         self.differed.d.next = self.compared.q.val();
         self.summed.d.next = self.differed.q.val();
-        self.chosen.d.next = self.summed.q.val();
-
-        // Take.
-        if self.start.val() {
-            self.old_ledger.d.next = self.ledger.val();
-            self.old_order.d.next = self.order.val();
-            self.said_status.d.next = self.status.val();
-            self.said_id.d.next = self.order_id.val();
-            self.said_filled.d.next = self.filled.val();
-            self.said_coin.d.next = self.coin.val();
-            self.said_cost.d.next = self.cost.val();
-        }
 
         // Compare.
-        self.filled_above.next = self.said_filled.q.val().get_bits::<27>(37);
-        self.filled_now.next = self.said_filled.q.val().get_bits::<37>(0);
-        self.quantity.next = unsigned_cast_wide(self.old_order.q.val().quantity);
-        self.bad_status.d.next = self.said_status.q.val() > self.status_max.val();
-        self.is_free.d.next = self.old_order.q.val().state == self.free.val();
-        self.is_other.d.next = self.old_order.q.val().id != self.said_id.q.val();
+        self.filled_above.next = self.filled.val().get_bits::<27>(37);
+        self.filled_now.next = self.filled.val().get_bits::<37>(0);
+        self.quantity.next = unsigned_cast_wide(self.order.val().quantity);
+        self.bad_status.d.next = self.status.val() > self.status_max.val();
+        self.is_free.d.next = self.order.val().state == self.free.val();
+        self.is_other.d.next = self.order.val().id != self.order_id.val();
         self.too_many.d.next = self.filled_above.val().any() | (self.filled_now.val() > self.filled_max.val());
-        self.older.d.next = self.filled_now.val() < self.old_order.q.val().filled;
-        self.filled_then.next = self.old_order.q.val().filled;
+        self.older.d.next = self.filled_now.val() < self.order.val().filled;
+        self.filled_then.next = self.order.val().filled;
         self.same_filled_low.d.next =
             self.filled_now.val().get_bits::<19>(0) == self.filled_then.val().get_bits::<19>(0);
         self.same_filled_high.d.next =
             self.filled_now.val().get_bits::<18>(19) == self.filled_then.val().get_bits::<18>(19);
-        self.was_short.d.next = self.old_order.q.val().filled < self.quantity.val();
+        self.was_short.d.next = self.order.val().filled < self.quantity.val();
         self.is_short.d.next = self.filled_now.val() < self.quantity.val();
         self.over.d.next = self.filled_now.val() > self.quantity.val();
-        self.is_done.d.next = self.old_order.q.val().state == self.done_state.val();
-        self.was_unknown.d.next = self.old_order.q.val().state == self.unknown_state.val();
-        self.says_open.d.next = self.said_status.q.val() == self.order_open.val();
-        self.says_unknown.d.next = self.said_status.q.val() == self.order_unknown.val();
-        self.bought.d.next = self.filled_now.val() - self.old_order.q.val().filled;
-        self.space_before.next = self.quantity.val() - self.old_order.q.val().filled;
+        self.is_done.d.next = self.order.val().state == self.done_state.val();
+        self.was_unknown.d.next = self.order.val().state == self.unknown_state.val();
+        self.says_open.d.next = self.status.val() == self.order_open.val();
+        self.says_unknown.d.next = self.status.val() == self.order_unknown.val();
+        self.bought.d.next = self.filled_now.val() - self.order.val().filled;
+        self.space_before.next = self.quantity.val() - self.order.val().filled;
         self.room_before.d.next = self.space_before.val().get_bits::<27>(0);
         self.space_after.next = self.quantity.val() - self.filled_now.val();
         self.room_after.d.next = self.space_after.val().get_bits::<27>(0);
-        self.coin_change.sum.next = self.old_ledger.q.val().hedge_coin;
-        self.coin_change.old_total.next = self.old_order.q.val().coin;
-        self.coin_change.new_total.next = self.said_coin.q.val();
-        self.cost_change.sum.next = self.old_ledger.q.val().cost;
-        self.cost_change.old_total.next = self.old_order.q.val().cost;
-        self.cost_change.new_total.next = self.said_cost.q.val();
+        self.coin_change.sum.next = self.ledger.val().hedge_coin;
+        self.coin_change.old_total.next = self.order.val().coin;
+        self.coin_change.new_total.next = self.coin.val();
+        self.cost_change.sum.next = self.ledger.val().cost;
+        self.cost_change.old_total.next = self.order.val().cost;
+        self.cost_change.new_total.next = self.cost.val();
 
         self.same_filled.next = self.same_filled_low.q.val() & self.same_filled_high.q.val();
 
@@ -451,17 +342,17 @@ impl Logic for Book {
             | self.is_other.q.val()
             | self.too_many.q.val()
             | self.older.q.val();
-        self.open_before.d.next = self.old_ledger.q.val().open_buy;
-        self.unknown_before.d.next = self.old_ledger.q.val().unknown_buy;
-        if self.old_order.q.val().side {
-            self.open_before.d.next = self.old_ledger.q.val().open_sell;
-            self.unknown_before.d.next = self.old_ledger.q.val().unknown_sell;
+        self.open_before.d.next = self.ledger.val().open_buy;
+        self.unknown_before.d.next = self.ledger.val().unknown_buy;
+        if self.order.val().side {
+            self.open_before.d.next = self.ledger.val().open_sell;
+            self.unknown_before.d.next = self.ledger.val().unknown_sell;
         }
         self.has_bought.d.next = self.bought.q.val().any();
-        self.position.next = signed_cast_same(self.old_ledger.q.val().position);
+        self.position.next = signed_cast_same(self.ledger.val().position);
         self.step.next = unsigned_cast_pos(self.bought.q.val());
         self.moved.d.next = signed_cast_wide::<40, 38>(self.position.val()) + self.step.val();
-        if self.old_order.q.val().side {
+        if self.order.val().side {
             self.moved.d.next = signed_cast_wide::<40, 38>(self.position.val()) - self.step.val();
         }
 
@@ -470,7 +361,7 @@ impl Logic for Book {
             & (self.moved.q.val() <= self.position_max.val())
             & self.coin_change.fits.val()
             & self.cost_change.fits.val();
-        self.same.d.next = self.same_totals.q.val() & (self.state.q.val() == self.old_order.q.val().state);
+        self.same.d.next = self.same_totals.q.val() & (self.state.q.val() == self.order.val().state);
 
         self.open_less.next = unsigned_cast_wide(self.open_out.q.val());
         self.open_more.next = unsigned_cast_wide(self.open_in.q.val());
@@ -478,25 +369,25 @@ impl Logic for Book {
         self.unknown_more.next = unsigned_cast_wide(self.unknown_in.q.val());
         self.open.d.next = self.open_before.q.val() - self.open_less.val() + self.open_more.val();
         self.unknown.d.next = self.unknown_before.q.val() - self.unknown_less.val() + self.unknown_more.val();
-        self.slot.next = self.said_id.q.val().get_bits::<4>(0);
+        self.slot.next = self.order_id.val().get_bits::<4>(0);
         self.place.next = self.one_bit.val() << self.slot.val();
-        self.count.d.next = self.old_ledger.q.val().open_count;
-        self.busy.d.next = self.old_ledger.q.val().busy & !self.place.val();
+        self.count.d.next = self.ledger.val().open_count;
+        self.busy.d.next = self.ledger.val().busy & !self.place.val();
         if self.had_left.q.val() & !self.has_left.q.val() {
-            self.count.d.next = self.old_ledger.q.val().open_count - self.one_count.val();
+            self.count.d.next = self.ledger.val().open_count - self.one_count.val();
         } else if !self.had_left.q.val() & self.has_left.q.val() {
-            self.count.d.next = self.old_ledger.q.val().open_count + self.one_count.val();
+            self.count.d.next = self.ledger.val().open_count + self.one_count.val();
         }
         if self.has_left.q.val() {
-            self.busy.d.next = self.old_ledger.q.val().busy | self.place.val();
+            self.busy.d.next = self.ledger.val().busy | self.place.val();
         }
 
         // Choose.
-        self.booked.next = self.old_ledger.q.val();
+        self.booked.next = self.ledger.val();
         self.booked.next.position = self.moved.q.val().get_bits::<38>(0);
         self.booked.next.hedge_coin = self.coin_change.total.val();
         self.booked.next.cost = self.cost_change.total.val();
-        if self.old_order.q.val().side {
+        if self.order.val().side {
             self.booked.next.open_sell = self.open.q.val();
             self.booked.next.unknown_sell = self.unknown.q.val();
         } else {
@@ -505,54 +396,51 @@ impl Logic for Book {
         }
         self.booked.next.open_count = self.count.q.val();
         self.booked.next.busy = self.busy.q.val();
-        self.booked.next.ledger_seq = self.old_ledger.q.val().ledger_seq + self.one_seq.val();
+        self.booked.next.ledger_seq = self.ledger.val().ledger_seq + self.one_seq.val();
         if self.has_bought.q.val() {
             self.booked.next.attempts = self.no_attempts.val();
         }
         self.takes.next = !self.is_barred.q.val() & self.fits.q.val() & !self.same.q.val();
-        self.booked_order.next = self.old_order.q.val();
+        self.booked_order.next = self.order.val();
         self.booked_order.next.state = self.state.q.val();
-        self.booked_order.next.filled = self.said_filled.q.val().get_bits::<37>(0);
-        self.booked_order.next.coin = self.said_coin.q.val().get_bits::<63>(0);
-        self.booked_order.next.cost = self.said_cost.q.val().get_bits::<63>(0);
+        self.booked_order.next.filled = self.filled.val().get_bits::<37>(0);
+        self.booked_order.next.coin = self.coin.val().get_bits::<63>(0);
+        self.booked_order.next.cost = self.cost.val().get_bits::<63>(0);
 
-        if self.summed.q.val() {
-            self.out_refusal.d.next = bits_lit::<8>(0);
-            self.out_fault.d.next = bits_lit::<8>(0);
-            self.out_ledger.d.next = self.old_ledger.q.val();
-            self.out_order.d.next = self.old_order.q.val();
-            self.out_write.d.next = false;
-            if self.takes.val() {
-                self.out_ledger.d.next = self.booked.val();
-                self.out_order.d.next = self.booked_order.val();
-                self.out_write.d.next = true;
-                if self.over.q.val() {
-                    self.out_ledger.d.next.is_reconciled = false;
-                    self.out_fault.d.next = self.overfill.val();
-                } else if self.is_done.q.val() & !self.same_filled.val() {
-                    self.out_fault.d.next = self.late_fill.val();
-                }
-            } else if self.bad_status.q.val() {
-                self.out_refusal.d.next = self.value_range.val();
-            } else if self.is_free.q.val() | self.is_other.q.val() {
-                self.out_ledger.d.next.is_reconciled = false;
-                self.out_fault.d.next = self.unknown_order.val();
-            } else if self.too_many.q.val() {
-                self.out_ledger.d.next.is_reconciled = false;
-                self.out_fault.d.next = self.ledger_range.val();
-            } else if self.older.q.val() {
-                self.out_refusal.d.next = self.stale_update.val();
-            } else if !self.fits.q.val() {
-                self.out_ledger.d.next.is_reconciled = false;
-                self.out_fault.d.next = self.ledger_range.val();
+        self.refusal.next = bits_lit::<8>(0);
+        self.fault_now.next = bits_lit::<8>(0);
+        self.new_ledger.next = self.ledger.val();
+        self.new_order.next = self.order.val();
+        self.write_order.next = false;
+        if self.takes.val() {
+            self.new_ledger.next = self.booked.val();
+            self.new_order.next = self.booked_order.val();
+            self.write_order.next = true;
+            if self.over.q.val() {
+                self.new_ledger.next.is_reconciled = false;
+                self.fault_now.next = self.overfill.val();
+            } else if self.is_done.q.val() & !self.same_filled.val() {
+                self.fault_now.next = self.late_fill.val();
             }
+        } else if self.bad_status.q.val() {
+            self.refusal.next = self.value_range.val();
+        } else if self.is_free.q.val() | self.is_other.q.val() {
+            self.new_ledger.next.is_reconciled = false;
+            self.fault_now.next = self.unknown_order.val();
+        } else if self.too_many.q.val() {
+            self.new_ledger.next.is_reconciled = false;
+            self.fault_now.next = self.ledger_range.val();
+        } else if self.older.q.val() {
+            self.refusal.next = self.stale_update.val();
+        } else if !self.fits.q.val() {
+            self.new_ledger.next.is_reconciled = false;
+            self.fault_now.next = self.ledger_range.val();
         }
-        self.done.next = self.chosen.q.val();
-        self.refusal.next = self.out_refusal.q.val();
-        self.fault.next = self.out_fault.q.val();
-        self.new_ledger.next = self.out_ledger.q.val();
-        self.new_order.next = self.out_order.q.val();
-        self.write_order.next = self.out_write.q.val();
+        if self.summed.q.val() {
+            self.fault_said.d.next = self.fault_now.val();
+        }
+        self.fault.next = self.fault_said.q.val();
+        self.done.next = self.summed.q.val();
     }
 }
 

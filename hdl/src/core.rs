@@ -452,9 +452,9 @@ impl<const N: usize> Logic for Core<N> {
         }
         self.desk.coefficients.next = self.front.interval.val();
         self.desk.t.next = self.place.val().t;
-        self.desk.exact.next = self.sequencer.greeks.val();
+        self.desk.exact.next = self.engine.greeks.val();
         self.risk.is_exact.next = self.course.val().is_exact;
-        self.risk.exact.next = self.sequencer.greeks.val();
+        self.risk.exact.next = self.engine.greeks.val();
         self.risk.interval.next = self.front.interval.val();
         self.risk.t.next = self.place.val().t;
         self.risk.price.next = self.place.val().price;
@@ -626,10 +626,8 @@ impl<const N: usize> Logic for Core<N> {
         self.sequencer.halted.next = self.engine.halted.val();
         self.sequencer.engine_done.next = self.engine.done.val();
         self.sequencer.engine_ok.next = self.engine.ok.val();
-        self.sequencer.engine_greeks.next = self.engine.greeks.val();
-        // All ones: only an exact pass may answer.
-        self.sequencer.has_answer.next =
-            self.engine.answered.val() & (self.engine.answer.val().error != bits_lit::<32>(0xffff_ffff_u64));
+        self.sequencer.engine_behind.next = self.engine.is_behind.val();
+        self.sequencer.has_answer.next = self.engine.answered.val();
         self.sequencer.bank_done.next = self.bank.done.val();
         self.sequencer.bank_reason.next = self.bank.reason.val();
         self.sequencer.offset_done.next = self.offset.done.val();

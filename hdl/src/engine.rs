@@ -41,8 +41,12 @@ use crate::elementary::RatioUnit;
 use crate::finish::{IntervalUnit, NodeUnit};
 use crate::lanes::{INJECT_LATENCY, Lane, Lanes};
 use crate::primitive::{LookUp, Ram};
-use crate::record::{Contribution, ExactGreeks, Interval, NodeValue, Ratios, Row, Scale, Sums};
+use crate::record::{ExactGreeks, Interval, Ratios, Row, Scale, Sums};
 use crate::signal::*;
+
+mod window;
+
+use window::Window;
 
 /// Most cycles from a trade's shape to its weights.
 pub const WEIGHED: usize = bank::LATENCY_BOTH + 1 - bank::SHAPE;
@@ -199,11 +203,9 @@ enum State {
     NodeRatio,
     NodePass,
     NodeDrop,
-    /// An exact pass.
+    /// An exact pass: its sums become those of a node past the ladder's, whose value and band are worked out.
     ExactRatio,
     ExactPass,
-    ExactValue,
-    ExactBand,
 }
 
 /// Where `LookUp` leads: a value of its own, so that a tool sees every step of `State`.
@@ -247,13 +249,17 @@ pub struct Engine<const N: usize> {
     pub change0: Signal<In, Row>,
     pub change1: Signal<In, Row>,
     pub done: Signal<Out, Bit>,
-    /// TRADE: the interval at the last quote, two cycles before `done`. Not where no nodes came first.
+    /// TRADE: the interval at the last quote, two cycles before `done`. Not where no nodes came first, or only an
+    /// exact pass may answer.
     pub answered: Signal<Out, Bit>,
     pub answer: Signal<Out, Interval>,
     pub ok: Signal<Out, Bit>,
+    /// EXACT: until `halt` falls.
     pub greeks: Signal<Out, ExactGreeks>,
     pub halt: Signal<In, Bit>,
     pub halted: Signal<Out, Bit>,
+    /// Nodes lack a trade: `change0` and `change1` are still looked at.
+    pub is_behind: Signal<Out, Bit>,
 
     // ---- what the sequencer reads
     pub look_ladder: Signal<In, U<9>>,
@@ -295,6 +301,7 @@ pub struct Engine<const N: usize> {
     lanes: Lanes<N>,
     ratio: RatioUnit,
     node: NodeUnit,
+    window: Window,
     interval: IntervalUnit,
 
     // ---- memories
@@ -404,6 +411,9 @@ pub struct Engine<const N: usize> {
     is_finish: DFF<Bit>,
     /// The interval at hand is the one that a trade is decided on.
     is_quick: DFF<Bit>,
+    /// The value at hand is that of an exact pass.
+    is_exact: DFF<Bit>,
+    is_behind_now: DFF<Bit>,
     scan: DFF<U<9>>,
     settled_bits: DFF<U<64>>,
     exact_bits: DFF<U<64>>,
@@ -417,8 +427,8 @@ pub struct Engine<const N: usize> {
     is_there: DFF<Bit>,
     bound: DFF<U<32>>,
     exact_count: DFF<U<15>>,
-    /// Of the interval just made.
-    error: DFF<U<32>>,
+    /// The interval just made is answered by an exact pass.
+    is_unresolved: DFF<Bit>,
     band: DFF<U<44>>,
     is_ok: DFF<Bit>,
     is_done: DFF<Bit>,
@@ -439,15 +449,12 @@ pub struct Engine<const N: usize> {
     pending0: DFF<Bit>,
     pending1: DFF<Bit>,
     pending_first: DFF<U<9>>,
-    row0: DFF<Row>,
-    row1: DFF<Row>,
     /// The nodes from `rest_first` on, round to where they began, are what is left of the active ladder.
     rest_on: DFF<Bit>,
     rest_bank: DFF<Bit>,
     rest_first: DFF<U<15>>,
     rest_count: DFF<U<15>>,
-    /// The shape of a trade's row in the active bank.
-    coming: DFF<Row>,
+    /// The active bank holds a trade's row.
     is_coming_held: DFF<Bit>,
     forgets_other: DFF<Bit>,
     update_row: DFF<Row>,
@@ -460,7 +467,8 @@ pub struct Engine<const N: usize> {
     writes_left: DFF<U<15>>,
     inject_valid: DFF<Bit>,
     arrived: DFF<Bit>,
-    arrival: DFF<Contribution>,
+    /// What arrives, and nothing in other cycles.
+    arrival: DFF<Sums>,
     arrival_node: DFF<U<15>>,
     /// The node of the contribution that arrives now.
     arriving_node: DFF<U<15>>,
@@ -471,7 +479,10 @@ pub struct Engine<const N: usize> {
     is_joined: DFF<Bit>,
     joined: DFF<Sums>,
     joined_node: DFF<U<15>>,
+    /// A node's values are begun, two cycles after its sums have been read.
+    load_go: DFF<Bit>,
     node_go: DFF<Bit>,
+    at_node: DFF<U<15>>,
 
     // ---- prices on their way
     left_price: DFF<U<32>>,
@@ -483,10 +494,6 @@ pub struct Engine<const N: usize> {
     high: DFF<U<48>>,
 
     // ---- values around an interval
-    v0: DFF<NodeValue>,
-    v1: DFF<NodeValue>,
-    v2: DFF<NodeValue>,
-    v3: DFF<NodeValue>,
     window_on: DFF<Bit>,
     window_ladder: DFF<U<9>>,
     window_start: DFF<U<15>>,
@@ -495,8 +502,9 @@ pub struct Engine<const N: usize> {
     load_wait: DFF<U<4>>,
     load_start: DFF<Bit>,
     values_left: DFF<U<3>>,
-    /// Where the next value of a trade's window belongs.
+    /// Where the next value belongs, and the first one of the window.
     value_at: DFF<U<2>>,
+    first_place: DFF<U<2>>,
 
     // ---- wires
     drifts: Signal<Local, Bit>,
@@ -511,9 +519,7 @@ pub struct Engine<const N: usize> {
     half_count: Signal<Local, U<32>>,
     count_wide: Signal<Local, U<32>>,
     high_wide: Signal<Local, U<48>>,
-    left_place: Signal<Local, U<2>>,
     window_nodes: Signal<Local, U<15>>,
-    value_place: Signal<Local, U<15>>,
     node_offset: Signal<Local, U<32>>,
     shift_low: Signal<Local, U<5>>,
     shift_high: Signal<Local, U<5>>,
@@ -545,13 +551,17 @@ pub struct Engine<const N: usize> {
     /// The same less the two cycles by which the first comes sooner.
     first_gap: Constant<U<4>>,
     no_scale: Constant<Scale>,
+    no_sums: Constant<Sums>,
+    /// The node of exact passes, past the last one of any ladder.
+    exact_node: Constant<U<15>>,
 }
 
 impl<const N: usize> Engine<N> {
     /// An engine of these sizes.
     pub fn new(sizes: CardSizes) -> Self {
         let ladders = 2 * sizes.underlyings;
-        let nodes = sizes.intervals + 1;
+        // A node more is that of exact passes.
+        let nodes = sizes.intervals + 2;
         with_defaults!({
             lanes: Lanes::new(sizes.rows),
             params: LookUp::wrapping(ladders),
@@ -597,9 +607,11 @@ impl<const N: usize> Engine<N> {
             load_gap: Constant::new(U::new(NodeUnit::II as u128 - 1)),
             first_gap: Constant::new(U::new(NodeUnit::II as u128 - 2)),
             no_scale: Constant::new(Scale::default()),
+            no_sums: Constant::new(Sums::default()),
+            exact_node: Constant::new(U::new(sizes.intervals as u128 + 1)),
         }
             clock reset start op ladder slots scale target other_target price has_place index shift intervals is_shaped
-            shape holds weighed answered answer update_wrap value_at value_place coming is_coming_held forgets_other
+            shape holds weighed answered answer update_wrap value_at is_coming_held forgets_other
             is_other_changed other_ladder other_bit forgotten takes_trade changed0 changed1 change0 change1 done ok greeks halt
             halted look_ladder look_params look_scale look_summary
             front_ladder front_params read_ladder read_index read_interval read_exact settled any_exact finish_ladder
@@ -607,10 +619,9 @@ impl<const N: usize> Engine<N> {
             finish_valid fresh_ladder fresh_index fresh_valid wanted wanted_ladder wanted_index bank_address
             constant_inverse constant_linear row_write row_bank row_slot row ratio node interval state job_op
             job_ladder job_index job_price job_high is_second is_finish is_quick scan settled_bits exact_bits finish_at
-            finish_to finish_on fresh_at fresh_to fresh_on bound exact_count error band is_ok is_done ratio_busy
-            ratio_valid ratio_asked ratio_node ratio_ladder pass_at pending0 pending1 pending_first row0 row1
-            rest_on rest_bank rest_first rest_count update_row update_last update_read reads_left update_write
-            writes_left inject_valid arrived arrival arrival_node v0 v1 v2 v3 window_on window_ladder
+            finish_to finish_on fresh_at fresh_to fresh_on bound exact_count is_unresolved band is_ok is_done ratio_busy
+            ratio_valid ratio_asked ratio_node ratio_ladder pass_at pending0 pending1 pending_first             rest_on rest_bank rest_first rest_count update_row update_last update_read reads_left update_write
+            writes_left inject_valid arrived arrival arrival_node window_on window_ladder
             window_start load_node load_left load_wait load_start values_left here here_scale here_target here_slots
             scanned is_scanned_settled
             is_scanned seen_params seen_scale seen_summary is_lacking is_halted must_yield lanes_go is_worse window_end
@@ -622,8 +633,8 @@ impl<const N: usize> Engine<N> {
             is_touched ladder_bit ratio_go ratio_price ratio_reference ratio_shift sums_held
             at_held inject_go arriving_node is_joined joined joined_node node_go left_price centre_step low_step is_low
             high_step low high half_count count_wide next_start high_wide nodes
-            forgets is_two is_last_node left_place want window_nodes node_offset interval_offset gamma_shift made
-            is_fresh is_finished is_settled has_edge region
+            forgets is_two is_last_node want window_nodes node_offset interval_offset gamma_shift made
+            is_fresh is_finished is_settled has_edge region window load_go at_node first_place is_exact is_behind is_behind_now
         )
     }
 }
@@ -638,6 +649,7 @@ impl<const N: usize> Logic for Engine<N> {
             lanes,
             ratio,
             node,
+            window,
             interval,
             params,
             params_scan,
@@ -679,6 +691,7 @@ impl<const N: usize> Logic for Engine<N> {
             must_yield,
             lanes_go,
             is_worse,
+            is_unresolved,
             nodes,
             ladder_bit,
             forgets,
@@ -722,11 +735,18 @@ impl<const N: usize> Logic for Engine<N> {
             sums_held,
             at_held,
             inject_go,
+            arrived,
+            arrival,
+            arrival_node,
             arriving_node,
             is_joined,
             joined,
             joined_node,
+            load_go,
             node_go,
+            at_node,
+            first_place,
+            is_behind_now,
             left_price,
             centre_step,
             low_step,
@@ -749,6 +769,7 @@ impl<const N: usize> Logic for Engine<N> {
             is_second,
             is_finish,
             is_quick,
+            is_exact,
             scan,
             settled_bits,
             exact_bits,
@@ -760,7 +781,6 @@ impl<const N: usize> Logic for Engine<N> {
             fresh_on,
             bound,
             exact_count,
-            error,
             band,
             is_ok,
             is_done,
@@ -773,13 +793,10 @@ impl<const N: usize> Logic for Engine<N> {
             pending0,
             pending1,
             pending_first,
-            row0,
-            row1,
             rest_on,
             rest_bank,
             rest_first,
             rest_count,
-            coming,
             is_coming_held,
             update_row,
             update_last,
@@ -789,13 +806,6 @@ impl<const N: usize> Logic for Engine<N> {
             update_write,
             writes_left,
             inject_valid,
-            arrived,
-            arrival,
-            arrival_node,
-            v0,
-            v1,
-            v2,
-            v3,
             window_on,
             window_ladder,
             window_start,
@@ -824,8 +834,12 @@ impl<const N: usize> Logic for Engine<N> {
         self.lanes.inject_change.next.delta = self.update_row.q.val().delta;
         self.lanes.inject_change.next.gamma = self.update_row.q.val().gamma;
         self.lanes.inject_change.next.vega = self.update_row.q.val().vega;
+        // No row is under way: none is behind. Its weights come later.
         if self.is_shaped.val() {
-            self.coming.d.next = self.shape.val();
+            self.update_row.d.next.kind = self.shape.val().kind;
+            self.update_row.d.next.linear = self.shape.val().linear;
+            self.update_row.d.next.a = self.shape.val().a;
+            self.update_row.d.next.b = self.shape.val().b;
             self.is_coming_held.d.next = self.holds.val();
         }
         self.at_held.d.next = self.ats.q.val();
@@ -891,6 +905,8 @@ impl<const N: usize> Logic for Engine<N> {
             & !self.pending1.q.val()
             & !self.is_done.q.val();
         self.halted.next = self.is_halted.q.val();
+        self.is_behind_now.d.next = self.pending0.q.val() | self.pending1.q.val();
+        self.is_behind.next = self.is_behind_now.q.val();
 
         // ---- writes, off unless a state below turns them on
         self.writes_params.d.next = false;
@@ -929,12 +945,14 @@ impl<const N: usize> Logic for Engine<N> {
         self.interval_write.index.next = self.job_index.q.val();
         self.intervals_of.write_address.next = self.interval_write.address.val();
         self.made.next = self.interval.interval.val();
-        self.answered.next = self.is_quick.q.val() & self.interval.done.val();
+        self.answered.next = self.is_quick.q.val() & self.interval.done.val() & !self.is_unresolved.q.val();
         self.answer.next = self.made.val();
         self.intervals_of.write_data.next = self.made.val();
         self.exacts.write.next = false;
         self.exacts.write_address.next = self.interval_write.address.val();
-        self.exacts.write_data.next = self.made.val().error == bits_lit::<32>(0xffff_ffff_u64);
+        // Its error stands a cycle before it is done.
+        self.is_unresolved.d.next = self.made.val().error == bits_lit::<32>(0xffff_ffff_u64);
+        self.exacts.write_data.next = self.is_unresolved.q.val();
 
         // ---- sums: read for an update or for a value, written by an update or by a pass
         self.sums_read.ladder.next = self.job_ladder.q.val();
@@ -943,7 +961,9 @@ impl<const N: usize> Logic for Engine<N> {
         if self.lanes.arriving.val() {
             self.sums_read.index.next = self.update_write.q.val();
         }
-        self.ats_read.index.next = self.load_node.q.val();
+        // A cycle after the sums, which have one more register on their way.
+        self.at_node.d.next = self.load_node.q.val();
+        self.ats_read.index.next = self.at_node.q.val();
         if self.state.q.val() == State::Update {
             self.ats_read.index.next = self.update_read.q.val();
         }
@@ -956,16 +976,12 @@ impl<const N: usize> Logic for Engine<N> {
         self.sums.read_address.next = self.sums_read.address.val();
         self.ats.read_address.next = self.ats_read.address.val();
         self.sums_held.d.next = self.sums.q.val();
-        self.joined.d.next = self.sums_held.q.val();
-        if self.arrival.q.val().linear {
-            self.joined.d.next.linear_delta = self.sums_held.q.val().linear_delta + self.arrival.q.val().delta;
-            self.joined.d.next.linear_gamma = self.sums_held.q.val().linear_gamma + self.arrival.q.val().gamma;
-            self.joined.d.next.linear_vega = self.sums_held.q.val().linear_vega + self.arrival.q.val().vega;
-        } else {
-            self.joined.d.next.inverse_delta = self.sums_held.q.val().inverse_delta + self.arrival.q.val().delta;
-            self.joined.d.next.inverse_gamma = self.sums_held.q.val().inverse_gamma + self.arrival.q.val().gamma;
-            self.joined.d.next.inverse_vega = self.sums_held.q.val().inverse_vega + self.arrival.q.val().vega;
-        }
+        self.joined.d.next.inverse_delta = self.sums_held.q.val().inverse_delta + self.arrival.q.val().inverse_delta;
+        self.joined.d.next.inverse_gamma = self.sums_held.q.val().inverse_gamma + self.arrival.q.val().inverse_gamma;
+        self.joined.d.next.inverse_vega = self.sums_held.q.val().inverse_vega + self.arrival.q.val().inverse_vega;
+        self.joined.d.next.linear_delta = self.sums_held.q.val().linear_delta + self.arrival.q.val().linear_delta;
+        self.joined.d.next.linear_gamma = self.sums_held.q.val().linear_gamma + self.arrival.q.val().linear_gamma;
+        self.joined.d.next.linear_vega = self.sums_held.q.val().linear_vega + self.arrival.q.val().linear_vega;
         self.is_joined.d.next = self.arrived.q.val();
         self.joined_node.d.next = self.arrival_node.q.val();
         self.sums_write.ladder.next = self.job_ladder.q.val();
@@ -977,6 +993,9 @@ impl<const N: usize> Logic for Engine<N> {
         } else {
             self.sums.write_data.next = self.lanes.sums.val();
             self.sums_write.index.next = self.here.q.val().node;
+            if self.state.q.val() == State::ExactPass {
+                self.sums_write.index.next = self.exact_node.val();
+            }
         }
         self.sums.write_address.next = self.sums_write.address.val();
         self.ats.write.next = false;
@@ -991,29 +1010,32 @@ impl<const N: usize> Logic for Engine<N> {
         self.gamma_shift.d.next =
             self.here_scale.q.val().gamma_bits - self.here_scale.q.val().delta_bits + self.cut.val();
         // The nodes around a trade's price are worked out as the trade joins them.
-        self.node_go.d.next = self.load_start.q.val() | (self.is_quick.q.val() & self.arrived.q.val());
+        self.load_go.d.next = self.load_start.q.val();
+        self.node_go.d.next = self.load_go.q.val() | (self.is_quick.q.val() & self.arrived.q.val());
         self.node.start.next = self.node_go.q.val();
-        self.node.node.next.sums = self.sums_held.q.val();
-        if self.is_quick.q.val() {
-            self.node.node.next.sums = self.joined.q.val();
-        }
+        self.node.node.next.sums = self.joined.q.val();
         self.node.node.next.at = self.at_held.q.val().at;
         self.node.node.next.step_ratio = self.at_held.q.val().step_ratio;
         self.node.node.next.edge_before = self.at_held.q.val().edge_before;
         self.node.constant_inverse.next = self.constant_inverse.val();
         self.node.constant_linear.next = self.constant_linear.val();
         self.node.gamma_shift.next = self.gamma_shift.q.val().get_bits::<6>(0);
-        self.interval.n0.next = self.v0.q.val();
-        self.interval.n1.next = self.v1.q.val();
-        self.interval.n2.next = self.v2.q.val();
-        self.interval.n3.next = self.v3.q.val();
-        // Three values stand in the last three places.
-        self.left_place.next =
-            self.job_index.q.val().get_bits::<2>(0) - self.window_start.q.val().get_bits::<2>(0);
-        self.interval.left.next = self.left_place.val();
+        self.window.put.next = self.node.done.val();
+        self.window.place.next = self.value_at.q.val();
+        self.window.value.next = self.node.value.val();
+        self.window.at.next = self.job_index.q.val().get_bits::<2>(0);
+        self.first_place.d.next = self.window_start.q.val().get_bits::<2>(0);
         if self.is_two.q.val() {
-            self.interval.left.next = self.left_place.val() + self.one_2.val();
+            // Three values are the last three.
+            self.first_place.d.next = self.window_start.q.val().get_bits::<2>(0) - self.one_2.val();
         }
+        self.window.first.next = self.first_place.q.val();
+        self.interval.left.next = self.window.left.val();
+        self.interval.right.next = self.window.right.val();
+        self.interval.n0.next = self.window.n0.val();
+        self.interval.n1.next = self.window.n1.val();
+        self.interval.n2.next = self.window.n2.val();
+        self.interval.n3.next = self.window.n3.val();
         self.interval.two.next = self.is_two.q.val();
         self.interval_offset.next = unsigned_cast_wide(self.job_index.q.val());
         self.shift_high.next = self.here.q.val().shift & self.high_bits.val();
@@ -1021,15 +1043,18 @@ impl<const N: usize> Logic for Engine<N> {
         self.index_part.d.next = self.interval_offset.val() << self.shift_low.val();
         self.index_steps.d.next = self.index_part.q.val() << self.shift_high.val();
         self.left_price.d.next = self.here.q.val().low + self.index_steps.q.val();
+        if self.is_exact.q.val() {
+            self.left_price.d.next = self.job_price.q.val();
+        }
         self.interval.left_price.next = self.left_price.q.val();
         self.interval.shift.next = self.here.q.val().shift;
         self.interval.scale.next = self.here_scale.q.val();
         self.interval.target.next = self.here_target.q.val();
-        self.interval.exact.next = false;
+        self.interval.exact.next = self.is_exact.q.val();
         self.interval.start.next = false;
-        self.greeks.next.delta = self.v0.q.val().delta;
-        self.greeks.next.gamma = self.v0.q.val().gamma;
-        self.greeks.next.vega = self.v0.q.val().vega;
+        self.greeks.next.delta = self.window.lowest.val().delta;
+        self.greeks.next.gamma = self.window.lowest.val().gamma;
+        self.greeks.next.vega = self.window.lowest.val().vega;
         self.greeks.next.band = self.band.q.val();
 
         // ---- ratios
@@ -1075,11 +1100,6 @@ impl<const N: usize> Logic for Engine<N> {
             self.window_nodes.next = self.three.val();
         }
 
-        self.value_place.next = self.job_index.q.val() - self.want.q.val();
-        if self.is_two.q.val() {
-            // Three values stand in the last three places.
-            self.value_place.next = self.job_index.q.val() + self.one.val();
-        }
         self.window_end.d.next = self.want.q.val() + self.window_nodes.val();
         self.has_window.d.next = self.window_on.q.val()
             & (self.window_ladder.q.val() == self.job_ladder.q.val())
@@ -1101,7 +1121,7 @@ impl<const N: usize> Logic for Engine<N> {
         self.high.d.next = self.high_wide.val() << self.shift.val();
 
         // ---- the summary of a ladder being finished
-        self.is_worse.d.next = self.error.q.val() > self.bound.q.val();
+        self.is_worse.d.next = self.made.val().error > self.bound.q.val();
         self.summaries.write_data.next.error_bound = self.bound.q.val();
         self.summaries.write_data.next.exact_intervals = self.exact_count.q.val();
 
@@ -1162,23 +1182,11 @@ impl<const N: usize> Logic for Engine<N> {
         self.lanes_go.d.next = false;
         self.waited.d.next = bits_lit::<2>(0);
 
-        // ---- values of a trade's window: first of the two nodes of the interval, then of those beside them
-        if self.is_quick.q.val() & self.node.done.val() {
-            if self.value_at.q.val() == bits_lit::<2>(0) {
-                self.v0.d.next = self.node.value.val();
-            }
-            if self.value_at.q.val() == bits_lit::<2>(1) {
-                self.v1.d.next = self.node.value.val();
-            }
-            if self.value_at.q.val() == bits_lit::<2>(2) {
-                self.v2.d.next = self.node.value.val();
-            }
-            if self.value_at.q.val() == bits_lit::<2>(3) {
-                self.v3.d.next = self.node.value.val();
-            }
+        // ---- a value comes: each node's has a place of its own
+        if self.node.done.val() {
             self.value_at.d.next = self.value_at.q.val() + self.one_2.val();
-            if self.is_two.q.val() & (self.value_at.q.val() == bits_lit::<2>(3)) {
-                self.value_at.d.next = bits_lit::<2>(1);
+            if self.is_two.q.val() & (self.value_at.q.val() == bits_lit::<2>(2)) {
+                self.value_at.d.next = bits_lit::<2>(0);
             }
             self.values_left.d.next = self.values_left.q.val() - self.one_3.val();
         }
@@ -1208,6 +1216,7 @@ impl<const N: usize> Logic for Engine<N> {
                     self.job_index.d.next = self.index.val();
                 }
                 self.is_quick.d.next = false;
+                self.is_exact.d.next = false;
                 self.is_second.d.next = false;
                 self.ratio_asked.d.next = false;
                 if self.start.val() {
@@ -1350,12 +1359,7 @@ impl<const N: usize> Logic for Engine<N> {
                     self.reads_left.d.next = self.here.q.val().node;
                     self.writes_left.d.next = self.here.q.val().node;
                 }
-                self.update_row.d.next = self.row0.q.val();
-                if self.job_ladder.q.val().get_bit(0) {
-                    self.update_row.d.next = self.row1.q.val();
-                }
                 if self.is_quick.q.val() {
-                    self.update_row.d.next = self.coming.q.val();
                     // The window, from the interval's left node on and round.
                     self.update_last.d.next = self.want.q.val() + self.three.val();
                     if self.is_two.q.val() {
@@ -1368,7 +1372,13 @@ impl<const N: usize> Logic for Engine<N> {
                     self.reads_left.d.next = self.window_nodes.val() - self.one.val();
                     self.load_wait.d.next = self.first_gap.val();
                     self.writes_left.d.next = self.window_nodes.val();
-                } else if self.rest_on.q.val() & (self.rest_bank.q.val() == self.job_ladder.q.val().get_bit(0)) {
+                } else {
+                    self.update_row.d.next = self.change0.val();
+                    if self.job_ladder.q.val().get_bit(0) {
+                        self.update_row.d.next = self.change1.val();
+                    }
+                }
+                if !self.is_quick.q.val() & self.rest_on.q.val() & (self.rest_bank.q.val() == self.job_ladder.q.val().get_bit(0)) {
                     self.rest_on.d.next = false;
                     self.update_read.d.next = self.rest_first.q.val();
                     self.update_write.d.next = self.rest_first.q.val();
@@ -1409,9 +1419,13 @@ impl<const N: usize> Logic for Engine<N> {
                     }
                 }
                 if self.is_quick.q.val() & self.weighed.val() {
-                    self.update_row.d.next = self.change0.val();
+                    self.update_row.d.next.delta = self.change0.val().delta;
+                    self.update_row.d.next.gamma = self.change0.val().gamma;
+                    self.update_row.d.next.vega = self.change0.val().vega;
                     if self.job_ladder.q.val().get_bit(0) {
-                        self.update_row.d.next = self.change1.val();
+                        self.update_row.d.next.delta = self.change1.val().delta;
+                        self.update_row.d.next.gamma = self.change1.val().gamma;
+                        self.update_row.d.next.vega = self.change1.val().vega;
                     }
                 }
                 // The changes have been taken over, and all rows are in the lane.
@@ -1444,6 +1458,7 @@ impl<const N: usize> Logic for Engine<N> {
                 self.load_node.d.next = self.want.q.val();
                 self.load_left.d.next = self.window_nodes.val().get_bits::<3>(0);
                 self.values_left.d.next = self.window_nodes.val().get_bits::<3>(0);
+                self.value_at.d.next = self.want.q.val().get_bits::<2>(0);
                 self.state.d.next = State::Load;
                 if self.has_window.q.val() {
                     self.state.d.next = State::Interval;
@@ -1451,10 +1466,11 @@ impl<const N: usize> Logic for Engine<N> {
                     self.load_node.d.next = self.want.q.val() + self.three.val();
                     self.load_left.d.next = bits_lit::<3>(1);
                     self.values_left.d.next = bits_lit::<3>(1);
+                    self.value_at.d.next = self.want.q.val().get_bits::<2>(0) - self.one_2.val();
                 }
                 if self.is_quick.q.val() {
                     self.load_left.d.next = bits_lit::<3>(0);
-                    self.value_at.d.next = self.value_place.val().get_bits::<2>(0);
+                    self.value_at.d.next = self.job_index.q.val().get_bits::<2>(0);
                     // What is left of the nodes takes the trade afterwards.
                     self.takes_trade.next = true;
                     self.rest_on.d.next = self.is_changed.val();
@@ -1482,15 +1498,8 @@ impl<const N: usize> Logic for Engine<N> {
                     {
                         self.state.d.next = State::Interval;
                     }
-                } else if self.node.done.val() {
-                    self.v0.d.next = self.v1.q.val();
-                    self.v1.d.next = self.v2.q.val();
-                    self.v2.d.next = self.v3.q.val();
-                    self.v3.d.next = self.node.value.val();
-                    self.values_left.d.next = self.values_left.q.val() - self.one_3.val();
-                    if self.values_left.q.val() == bits_lit::<3>(1) {
-                        self.state.d.next = State::Interval;
-                    }
+                } else if self.node.done.val() & (self.values_left.q.val() == bits_lit::<3>(1)) {
+                    self.state.d.next = State::Interval;
                 }
             }
             State::Interval => {
@@ -1498,13 +1507,16 @@ impl<const N: usize> Logic for Engine<N> {
                 self.state.d.next = State::IntervalDone;
             }
             State::IntervalDone => {
-                if self.interval.done.val() {
+                if self.interval.done.val() & self.is_exact.q.val() {
+                    self.band.d.next = self.made.val().band;
+                    self.is_done.d.next = true;
+                    self.state.d.next = State::Idle;
+                } else if self.interval.done.val() {
                     self.intervals_of.write.next = !self.is_there.q.val();
                     self.exacts.write.next = !self.is_there.q.val();
-                    if self.made.val().error == bits_lit::<32>(0xffff_ffff_u64) {
+                    if self.is_unresolved.q.val() {
                         self.exact_bits.d.next = self.exact_bits.q.val() | self.ladder_bit.q.val();
                     }
-                    self.error.d.next = self.made.val().error;
                     self.state.d.next = State::IntervalSaid;
                 }
             }
@@ -1525,11 +1537,11 @@ impl<const N: usize> Logic for Engine<N> {
             }
             // The summary takes the interval, and is written after the last.
             State::Summed => {
-                if self.error.q.val() == bits_lit::<32>(0xffff_ffff_u64) {
+                if self.is_unresolved.q.val() {
                     self.exact_count.d.next = self.exact_count.q.val() + self.one.val();
                 } else {
                     if self.is_worse.q.val() {
-                        self.bound.d.next = self.error.q.val();
+                        self.bound.d.next = self.made.val().error;
                     }
                 }
                 self.state.d.next = State::Settle;
@@ -1666,6 +1678,11 @@ impl<const N: usize> Logic for Engine<N> {
                 }
             }
             State::ExactRatio => {
+                self.is_exact.d.next = true;
+                // Its value has the lowest place.
+                self.job_index.d.next = self.zero_15.val();
+                self.value_at.d.next = bits_lit::<2>(0);
+                self.window_on.d.next = false;
                 self.ratio_price.d.next = self.job_price.q.val();
                 self.ratio_shift.d.next = bits_lit::<5>(0);
                 self.ratio_valid.d.next = false;
@@ -1687,31 +1704,14 @@ impl<const N: usize> Logic for Engine<N> {
                 }
             }
             State::ExactPass => {
-                self.node.node.next.sums = self.lanes.sums.val();
-                self.node.node.next.at = self.pass_at.q.val().at;
-                self.node.node.next.step_ratio = self.pass_at.q.val().step_ratio;
+                self.load_node.d.next = self.exact_node.val();
+                self.load_wait.d.next = bits_lit::<4>(0);
+                self.load_left.d.next = bits_lit::<3>(1);
+                self.values_left.d.next = bits_lit::<3>(1);
                 if self.lanes.done.val() {
-                    self.node.start.next = true;
-                    self.state.d.next = State::ExactValue;
-                }
-            }
-            State::ExactValue => {
-                if self.node.done.val() {
-                    self.v0.d.next = self.node.value.val();
-                    self.window_on.d.next = false;
-                    self.ratio_asked.d.next = false;
-                    self.state.d.next = State::ExactBand;
-                }
-            }
-            State::ExactBand => {
-                self.interval.left_price.next = self.job_price.q.val();
-                self.interval.exact.next = true;
-                self.interval.start.next = !self.ratio_asked.q.val();
-                self.ratio_asked.d.next = true;
-                if self.interval.done.val() {
-                    self.band.d.next = self.made.val().band;
-                    self.is_done.d.next = true;
-                    self.state.d.next = State::Idle;
+                    self.sums.write.next = true;
+                    self.ats.write.next = true;
+                    self.state.d.next = State::Load;
                 }
             }
             _ => {
@@ -1723,8 +1723,6 @@ impl<const N: usize> Logic for Engine<N> {
         if self.takes_trade.val() {
             self.pending0.d.next = self.changed0.val();
             self.pending1.d.next = self.changed1.val();
-            self.row0.d.next = self.change0.val();
-            self.row1.d.next = self.change1.val();
             self.forgets.d.next = self.is_changed.val();
             self.forgets_other.d.next = self.is_other_changed.val();
             self.is_scanned.d.next = false;
@@ -1742,7 +1740,17 @@ impl<const N: usize> Logic for Engine<N> {
 
         // ---- a contribution arrives: the node's sums have been read, and are held with it
         self.arrived.d.next = self.lanes.injected.val();
-        self.arrival.d.next = self.lanes.contribution.val();
+        self.arrival.d.next = self.no_sums.val();
+        if self.lanes.injected.val() & self.lanes.contribution.val().linear {
+            self.arrival.d.next.linear_delta = self.lanes.contribution.val().delta;
+            self.arrival.d.next.linear_gamma = self.lanes.contribution.val().gamma;
+            self.arrival.d.next.linear_vega = self.lanes.contribution.val().vega;
+        }
+        if self.lanes.injected.val() & !self.lanes.contribution.val().linear {
+            self.arrival.d.next.inverse_delta = self.lanes.contribution.val().delta;
+            self.arrival.d.next.inverse_gamma = self.lanes.contribution.val().gamma;
+            self.arrival.d.next.inverse_vega = self.lanes.contribution.val().vega;
+        }
         self.arriving_node.d.next = self.update_write.q.val();
         self.arrival_node.d.next = self.arriving_node.q.val();
 

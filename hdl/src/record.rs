@@ -312,6 +312,15 @@ pub struct NodeValue {
     pub edge_before: Bit,
 }
 
+/// What the error bound of an interval takes from a node.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Knot {
+    /// Signed 44.
+    pub delta: U<44>,
+    /// Signed 44.
+    pub slope: U<44>,
+}
+
 /// `hedgewire_kernel::ladder::Interval`.
 #[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
 pub struct Interval {

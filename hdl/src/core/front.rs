@@ -28,7 +28,7 @@ use rust_hdl::prelude::*;
 use hedgewire_abi::format::FRACTION_BITS;
 
 use super::recent::Recent;
-use super::record::{Based, Feed, Keep, Place, Shifted, Verdict};
+use super::record::{Aim, Based, Feed, Keep, Place, Shifted, Verdict};
 use crate::decode::{ReadQuote, Reserved};
 use crate::desk;
 use crate::engine::LadderParams;
@@ -112,6 +112,8 @@ pub struct Front {
     reserved: Reserved,
     read_quote: ReadQuote,
     recent: Recent,
+    aims: LookUp<Aim, 4>,
+    /// From PLACE on a command is read whole.
     buffer: LookUp<Words, 4>,
     keeps: LookUp<Keep, 8>,
     prices: LookUp<U<32>, 8>,
@@ -128,9 +130,10 @@ pub struct Front {
 
     // ---- stages
     is_fetched: DFF<Bit>,
-    fetched: DFF<Words>,
+    fetched: DFF<Aim>,
+    fetched_at: DFF<U<5>>,
     is_placed: DFF<Bit>,
-    placed: DFF<Words>,
+    placed_at: DFF<U<5>>,
     placed_place: DFF<Place>,
     is_based: DFF<Bit>,
     based: DFF<Words>,
@@ -184,8 +187,8 @@ pub struct Front {
     // ---- wires
     advance: Signal<Local, Bit>,
     buffer_empty: Signal<Local, Bit>,
-    fetched_word: Signal<Local, U<64>>,
-    fetched_price: Signal<Local, U<64>>,
+    command_word: Signal<Local, U<64>>,
+    command_price: Signal<Local, U<64>>,
     fetched_kind: Signal<Local, U<8>>,
     fetched_number: Signal<Local, U<8>>,
     fetched_wide: Signal<Local, U<9>>,
@@ -229,6 +232,7 @@ impl Front {
     pub fn new(underlyings: usize) -> Self {
         with_defaults!({
             recent: Recent::new(desk::INTERVAL),
+            aims: LookUp::new(1 << BUFFER_BITS),
             buffer: LookUp::new(1 << BUFFER_BITS),
             keeps: LookUp::wrapping(underlyings),
             prices: LookUp::wrapping(underlyings),
@@ -247,12 +251,12 @@ impl Front {
             moves_seq moves_now takes_quote forgets_feed feed_at write_keep keep_at keep is_answered answer
             params_ladder params read_ladder read_index read_interval read_exact settled any_exact
             finish_ladder finish_next finish_valid fresh_ladder fresh_index fresh_valid reserved read_quote
-            write_at fetch_at retire_at has_space is_fetched fetched is_placed placed placed_place is_based
+            write_at fetch_at retire_at has_space is_fetched fetched fetched_at is_placed placed_at placed_place is_based
             based based_place based_facts is_shifted shifted shifted_place shifted_quote shifted_facts
             is_loading loading loading_place loading_quote loading_verdict loading_same has_head head
             head_place head_quote head_verdict head_interval goes rereads is_reread again_ladder again_index
             is_fresh is_finished is_settled head_feed is_same_price has_stood ahead_seq ahead_ns last_seq
-            now_ns advance buffer_empty fetched_word fetched_price fetched_kind fetched_number fetched_wide
+            now_ns advance buffer_empty command_word command_price fetched_kind fetched_number fetched_wide
             fetched_ladder price interval_index fraction based_word based_number interval_count shifted_word
             shifted_kind shifted_version shifted_number shifted_code shifted_step shifted_inside
             shifted_usable loading_word loading_number head_word head_number head_step is_newer can_go
@@ -264,10 +268,10 @@ impl Front {
 impl Logic for Front {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, read_quote, recent, buffer, keeps, prices, feeds_ahead, feeds, quotes);
+        clock!(self, clock, read_quote, recent, aims, buffer, keeps, prices, feeds_ahead, feeds, quotes);
         clock!(self, clock, has_space, is_fresh, is_finished, is_settled, head_feed, is_same_price, has_stood);
         dff_setup!(self, clock, write_at, fetch_at, retire_at, ahead_seq, ahead_ns, last_seq, now_ns);
-        dff_setup!(self, clock, is_fetched, fetched, is_placed, placed, placed_place);
+        dff_setup!(self, clock, is_fetched, fetched, fetched_at, is_placed, placed_at, placed_place);
         dff_setup!(self, clock, is_based, based, based_place, based_facts);
         dff_setup!(self, clock, is_shifted, shifted, shifted_place, shifted_quote, shifted_facts);
         dff_setup!(self, clock, is_loading, loading, loading_place, loading_quote, loading_verdict, loading_same);
@@ -345,38 +349,45 @@ impl Logic for Front {
         self.buffer.write_address.next = self.write_at.q.val().get_bits::<4>(0);
         self.buffer.write_data.next = self.command.val();
         self.buffer.write.next = false;
+        self.command_word.next = self.command.val().w0;
+        self.command_price.next = self.command.val().w4;
+        self.aims.write_address.next = self.write_at.q.val().get_bits::<4>(0);
+        self.aims.write_data.next.kind = self.command_word.val().get_bits::<8>(0);
+        self.aims.write_data.next.number = self.command_word.val().get_bits::<8>(16);
+        self.aims.write_data.next.price = self.command_price.val().get_bits::<32>(0);
+        self.aims.write.next = false;
         // One may come while this is found out, and one when it has been.
         self.has_space.d.next =
             (self.write_at.q.val() - self.retire_at.q.val() < self.nearly_full.val()) & self.is_open.val();
         self.command_ready.next = self.has_space.q.val();
         if self.has_space.q.val() & self.command_valid.val() {
             self.buffer.write.next = true;
+            self.aims.write.next = true;
             self.write_at.d.next = self.write_at.q.val() + self.one_5.val();
         }
         self.buffer_empty.next = self.write_at.q.val() == self.fetch_at.q.val();
         self.is_empty.next = self.write_at.q.val() == self.retire_at.q.val();
 
         // ---- FETCH
-        self.buffer.read_address.next = self.fetch_at.q.val().get_bits::<4>(0);
+        self.aims.read_address.next = self.fetch_at.q.val().get_bits::<4>(0);
         if self.advance.val() {
             self.is_fetched.d.next = !self.buffer_empty.val();
-            self.fetched.d.next = self.buffer.q.val();
+            self.fetched.d.next = self.aims.q.val();
+            self.fetched_at.d.next = self.fetch_at.q.val();
             if !self.buffer_empty.val() {
                 self.fetch_at.d.next = self.fetch_at.q.val() + self.one_5.val();
             }
         }
 
         // ---- PLACE: the ladder that answers, and the price
-        self.fetched_word.next = self.fetched.q.val().w0;
-        self.fetched_kind.next = self.fetched_word.val().get_bits::<8>(0);
-        self.fetched_number.next = self.fetched_word.val().get_bits::<8>(16);
+        self.fetched_kind.next = self.fetched.q.val().kind;
+        self.fetched_number.next = self.fetched.q.val().number;
         self.fetched_wide.next = unsigned_cast_wide(self.fetched_number.val());
         self.keeps.read_address.next = self.fetched_number.val();
         self.prices.read_address.next = self.fetched_number.val();
         self.price.next = self.prices.q.val();
-        self.fetched_price.next = self.fetched.q.val().w4;
         if self.fetched_kind.val() == bits_lit::<8>(32) {
-            self.price.next = self.fetched_price.val().get_bits::<32>(0);
+            self.price.next = self.fetched.q.val().price;
         }
         self.fetched_ladder.next = self.fetched_wide.val() + self.fetched_wide.val();
         if self.keeps.q.val().active {
@@ -384,7 +395,7 @@ impl Logic for Front {
         }
         if self.advance.val() {
             self.is_placed.d.next = self.is_fetched.q.val();
-            self.placed.d.next = self.fetched.q.val();
+            self.placed_at.d.next = self.fetched_at.q.val();
             self.placed_place.d.next.ladder = self.fetched_ladder.val();
             self.placed_place.d.next.price = self.price.val();
             self.placed_place.d.next.is_known =
@@ -395,10 +406,11 @@ impl Logic for Front {
 
         // ---- BASE: how far the price is above the lowest of the ladder
         self.params_ladder.next = self.placed_place.q.val().ladder;
-        self.reserved.words.next = self.placed.q.val();
+        self.buffer.read_address.next = self.placed_at.q.val().get_bits::<4>(0);
+        self.reserved.words.next = self.buffer.q.val();
         if self.advance.val() {
             self.is_based.d.next = self.is_placed.q.val();
-            self.based.d.next = self.placed.q.val();
+            self.based.d.next = self.buffer.q.val();
             self.based_place.d.next = self.placed_place.q.val();
             self.based_place.d.next.shift = self.params.val().shift;
             self.based_facts.d.next.offset = self.placed_place.q.val().price - self.params.val().low;

@@ -26,6 +26,14 @@ pub struct Feed {
     pub feed_seq: U<32>,
 }
 
+/// What places a command: whose it is, and its price if it is a quote.
+#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
+pub struct Aim {
+    pub kind: U<8>,
+    pub number: U<8>,
+    pub price: U<32>,
+}
+
 /// Where a command's price falls.
 #[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
 pub struct Place {

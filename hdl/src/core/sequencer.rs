@@ -27,7 +27,6 @@ use rust_hdl::prelude::*;
 
 use super::record::{Course, Facts, Oks, Requests, Verdict};
 use crate::engine::EngineOp;
-use crate::record::ExactGreeks;
 use crate::signal::*;
 
 /// Cycles after a reset in which every unit runs dry.
@@ -112,8 +111,6 @@ pub struct Sequencer {
     /// The target in units of both banks; of the one that is opened, the first.
     pub first_units: Signal<Out, U<62>>,
     pub second_units: Signal<Out, U<62>>,
-    /// What an exact pass has found.
-    pub greeks: Signal<Out, ExactGreeks>,
     /// In the same cycle: bank, book and risk begin; an event is said.
     pub bank_start: Signal<Out, Bit>,
     pub bank_op: Signal<Out, U<3>>,
@@ -142,7 +139,8 @@ pub struct Sequencer {
     pub halted: Signal<In, Bit>,
     pub engine_done: Signal<In, Bit>,
     pub engine_ok: Signal<In, Bit>,
-    pub engine_greeks: Signal<In, ExactGreeks>,
+    /// Nodes still lack the trade before, and look at what the bank has said of it.
+    pub engine_behind: Signal<In, Bit>,
     /// The engine has the interval at the last quote, and it answers.
     pub has_answer: Signal<In, Bit>,
     pub bank_done: Signal<In, Bit>,
@@ -163,7 +161,6 @@ pub struct Sequencer {
     op: DFF<EngineOp>,
     first: DFF<U<62>>,
     second: DFF<U<62>>,
-    found: DFF<ExactGreeks>,
     /// Cycles spent in a state that waits for what it looks at.
     waited: DFF<U<3>>,
     dry: DFF<U<8>>,
@@ -199,11 +196,11 @@ impl Sequencer {
             dry_cycles: Constant::new(U::new(DRY_CYCLES)),
             no_requests: Constant::new(Requests::default()),
         }
-            clock reset state course requests engine_op first_units second_units greeks bank_start bank_op
+            clock reset state course requests engine_op first_units second_units bank_start bank_op
             book_start risk_start says flush retires is_answered is_head is_fast verdict number whose kinds
-            ok facts is_calm has_room halted engine_done engine_ok engine_greeks has_answer bank_done
+            ok facts is_calm has_room halted engine_done engine_ok engine_behind has_answer bank_done
             bank_reason offset_done target_units book_done refusal book_faults writes_order said risk_done
-            at work asks op first second found waited dry is_asked engine_pending bank_pending is_owed
+            at work asks op first second waited dry is_asked engine_pending bank_pending is_owed
             is_own_loop is_last_loop
         )
     }
@@ -213,7 +210,7 @@ impl Logic for Sequencer {
     #[hdl_gen]
     fn update(&mut self) {
         clock!(self, clock, asks, op, waited, is_own_loop, is_last_loop);
-        dff_setup!(self, clock, at, work, first, second, found, dry, is_asked, engine_pending, bank_pending, is_owed);
+        dff_setup!(self, clock, at, work, first, second, dry, is_asked, engine_pending, bank_pending, is_owed);
 
         self.state.next = self.at.q.val();
         self.course.next = self.work.q.val();
@@ -221,7 +218,6 @@ impl Logic for Sequencer {
         self.engine_op.next = self.op.q.val();
         self.first_units.next = self.first.q.val();
         self.second_units.next = self.second.q.val();
-        self.greeks.next = self.found.q.val();
         self.bank_start.next = false;
         self.bank_op.next = bits_lit::<3>(0);
         self.book_start.next = false;
@@ -677,7 +673,7 @@ impl Logic for Sequencer {
                     self.at.d.next = State::Refuse;
                 } else if !self.ok.val().trade {
                     self.at.d.next = State::Refuse;
-                } else {
+                } else if !self.engine_behind.val() {
                     // A pass over the rows has been dropped before the row changes.
                     self.bank_start.next = true;
                     // The nodes take the trade while the weights and then the offset are worked out.
@@ -782,7 +778,6 @@ impl Logic for Sequencer {
                     self.engine_pending.d.next = true;
                 }
                 if self.engine_pending.q.val() & self.engine_done.val() {
-                    self.found.d.next = self.engine_greeks.val();
                     self.work.d.next.is_exact = true;
                     self.at.d.next = State::Issue;
                     if !self.engine_ok.val() {

@@ -17,10 +17,9 @@
 //! The right-hand sides of the middle are exact: a floor of a sum with an integer is the sum of the
 //! floor and the integer, and a floor of a floor is one.
 //!
-//! The nodes of the interval are captured at `start`, the differences of all four at `window`, which may be later. They
-//! stand still, so the registers behind them need no enable: they settle, `slope_middle` in cycle 3 from the start, the
-//! cubic and `delta_middle` in cycle 4, the bound `LATENCY` cycles from the window. A ladder of two intervals has no
-//! first node: one jump, no miss.
+//! Operands stand still, so that no register needs an enable: they settle, counted from the two nodes of the interval
+//! `a` and `b` in cycle 1, `slope_middle` in cycle 3, the cubic and `delta_middle` in cycle 4, and the bound
+//! `LATENCY` cycles from the whole window. A ladder of two intervals has no first node: one jump, no miss.
 
 use rust_hdl::prelude::*;
 
@@ -34,17 +33,17 @@ pub const LATENCY: usize = 9;
 #[derive(LogicBlock, Default)]
 pub struct Cubic {
     pub clock: Signal<In, Clock>,
-    pub start: Signal<In, Bit>,
-    pub window: Signal<In, Bit>,
-    pub n0: Signal<In, record::NodeValue>,
-    pub n1: Signal<In, record::NodeValue>,
-    pub n2: Signal<In, record::NodeValue>,
-    pub n3: Signal<In, record::NodeValue>,
-    /// Which of them is the left node of the interval: 0, 1 or 2, and not 0 where there is no `n0`.
-    pub left: Signal<In, U<2>>,
+    /// The nodes of the interval.
+    pub left: Signal<In, record::NodeValue>,
+    pub right: Signal<In, record::NodeValue>,
+    /// The window.
+    pub n0: Signal<In, record::Knot>,
+    pub n1: Signal<In, record::Knot>,
+    pub n2: Signal<In, record::Knot>,
+    pub n3: Signal<In, record::Knot>,
     /// The ladder has two intervals, so there is no `n0`.
     pub two: Signal<In, Bit>,
-    /// The interval's nodes.
+    /// The interval's nodes, a cycle later.
     pub a: Signal<Out, record::NodeValue>,
     pub b: Signal<Out, record::NodeValue>,
     pub c2: Signal<Out, S<48>>,
@@ -59,7 +58,6 @@ pub struct Cubic {
 
     left_node: DFF<record::NodeValue>,
     right_node: DFF<record::NodeValue>,
-    is_two: DFF<Bit>,
     rise: DFF<S<45>>,
     slope_sum: DFF<S<45>>,
     slope_fall: DFF<S<45>>,
@@ -103,8 +101,6 @@ pub struct Cubic {
     two_places: Signal<Local, U<2>>,
     four_places: Signal<Local, U<3>>,
     rounding: Signal<Local, U<44>>,
-    chosen_a: Signal<Local, record::NodeValue>,
-    chosen_b: Signal<Local, record::NodeValue>,
     a_delta: Signal<Local, S<44>>,
     a_slope: Signal<Local, S<44>>,
     b_delta: Signal<Local, S<44>>,
@@ -182,8 +178,8 @@ pub struct Cubic {
 impl Logic for Cubic {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, left_node, right_node, is_two);
-        dff_setup!(self, clock, fall_01, rise_12, rise_23, slope_02, slope_13, slope_12, slope_03);
+        clock!(self, clock, left_node, right_node);
+        clock!(self, clock, fall_01, rise_12, rise_23, slope_02, slope_13, slope_12, slope_03);
         clock!(self, clock, rise, slope_sum, slope_fall, middle_rise, is_second, is_miss);
         clock!(self, clock, rise_thrice, slopes, second, third, vega_change, delta_half, bend_1, bend_2, ends);
         clock!(self, clock, jump_1, jump_2, ends_12, inner_17, outer_3, ends_13, slopes_20, size_1, size_2);
@@ -195,21 +191,8 @@ impl Logic for Cubic {
         self.rounding.next = bits_lit::<44>(8);
 
         // 0.
-        self.chosen_a.next = self.n0.val();
-        self.chosen_b.next = self.n1.val();
-        if self.left.val() == bits_lit::<2>(1) {
-            self.chosen_a.next = self.n1.val();
-            self.chosen_b.next = self.n2.val();
-        }
-        if self.left.val().get_bit(1) {
-            self.chosen_a.next = self.n2.val();
-            self.chosen_b.next = self.n3.val();
-        }
-        if self.start.val() {
-            self.left_node.d.next = self.chosen_a.val();
-            self.right_node.d.next = self.chosen_b.val();
-            self.is_two.d.next = self.two.val();
-        }
+        self.left_node.d.next = self.left.val();
+        self.right_node.d.next = self.right.val();
         self.a.next = self.left_node.q.val();
         self.b.next = self.right_node.q.val();
 
@@ -281,15 +264,13 @@ impl Logic for Cubic {
         self.m1_45.next = signed_cast_wide(self.m1.val());
         self.m2_45.next = signed_cast_wide(self.m2.val());
         self.m3_45.next = signed_cast_wide(self.m3.val());
-        if self.window.val() {
-            self.fall_01.d.next = self.d0_45.val() - self.d1_45.val();
-            self.rise_12.d.next = self.d2_45.val() - self.d1_45.val();
-            self.rise_23.d.next = self.d3_45.val() - self.d2_45.val();
-            self.slope_02.d.next = self.m0_45.val() - self.m2_45.val();
-            self.slope_13.d.next = self.m1_45.val() - self.m3_45.val();
-            self.slope_12.d.next = self.m1_45.val() - self.m2_45.val();
-            self.slope_03.d.next = self.m0_45.val() - self.m3_45.val();
-        }
+        self.fall_01.d.next = self.d0_45.val() - self.d1_45.val();
+        self.rise_12.d.next = self.d2_45.val() - self.d1_45.val();
+        self.rise_23.d.next = self.d3_45.val() - self.d2_45.val();
+        self.slope_02.d.next = self.m0_45.val() - self.m2_45.val();
+        self.slope_13.d.next = self.m1_45.val() - self.m3_45.val();
+        self.slope_12.d.next = self.m1_45.val() - self.m2_45.val();
+        self.slope_03.d.next = self.m0_45.val() - self.m3_45.val();
 
         // 1: below 2^45.
         self.fall_01_46.next = signed_cast_wide(self.fall_01.q.val());
@@ -335,7 +316,7 @@ impl Logic for Cubic {
         self.slopes_20.d.next = self.inner_17.q.val() + self.outer_50.val();
 
         // 4: the miss is below 46 2^44 < 2^50.
-        self.is_second.d.next = (self.size_2.q.val() > self.size_1.q.val()) | self.is_two.q.val();
+        self.is_second.d.next = (self.size_2.q.val() > self.size_1.q.val()) | self.two.val();
         self.jump.d.next = self.size_1.q.val();
         if self.is_second.q.val() {
             self.jump.d.next = self.size_2.q.val();
@@ -350,7 +331,7 @@ impl Logic for Cubic {
             self.miss_positive.next = -self.miss.q.val();
         }
         self.miss_size.d.next = self.miss_positive.val().get_bits::<50>(0);
-        if self.is_two.q.val() {
+        if self.two.val() {
             self.miss_size.d.next = bits_lit::<50>(0);
         }
 
