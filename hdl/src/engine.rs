@@ -40,12 +40,16 @@ use crate::bank;
 use crate::elementary::RatioUnit;
 use crate::finish::{IntervalUnit, NodeUnit};
 use crate::lanes::{INJECT_LATENCY, Lane, Lanes};
-use crate::primitive::{LookUp, Ram};
+use crate::primitive::Ram;
 use crate::record::{ExactGreeks, Interval, Ratios, Row, Scale, Sums};
 use crate::signal::*;
 
+mod tables;
+mod usable;
 mod window;
 
+use tables::Tables;
+use usable::Usable;
 use window::Window;
 
 /// Most cycles from a trade's shape to its weights.
@@ -305,16 +309,8 @@ pub struct Engine<const N: usize> {
     interval: IntervalUnit,
 
     // ---- memories
-    params: LookUp<LadderParams, 9>,
-    params_scan: LookUp<LadderParams, 9>,
-    params_look: LookUp<LadderParams, 9>,
-    params_front: LookUp<LadderParams, 9>,
-    scales: LookUp<Scale, 9>,
-    scales_look: LookUp<Scale, 9>,
-    targets: LookUp<U<62>, 9>,
-    slots_of: LookUp<Slots, 8>,
-    regions: LookUp<Regions, 9>,
-    summaries: LookUp<Summary, 9>,
+    tables: Tables,
+    usable: Usable,
     sums: Ram<Sums, 24>,
     ats: Ram<NodeAt, 24>,
     intervals_of: Ram<Interval, 24>,
@@ -327,11 +323,11 @@ pub struct Engine<const N: usize> {
     interval_write: Strided,
 
     // ---- what is looked up, a cycle after its ladder
-    here: DFF<LadderParams>,
-    here_scale: DFF<Scale>,
-    here_target: DFF<U<62>>,
-    here_slots: DFF<Slots>,
-    here_regions: DFF<Regions>,
+    here: Signal<Local, LadderParams>,
+    here_scale: Signal<Local, Scale>,
+    here_target: Signal<Local, U<62>>,
+    here_slots: Signal<Local, Slots>,
+    here_regions: Signal<Local, Regions>,
     gamma_shift: DFF<U<8>>,
     /// First node of the window around the interval at hand.
     want: DFF<U<15>>,
@@ -340,16 +336,10 @@ pub struct Engine<const N: usize> {
     is_first_index: DFF<Bit>,
     next_index: DFF<U<15>>,
     is_last: DFF<Bit>,
-    scanned: DFF<LadderParams>,
-    is_scanned_settled: DFF<Bit>,
-    is_scanned_finishing: DFF<Bit>,
+    scanned: Signal<Local, LadderParams>,
     /// `scanned` is of the ladder at the scan pointer.
     is_scanned: DFF<Bit>,
     nodes: DFF<U<15>>,
-    /// Bit of the ladder at hand, a cycle late.
-    ladder_bit: DFF<U<64>>,
-    /// What was settled of the ladder that was at hand no longer is.
-    forgets: DFF<Bit>,
     is_two: DFF<Bit>,
     is_last_node: DFF<Bit>,
     window_end: DFF<U<15>>,
@@ -367,30 +357,10 @@ pub struct Engine<const N: usize> {
     index_steps: DFF<U<32>>,
     /// The ratios, there or asked for, are of the node at hand.
     is_ratio_here: DFF<Bit>,
-    writes_params: DFF<Bit>,
-    params_place: DFF<U<9>>,
-    params_written: DFF<LadderParams>,
-    writes_scale: DFF<Bit>,
-    writes_target: DFF<Bit>,
-    writes_slots: DFF<Bit>,
     /// The target written is that of the second bank.
     is_other: DFF<Bit>,
     /// Cycles spent in `LookUp`.
     waited: DFF<U<2>>,
-    seen_params: DFF<LadderParams>,
-    seen_scale: DFF<Scale>,
-    seen_summary: DFF<Summary>,
-    /// What the front waited for a cycle ago, and whether it was there.
-    is_awaited: DFF<Bit>,
-    awaited_ladder: DFF<U<9>>,
-    awaited_index: DFF<U<15>>,
-    is_fresh: DFF<Bit>,
-    is_finished: DFF<Bit>,
-    is_settled: DFF<Bit>,
-    /// The front waits for an interval that is not there, this one.
-    is_lacking: DFF<Bit>,
-    lacking_ladder: DFF<U<9>>,
-    lacking_index: DFF<U<15>>,
     is_halted: DFF<Bit>,
     /// A pass over rows makes way.
     must_yield: DFF<Bit>,
@@ -415,16 +385,6 @@ pub struct Engine<const N: usize> {
     is_exact: DFF<Bit>,
     is_behind_now: DFF<Bit>,
     scan: DFF<U<9>>,
-    settled_bits: DFF<U<64>>,
-    exact_bits: DFF<U<64>>,
-    finish_at: DFF<U<9>>,
-    finish_to: DFF<U<15>>,
-    finish_on: DFF<Bit>,
-    fresh_at: DFF<U<9>>,
-    fresh_to: DFF<U<15>>,
-    fresh_on: DFF<Bit>,
-    /// The interval at hand is there already. It may be read at any time, so it is not written again.
-    is_there: DFF<Bit>,
     bound: DFF<U<32>>,
     exact_count: DFF<U<15>>,
     /// The interval just made is answered by an exact pass.
@@ -456,7 +416,6 @@ pub struct Engine<const N: usize> {
     rest_count: DFF<U<15>>,
     /// The active bank holds a trade's row.
     is_coming_held: DFF<Bit>,
-    forgets_other: DFF<Bit>,
     update_row: DFF<Row>,
     /// After the last node the first of the ladder comes, or of the window.
     update_last: DFF<U<15>>,
@@ -511,9 +470,6 @@ pub struct Engine<const N: usize> {
     is_changed: Signal<Local, Bit>,
     is_other_changed: Signal<Local, Bit>,
     other_ladder: Signal<Local, U<9>>,
-    other_bit: Signal<Local, U<64>>,
-    /// Ladders of which nothing is settled any more.
-    forgotten: Signal<Local, U<64>>,
     takes_trade: Signal<Local, Bit>,
     is_touched: Signal<Local, Bit>,
     half_count: Signal<Local, U<32>>,
@@ -541,9 +497,6 @@ pub struct Engine<const N: usize> {
     low_bits: Constant<U<5>>,
     high_bits: Constant<U<5>>,
     one_32: Constant<U<32>>,
-    one_64: Constant<U<64>>,
-    one_place: Constant<U<1>>,
-    first_banks: Constant<U<64>>,
     low_margin: Constant<U<32>>,
     last_price: Constant<U<48>>,
     cut: Constant<U<8>>,
@@ -564,16 +517,7 @@ impl<const N: usize> Engine<N> {
         let nodes = sizes.intervals + 2;
         with_defaults!({
             lanes: Lanes::new(sizes.rows),
-            params: LookUp::wrapping(ladders),
-            params_scan: LookUp::wrapping(ladders),
-            params_look: LookUp::wrapping(ladders),
-            params_front: LookUp::wrapping(ladders),
-            scales: LookUp::wrapping(ladders),
-            scales_look: LookUp::wrapping(ladders),
-            targets: LookUp::wrapping(ladders),
-            slots_of: LookUp::wrapping(sizes.underlyings),
-            regions: LookUp::wrapping(ladders),
-            summaries: LookUp::wrapping(ladders),
+            tables: Tables::new(sizes.underlyings),
             sums: Ram::new(ladders * nodes),
             ats: Ram::new(ladders * nodes),
             intervals_of: Ram::new(ladders * sizes.intervals),
@@ -596,9 +540,6 @@ impl<const N: usize> Engine<N> {
             low_bits: Constant::new(U::new(0b00011)),
             high_bits: Constant::new(U::new(0b11100)),
             one_32: Constant::new(U::new(1)),
-            one_64: Constant::new(U::new(1)),
-            one_place: Constant::new(U::new(1)),
-            first_banks: Constant::new(U::new(0x5555_5555_5555_5555)),
             // The first step of a ladder is above 64: step / price then fits its format.
             low_margin: Constant::new(U::new(65)),
             last_price: Constant::new(U::new(u128::from(u32::MAX))),
@@ -611,30 +552,24 @@ impl<const N: usize> Engine<N> {
             exact_node: Constant::new(U::new(sizes.intervals as u128 + 1)),
         }
             clock reset start op ladder slots scale target other_target price has_place index shift intervals is_shaped
-            shape holds weighed answered answer update_wrap value_at is_coming_held forgets_other
-            is_other_changed other_ladder other_bit forgotten takes_trade changed0 changed1 change0 change1 done ok greeks halt
+            shape holds weighed answered answer update_wrap value_at is_coming_held             is_other_changed other_ladder takes_trade changed0 changed1 change0 change1 done ok greeks halt
             halted look_ladder look_params look_scale look_summary
             front_ladder front_params read_ladder read_index read_interval read_exact settled any_exact finish_ladder
             finish_next
             finish_valid fresh_ladder fresh_index fresh_valid wanted wanted_ladder wanted_index bank_address
             constant_inverse constant_linear row_write row_bank row_slot row ratio node interval state job_op
-            job_ladder job_index job_price job_high is_second is_finish is_quick scan settled_bits exact_bits finish_at
-            finish_to finish_on fresh_at fresh_to fresh_on bound exact_count is_unresolved band is_ok is_done ratio_busy
+            job_ladder job_index job_price job_high is_second is_finish is_quick scan             bound exact_count is_unresolved band is_ok is_done ratio_busy
             ratio_valid ratio_asked ratio_node ratio_ladder pass_at pending0 pending1 pending_first             rest_on rest_bank rest_first rest_count update_row update_last update_read reads_left update_write
             writes_left inject_valid arrived arrival arrival_node window_on window_ladder
             window_start load_node load_left load_wait load_start values_left here here_scale here_target here_slots
-            scanned is_scanned_settled
-            is_scanned seen_params seen_scale seen_summary is_lacking is_halted must_yield lanes_go is_worse window_end
-            has_window follows_window node_part node_steps index_part shift_low shift_high index_steps is_ratio_here writes_params params_place params_written
-            writes_scale writes_target writes_slots is_other here_regions is_first_index next_index is_last index_less_one
-            index_less_two low_ahead step is_scanned_finishing is_there is_awaited awaited_ladder
-            awaited_index lacking_ladder lacking_index
-            waited after drifts is_changed
-            is_touched ladder_bit ratio_go ratio_price ratio_reference ratio_shift sums_held
+            scanned             is_scanned is_halted must_yield lanes_go is_worse window_end
+            has_window follows_window node_part node_steps index_part shift_low shift_high index_steps is_ratio_here             is_other here_regions is_first_index next_index is_last index_less_one
+            index_less_two low_ahead step                         waited after drifts is_changed
+            is_touched ratio_go ratio_price ratio_reference ratio_shift sums_held
             at_held inject_go arriving_node is_joined joined joined_node node_go left_price centre_step low_step is_low
             high_step low high half_count count_wide next_start high_wide nodes
-            forgets is_two is_last_node want window_nodes node_offset interval_offset gamma_shift made
-            is_fresh is_finished is_settled has_edge region window load_go at_node first_place is_exact is_behind is_behind_now
+            is_two is_last_node want window_nodes node_offset interval_offset gamma_shift made
+            has_edge region window load_go at_node first_place is_exact is_behind is_behind_now usable
         )
     }
 }
@@ -651,51 +586,21 @@ impl<const N: usize> Logic for Engine<N> {
             node,
             window,
             interval,
-            params,
-            params_scan,
-            params_look,
-            params_front,
-            scales,
-            scales_look,
-            targets,
-            slots_of,
-            regions,
-            summaries,
+            tables,
+            usable,
             sums,
             ats,
             intervals_of,
             exacts,
-            here,
-            here_scale,
-            here_target,
-            here_slots,
             gamma_shift,
             want,
-            scanned,
-            is_scanned_settled,
             is_scanned,
-            seen_params,
-            seen_scale,
-            seen_summary,
-            is_fresh,
-            is_finished,
-            is_settled,
-            is_there,
-            is_awaited,
-            awaited_ladder,
-            awaited_index,
-            is_lacking,
-            lacking_ladder,
-            lacking_index,
             is_halted,
             must_yield,
             lanes_go,
             is_worse,
             is_unresolved,
             nodes,
-            ladder_bit,
-            forgets,
-            forgets_other,
             is_two,
             is_last_node,
             window_end,
@@ -707,14 +612,7 @@ impl<const N: usize> Logic for Engine<N> {
             index_part,
             index_steps,
             is_ratio_here,
-            writes_params,
-            params_place,
-            params_written,
-            writes_scale,
-            writes_target,
-            writes_slots,
             is_other,
-            here_regions,
             is_first_index,
             next_index,
             is_last,
@@ -722,7 +620,6 @@ impl<const N: usize> Logic for Engine<N> {
             index_less_two,
             low_ahead,
             step,
-            is_scanned_finishing,
             waited
         );
         clock!(
@@ -771,14 +668,6 @@ impl<const N: usize> Logic for Engine<N> {
             is_quick,
             is_exact,
             scan,
-            settled_bits,
-            exact_bits,
-            finish_at,
-            finish_to,
-            finish_on,
-            fresh_at,
-            fresh_to,
-            fresh_on,
             bound,
             exact_count,
             band,
@@ -846,55 +735,44 @@ impl<const N: usize> Logic for Engine<N> {
         self.lanes.inject_ratios.next = self.at_held.q.val().at;
 
         // ---- the ladder at hand
-        self.params.read_address.next = self.job_ladder.q.val();
-        self.here.d.next = self.params.q.val();
-        self.scales.read_address.next = self.job_ladder.q.val();
-        self.here_scale.d.next = self.scales.q.val();
-        self.targets.read_address.next = self.job_ladder.q.val();
-        self.here_target.d.next = self.targets.q.val();
-        self.slots_of.read_address.next = self.job_ladder.q.val().get_bits::<8>(1);
-        self.here_slots.d.next = self.slots_of.q.val();
-        self.regions.read_address.next = self.job_ladder.q.val();
-        self.here_regions.d.next = self.regions.q.val();
+        self.tables.job.next = self.job_ladder.q.val();
+        self.here.next = self.tables.here.val();
+        self.here_scale.next = self.tables.here_scale.val();
+        self.here_target.next = self.tables.here_target.val();
+        self.here_slots.next = self.tables.here_slots.val();
+        self.here_regions.next = self.tables.here_regions.val();
         self.bank_address.next = self.job_ladder.q.val();
-        self.drifts.next = !self.here_scale.q.val().usd & !self.here_scale.q.val().linear_hedge;
-        self.ladder_bit.d.next = self.one_64.val() << self.job_ladder.q.val();
-        self.nodes.d.next = self.here.q.val().count + self.one.val();
-        self.is_last_node.d.next = self.here.q.val().node == self.here.q.val().count;
-        self.is_two.d.next = self.here.q.val().count == bits_lit::<15>(2);
+        self.drifts.next = !self.here_scale.val().usd & !self.here_scale.val().linear_hedge;
+        self.nodes.d.next = self.here.val().count + self.one.val();
+        self.is_last_node.d.next = self.here.val().node == self.here.val().count;
+        self.is_two.d.next = self.here.val().count == bits_lit::<15>(2);
 
         // ---- what the outside reads
-        self.params_look.read_address.next = self.look_ladder.val();
-        self.seen_params.d.next = self.params_look.q.val();
-        self.look_params.next = self.seen_params.q.val();
-        self.scales_look.read_address.next = self.look_ladder.val();
-        self.seen_scale.d.next = self.scales_look.q.val();
-        self.look_scale.next = self.seen_scale.q.val();
-        self.summaries.read_address.next = self.look_ladder.val();
-        self.seen_summary.d.next = self.summaries.q.val();
-        self.look_summary.next = self.seen_summary.q.val();
+        self.tables.look.next = self.look_ladder.val();
+        self.look_params.next = self.tables.seen.val();
+        self.look_scale.next = self.tables.seen_scale.val();
+        self.look_summary.next = self.tables.seen_summary.val();
+        self.tables.front.next = self.front_ladder.val();
+        self.front_params.next = self.tables.front_params.val();
         // ---- the ladder that may be worked on next
-        self.params_scan.read_address.next = self.scan.q.val();
-        self.scanned.d.next = self.params_scan.q.val();
-        self.is_scanned_settled.d.next = self.settled_bits.q.val().get_bit(self.scan.q.val().index());
-        self.is_scanned_finishing.d.next = self.finish_on.q.val() & (self.finish_at.q.val() == self.scan.q.val());
+        self.tables.scan.next = self.scan.q.val();
+        self.scanned.next = self.tables.scanned.val();
+        self.usable.scan.next = self.scan.q.val();
         self.is_scanned.d.next = true;
-        self.params_front.read_address.next = self.front_ladder.val();
-        self.front_params.next = self.params_front.q.val();
         self.interval_read.ladder.next = self.read_ladder.val();
         self.interval_read.index.next = self.read_index.val();
         self.intervals_of.read_address.next = self.interval_read.address.val();
         self.read_interval.next = self.intervals_of.q.val();
         self.exacts.read_address.next = self.interval_read.address.val();
         self.read_exact.next = self.exacts.q.val();
-        self.settled.next = self.settled_bits.q.val();
-        self.any_exact.next = self.exact_bits.q.val();
-        self.finish_ladder.next = self.finish_at.q.val();
-        self.finish_next.next = self.finish_to.q.val();
-        self.finish_valid.next = self.finish_on.q.val();
-        self.fresh_ladder.next = self.fresh_at.q.val();
-        self.fresh_index.next = self.fresh_to.q.val();
-        self.fresh_valid.next = self.fresh_on.q.val();
+        self.settled.next = self.usable.settled.val();
+        self.any_exact.next = self.usable.any_exact.val();
+        self.finish_ladder.next = self.usable.finish_ladder.val();
+        self.finish_next.next = self.usable.finish_next.val();
+        self.finish_valid.next = self.usable.finish_valid.val();
+        self.fresh_ladder.next = self.usable.fresh_ladder.val();
+        self.fresh_index.next = self.usable.fresh_index.val();
+        self.fresh_valid.next = self.usable.fresh_valid.val();
         self.done.next = self.is_done.q.val();
         self.ok.next = self.is_ok.q.val();
         // Nothing begins while `halt` is up but what is started, so that this still holds when it is seen.
@@ -909,37 +787,28 @@ impl<const N: usize> Logic for Engine<N> {
         self.is_behind.next = self.is_behind_now.q.val();
 
         // ---- writes, off unless a state below turns them on
-        self.writes_params.d.next = false;
-        self.params_place.d.next = self.job_ladder.q.val();
-        self.params_written.d.next = self.here.q.val();
-        self.writes_scale.d.next = false;
-        self.scales.write.next = self.writes_scale.q.val();
-        self.scales.write_address.next = self.params_place.q.val();
-        self.scales.write_data.next = self.scale.val();
-        self.writes_target.d.next = false;
+        self.tables.write_params.next = false;
+        self.tables.params.next = self.here.val();
+        self.tables.write_scale.next = false;
+        self.tables.scale.next = self.scale.val();
+        self.tables.write_target.next = false;
         self.is_other.d.next = (self.job_op.q.val() == EngineOp::Retarget) & self.is_second.q.val();
-        self.targets.write.next = self.writes_target.q.val();
-        self.targets.write_address.next = self.params_place.q.val();
-        self.targets.write_data.next = self.target.val();
+        self.tables.target.next = self.target.val();
         if self.is_other.q.val() {
-            self.targets.write_data.next = self.other_target.val();
+            self.tables.target.next = self.other_target.val();
         }
-        self.writes_slots.d.next = false;
-        self.slots_of.write.next = self.writes_slots.q.val();
-        self.slots_of.write_address.next = self.params_place.q.val().get_bits::<8>(1);
-        self.slots_of.write_data.next = self.slots.val();
+        self.tables.write_slots.next = false;
+        self.tables.slots.next = self.slots.val();
         if self.job_op.q.val() == EngineOp::Configure {
-            self.scales.write_data.next = self.no_scale.val();
-            self.targets.write_data.next = bits_lit::<62>(0);
+            self.tables.scale.next = self.no_scale.val();
+            self.tables.target.next = bits_lit::<62>(0);
         }
-        self.region.next = self.here_regions.q.val();
+        self.region.next = self.here_regions.val();
         self.region.next.inverse = self.lanes.regions_inverse.val();
         self.region.next.linear = self.lanes.regions_linear.val();
-        self.regions.write.next = false;
-        self.regions.write_address.next = self.job_ladder.q.val();
-        self.regions.write_data.next = self.region.val();
-        self.summaries.write.next = false;
-        self.summaries.write_address.next = self.job_ladder.q.val();
+        self.tables.write_regions.next = false;
+        self.tables.regions.next = self.region.val();
+        self.tables.write_summary.next = false;
         self.intervals_of.write.next = false;
         self.interval_write.ladder.next = self.job_ladder.q.val();
         self.interval_write.index.next = self.job_index.q.val();
@@ -992,7 +861,7 @@ impl<const N: usize> Logic for Engine<N> {
             self.sums_write.index.next = self.joined_node.q.val();
         } else {
             self.sums.write_data.next = self.lanes.sums.val();
-            self.sums_write.index.next = self.here.q.val().node;
+            self.sums_write.index.next = self.here.val().node;
             if self.state.q.val() == State::ExactPass {
                 self.sums_write.index.next = self.exact_node.val();
             }
@@ -1000,15 +869,15 @@ impl<const N: usize> Logic for Engine<N> {
         self.sums.write_address.next = self.sums_write.address.val();
         self.ats.write.next = false;
         self.ats.write_address.next = self.sums_write.address.val();
-        self.has_edge.next = (self.here.q.val().node != bits_lit::<15>(0))
-            & ((self.here_regions.q.val().inverse != self.lanes.regions_inverse.val())
-                | (self.here_regions.q.val().linear != self.lanes.regions_linear.val()));
+        self.has_edge.next = (self.here.val().node != bits_lit::<15>(0))
+            & ((self.here_regions.val().inverse != self.lanes.regions_inverse.val())
+                | (self.here_regions.val().linear != self.lanes.regions_linear.val()));
         self.ats.write_data.next = self.pass_at.q.val();
         self.ats.write_data.next.edge_before = self.has_edge.val();
 
         // ---- units
         self.gamma_shift.d.next =
-            self.here_scale.q.val().gamma_bits - self.here_scale.q.val().delta_bits + self.cut.val();
+            self.here_scale.val().gamma_bits - self.here_scale.val().delta_bits + self.cut.val();
         // The nodes around a trade's price are worked out as the trade joins them.
         self.load_go.d.next = self.load_start.q.val();
         self.node_go.d.next = self.load_go.q.val() | (self.is_quick.q.val() & self.arrived.q.val());
@@ -1038,18 +907,18 @@ impl<const N: usize> Logic for Engine<N> {
         self.interval.n3.next = self.window.n3.val();
         self.interval.two.next = self.is_two.q.val();
         self.interval_offset.next = unsigned_cast_wide(self.job_index.q.val());
-        self.shift_high.next = self.here.q.val().shift & self.high_bits.val();
-        self.shift_low.next = self.here.q.val().shift & self.low_bits.val();
+        self.shift_high.next = self.here.val().shift & self.high_bits.val();
+        self.shift_low.next = self.here.val().shift & self.low_bits.val();
         self.index_part.d.next = self.interval_offset.val() << self.shift_low.val();
         self.index_steps.d.next = self.index_part.q.val() << self.shift_high.val();
-        self.left_price.d.next = self.here.q.val().low + self.index_steps.q.val();
+        self.left_price.d.next = self.here.val().low + self.index_steps.q.val();
         if self.is_exact.q.val() {
             self.left_price.d.next = self.job_price.q.val();
         }
         self.interval.left_price.next = self.left_price.q.val();
-        self.interval.shift.next = self.here.q.val().shift;
-        self.interval.scale.next = self.here_scale.q.val();
-        self.interval.target.next = self.here_target.q.val();
+        self.interval.shift.next = self.here.val().shift;
+        self.interval.scale.next = self.here_scale.val();
+        self.interval.target.next = self.here_target.val();
         self.interval.exact.next = self.is_exact.q.val();
         self.interval.start.next = false;
         self.greeks.next.delta = self.window.lowest.val().delta;
@@ -1059,12 +928,12 @@ impl<const N: usize> Logic for Engine<N> {
 
         // ---- ratios
         // While a node's rows pass, of the node after it.
-        self.step.d.next = self.one_32.val() << self.here.q.val().shift;
-        self.low_ahead.d.next = self.here.q.val().low;
+        self.step.d.next = self.one_32.val() << self.here.val().shift;
+        self.low_ahead.d.next = self.here.val().low;
         if self.state.q.val() == State::NodePass {
-            self.low_ahead.d.next = self.here.q.val().low + self.step.q.val();
+            self.low_ahead.d.next = self.here.val().low + self.step.q.val();
         }
-        self.node_offset.next = unsigned_cast_wide(self.here.q.val().node);
+        self.node_offset.next = unsigned_cast_wide(self.here.val().node);
         self.ratio.start.next = self.ratio_go.q.val();
         self.ratio.price.next = self.ratio_price.q.val();
         self.ratio.price_ref.next = self.ratio_reference.q.val();
@@ -1073,10 +942,10 @@ impl<const N: usize> Logic for Engine<N> {
         self.node_part.d.next = self.node_offset.val() << self.shift_low.val();
         self.node_steps.d.next = self.node_part.q.val() << self.shift_high.val();
         self.ratio_price.d.next = self.low_ahead.q.val() + self.node_steps.q.val();
-        self.ratio_reference.d.next = self.here_scale.q.val().price_ref;
-        self.ratio_shift.d.next = self.here.q.val().shift;
+        self.ratio_reference.d.next = self.here_scale.val().price_ref;
+        self.ratio_shift.d.next = self.here.val().shift;
         self.is_ratio_here.d.next = (self.ratio_ladder.q.val() == self.job_ladder.q.val())
-            & (self.ratio_node.q.val() == self.here.q.val().node);
+            & (self.ratio_node.q.val() == self.here.val().node);
         if self.ratio.done.val() {
             self.ratio_busy.d.next = false;
             self.ratio_valid.d.next = true;
@@ -1087,12 +956,12 @@ impl<const N: usize> Logic for Engine<N> {
         self.index_less_two.d.next = self.job_index.q.val() - self.two.val();
         self.is_first_index.d.next = self.job_index.q.val() == bits_lit::<15>(0);
         self.next_index.d.next = self.job_index.q.val() + self.one.val();
-        self.is_last.d.next = self.next_index.q.val() == self.here.q.val().count;
+        self.is_last.d.next = self.next_index.q.val() == self.here.val().count;
         self.want.d.next = self.index_less_one.q.val();
-        if self.next_index.q.val() == self.here.q.val().count {
+        if self.next_index.q.val() == self.here.val().count {
             self.want.d.next = self.index_less_two.q.val();
         }
-        if self.is_first_index.q.val() | (self.here.q.val().count == bits_lit::<15>(2)) {
+        if self.is_first_index.q.val() | (self.here.val().count == bits_lit::<15>(2)) {
             self.want.d.next = self.zero_15.val();
         }
         self.window_nodes.next = self.four.val();
@@ -1122,8 +991,8 @@ impl<const N: usize> Logic for Engine<N> {
 
         // ---- the summary of a ladder being finished
         self.is_worse.d.next = self.made.val().error > self.bound.q.val();
-        self.summaries.write_data.next.error_bound = self.bound.q.val();
-        self.summaries.write_data.next.exact_intervals = self.exact_count.q.val();
+        self.tables.summary.next.error_bound = self.bound.q.val();
+        self.tables.summary.next.exact_intervals = self.exact_count.q.val();
 
         // ---- what a trade changes: the ladder at hand, which is the active one, and the other
         self.is_changed.next = self.changed0.val();
@@ -1141,44 +1010,22 @@ impl<const N: usize> Logic for Engine<N> {
             | (self.job_op.q.val() == EngineOp::Clear)
             | ((self.job_op.q.val() == EngineOp::Retarget) & self.drifts.val());
 
-        // ---- is the interval that the front waits for there already?
-        self.is_fresh.d.next = self.fresh_on.q.val()
-            & (self.fresh_at.q.val() == self.wanted_ladder.val())
-            & (self.fresh_to.q.val() == self.wanted_index.val());
-        self.is_finished.d.next = self.finish_on.q.val()
-            & (self.finish_at.q.val() == self.wanted_ladder.val())
-            & (self.wanted_index.val() < self.finish_to.q.val());
-        self.is_settled.d.next = self.settled_bits.q.val().get_bit(self.wanted_ladder.val().index());
-
-        self.is_there.d.next = (self.fresh_on.q.val()
-            & (self.fresh_at.q.val() == self.job_ladder.q.val())
-            & (self.fresh_to.q.val() == self.job_index.q.val()))
-            | (self.finish_on.q.val()
-                & (self.finish_at.q.val() == self.job_ladder.q.val())
-                & (self.job_index.q.val() < self.finish_to.q.val()))
-            | self.settled_bits.q.val().get_bit(self.job_ladder.q.val().index());
-        self.is_awaited.d.next = self.wanted.val();
-        self.awaited_ladder.d.next = self.wanted_ladder.val();
-        self.awaited_index.d.next = self.wanted_index.val();
-        self.is_lacking.d.next =
-            self.is_awaited.q.val() & !self.is_fresh.q.val() & !self.is_finished.q.val() & !self.is_settled.q.val();
-        self.lacking_ladder.d.next = self.awaited_ladder.q.val();
-        self.lacking_index.d.next = self.awaited_index.q.val();
-        self.must_yield.d.next = self.halt.val() | self.is_lacking.q.val();
-        self.forgets.d.next = false;
-        self.forgets_other.d.next = false;
-        // Neighbours are changed over.
-        self.other_bit.next = ((self.ladder_bit.q.val() & self.first_banks.val()) << self.one_place.val())
-            | ((self.ladder_bit.q.val() >> self.one_place.val()) & self.first_banks.val());
-        self.forgotten.next = bits_lit::<64>(0);
-        if self.forgets.q.val() {
-            self.forgotten.next = self.ladder_bit.q.val();
-        }
-        if self.forgets_other.q.val() {
-            self.forgotten.next = self.forgotten.val() | self.other_bit.val();
-        }
-        self.settled_bits.d.next = self.settled_bits.q.val() & !self.forgotten.val();
-        self.exact_bits.d.next = self.exact_bits.q.val() & !self.forgotten.val();
+        // ---- which intervals may answer
+        self.usable.reset.next = self.reset.val();
+        self.usable.ladder.next = self.job_ladder.q.val();
+        self.usable.index.next = self.job_index.q.val();
+        self.usable.forget.next = false;
+        self.usable.forget_other.next = false;
+        self.usable.begins.next = false;
+        self.usable.finishes.next = false;
+        self.usable.freshens.next = false;
+        self.usable.unresolved.next = false;
+        self.usable.ends.next = false;
+        self.usable.settles.next = false;
+        self.usable.wanted.next = self.wanted.val();
+        self.usable.wanted_ladder.next = self.wanted_ladder.val();
+        self.usable.wanted_index.next = self.wanted_index.val();
+        self.must_yield.d.next = self.halt.val() | self.usable.is_lacking.val();
         self.lanes_go.d.next = false;
         self.waited.d.next = bits_lit::<2>(0);
 
@@ -1207,10 +1054,10 @@ impl<const N: usize> Logic for Engine<N> {
                 self.is_finish.d.next = false;
                 // Unless it is the front's interval or a trade's, it is the next to finish, or the first.
                 self.job_index.d.next = self.zero_15.val();
-                if self.is_lacking.q.val() {
-                    self.job_index.d.next = self.lacking_index.q.val();
-                } else if self.is_scanned_finishing.q.val() {
-                    self.job_index.d.next = self.finish_to.q.val();
+                if self.usable.is_lacking.val() {
+                    self.job_index.d.next = self.usable.lacking_index.val();
+                } else if self.usable.is_finishing.val() {
+                    self.job_index.d.next = self.usable.finish_next.val();
                 }
                 if self.start.val() {
                     self.job_index.d.next = self.index.val();
@@ -1250,16 +1097,16 @@ impl<const N: usize> Logic for Engine<N> {
                     self.after.d.next = After::Aim;
                     self.state.d.next = State::LookUp;
                 } else if !self.halt.val() {
-                    if self.is_lacking.q.val() {
-                        self.job_ladder.d.next = self.lacking_ladder.q.val();
+                    if self.usable.is_lacking.val() {
+                        self.job_ladder.d.next = self.usable.lacking_ladder.val();
                         self.after.d.next = After::Window;
                         self.state.d.next = State::LookUp;
                     } else if self.is_scanned.q.val() {
                         self.job_ladder.d.next = self.scan.q.val();
-                        if self.scanned.q.val().stage == bits_lit::<2>(1) {
+                        if self.scanned.val().stage == bits_lit::<2>(1) {
                             self.after.d.next = After::NodeRatio;
                             self.state.d.next = State::LookUp;
-                        } else if (self.scanned.q.val().stage == bits_lit::<2>(2)) & !self.is_scanned_settled.q.val() {
+                        } else if (self.scanned.val().stage == bits_lit::<2>(2)) & !self.usable.is_settled.val() {
                             self.is_finish.d.next = true;
                             self.after.d.next = After::Window;
                             self.state.d.next = State::LookUp;
@@ -1290,31 +1137,25 @@ impl<const N: usize> Logic for Engine<N> {
             State::Each => {
                 if self.is_touched.val() {
                     self.is_scanned.d.next = false;
-                    self.forgets.d.next = true;
+                    self.usable.forget.next = true;
                     self.window_on.d.next = false;
-                    if self.finish_at.q.val() == self.job_ladder.q.val() {
-                        self.finish_on.d.next = false;
-                    }
-                    if self.fresh_at.q.val() == self.job_ladder.q.val() {
-                        self.fresh_on.d.next = false;
-                    }
                 }
                 if (self.job_op.q.val() == EngineOp::Configure)
                     | (self.job_op.q.val() == EngineOp::Open)
                     | (self.job_op.q.val() == EngineOp::Clear)
                 {
-                    self.writes_params.d.next = true;
-                    self.params_written.d.next.stage = bits_lit::<2>(0);
+                    self.tables.write_params.next = true;
+                    self.tables.params.next.stage = bits_lit::<2>(0);
                 }
                 if (self.job_op.q.val() == EngineOp::Configure) | (self.job_op.q.val() == EngineOp::Open) {
-                    self.writes_scale.d.next = true;
-                    self.writes_target.d.next = true;
+                    self.tables.write_scale.next = true;
+                    self.tables.write_target.next = true;
                 }
                 if self.job_op.q.val() == EngineOp::Configure {
-                    self.writes_slots.d.next = true;
+                    self.tables.write_slots.next = true;
                 }
                 if self.job_op.q.val() == EngineOp::Retarget {
-                    self.writes_target.d.next = true;
+                    self.tables.write_target.next = true;
                 }
                 if !self.is_second.q.val() {
                     self.is_second.d.next = true;
@@ -1336,7 +1177,7 @@ impl<const N: usize> Logic for Engine<N> {
                 self.is_scanned.d.next = false;
                 self.is_quick.d.next = true;
                 self.state.d.next = State::Aim;
-                if !self.has_place.val() | (self.here.q.val().stage != bits_lit::<2>(2)) {
+                if !self.has_place.val() | (self.here.val().stage != bits_lit::<2>(2)) {
                     self.state.d.next = State::TradeWait;
                 }
             }
@@ -1348,16 +1189,16 @@ impl<const N: usize> Logic for Engine<N> {
                 }
             }
             State::Aim => {
-                self.update_last.d.next = self.here.q.val().count;
+                self.update_last.d.next = self.here.val().count;
                 self.update_wrap.d.next = self.zero_15.val();
                 self.load_wait.d.next = bits_lit::<4>(0);
                 self.update_read.d.next = self.zero_15.val();
                 self.update_write.d.next = self.zero_15.val();
                 self.reads_left.d.next = self.nodes.q.val();
                 self.writes_left.d.next = self.nodes.q.val();
-                if self.here.q.val().stage == bits_lit::<2>(1) {
-                    self.reads_left.d.next = self.here.q.val().node;
-                    self.writes_left.d.next = self.here.q.val().node;
+                if self.here.val().stage == bits_lit::<2>(1) {
+                    self.reads_left.d.next = self.here.val().node;
+                    self.writes_left.d.next = self.here.val().node;
                 }
                 if self.is_quick.q.val() {
                     // The window, from the interval's left node on and round.
@@ -1391,8 +1232,8 @@ impl<const N: usize> Logic for Engine<N> {
                     if !self.is_coming_held.q.val() {
                         self.state.d.next = State::TradeWait;
                     }
-                } else if (self.here.q.val().stage == bits_lit::<2>(0))
-                    | ((self.here.q.val().stage == bits_lit::<2>(1)) & (self.here.q.val().node == bits_lit::<15>(0)))
+                } else if (self.here.val().stage == bits_lit::<2>(0))
+                    | ((self.here.val().stage == bits_lit::<2>(1)) & (self.here.val().node == bits_lit::<15>(0)))
                 {
                     // Nothing is summed yet that the change could be missing from.
                     if self.job_ladder.q.val().get_bit(0) {
@@ -1442,11 +1283,7 @@ impl<const N: usize> Logic for Engine<N> {
                 }
             }
             State::Window => {
-                if self.is_finish.q.val() {
-                    self.finish_on.d.next = true;
-                    self.finish_at.d.next = self.job_ladder.q.val();
-                    self.finish_to.d.next = self.job_index.q.val();
-                }
+                self.usable.begins.next = self.is_finish.q.val();
                 if self.is_finish.q.val() & self.is_first_index.q.val() {
                     self.bound.d.next = bits_lit::<32>(0);
                     self.exact_count.d.next = self.zero_15.val();
@@ -1512,26 +1349,19 @@ impl<const N: usize> Logic for Engine<N> {
                     self.is_done.d.next = true;
                     self.state.d.next = State::Idle;
                 } else if self.interval.done.val() {
-                    self.intervals_of.write.next = !self.is_there.q.val();
-                    self.exacts.write.next = !self.is_there.q.val();
-                    if self.is_unresolved.q.val() {
-                        self.exact_bits.d.next = self.exact_bits.q.val() | self.ladder_bit.q.val();
-                    }
+                    self.intervals_of.write.next = !self.usable.is_there.val();
+                    self.exacts.write.next = !self.usable.is_there.val();
+                    self.usable.unresolved.next = self.is_unresolved.q.val();
                     self.state.d.next = State::IntervalSaid;
                 }
             }
             State::IntervalSaid => {
                 self.state.d.next = State::Idle;
                 if self.is_finish.q.val() {
-                    self.finish_to.d.next = self.job_index.q.val() + self.one.val();
+                    self.usable.finishes.next = true;
                     self.state.d.next = State::Summed;
                 } else {
-                    // What has just been made is seen two cycles from now.
-                    self.is_fresh.d.next = true;
-                    self.is_lacking.d.next = false;
-                    self.fresh_on.d.next = true;
-                    self.fresh_at.d.next = self.job_ladder.q.val();
-                    self.fresh_to.d.next = self.job_index.q.val();
+                    self.usable.freshens.next = true;
                     self.is_done.d.next = self.is_quick.q.val();
                 }
             }
@@ -1545,15 +1375,13 @@ impl<const N: usize> Logic for Engine<N> {
                     }
                 }
                 self.state.d.next = State::Settle;
-                if self.is_last.q.val() {
-                    self.finish_on.d.next = false;
-                }
+                self.usable.ends.next = self.is_last.q.val();
             }
             // Meanwhile it is seen whether the front still lacks an interval.
             State::Settle => {
                 if self.is_last.q.val() {
-                    self.summaries.write.next = true;
-                    self.settled_bits.d.next = self.settled_bits.q.val() | self.ladder_bit.q.val();
+                    self.tables.write_summary.next = true;
+                    self.usable.settles.next = true;
                     self.is_scanned.d.next = false;
                 }
                 self.state.d.next = State::Idle;
@@ -1606,20 +1434,14 @@ impl<const N: usize> Logic for Engine<N> {
                 self.is_done.d.next = true;
                 self.state.d.next = State::Idle;
                 if self.is_ok.q.val() {
-                    self.writes_params.d.next = true;
-                    self.params_written.d.next.low = self.job_price.q.val();
-                    self.params_written.d.next.shift = self.shift.val();
-                    self.params_written.d.next.count = self.intervals.val();
-                    self.params_written.d.next.stage = bits_lit::<2>(1);
-                    self.params_written.d.next.node = bits_lit::<15>(0);
-                    self.forgets.d.next = true;
+                    self.tables.write_params.next = true;
+                    self.tables.params.next.low = self.job_price.q.val();
+                    self.tables.params.next.shift = self.shift.val();
+                    self.tables.params.next.count = self.intervals.val();
+                    self.tables.params.next.stage = bits_lit::<2>(1);
+                    self.tables.params.next.node = bits_lit::<15>(0);
+                    self.usable.forget.next = true;
                     self.window_on.d.next = false;
-                    if self.finish_at.q.val() == self.job_ladder.q.val() {
-                        self.finish_on.d.next = false;
-                    }
-                    if self.fresh_at.q.val() == self.job_ladder.q.val() {
-                        self.fresh_on.d.next = false;
-                    }
                 }
             }
             State::NodeRatio => {
@@ -1635,7 +1457,7 @@ impl<const N: usize> Logic for Engine<N> {
                     self.ratio_busy.d.next = true;
                     self.ratio_valid.d.next = false;
                     self.ratio_ladder.d.next = self.job_ladder.q.val();
-                    self.ratio_node.d.next = self.here.q.val().node;
+                    self.ratio_node.d.next = self.here.val().node;
                 }
             }
             State::NodePass => {
@@ -1648,16 +1470,16 @@ impl<const N: usize> Logic for Engine<N> {
                     self.ratio_go.d.next = true;
                     self.ratio_busy.d.next = true;
                     self.ratio_valid.d.next = false;
-                    self.ratio_node.d.next = self.here.q.val().node + self.one.val();
+                    self.ratio_node.d.next = self.here.val().node + self.one.val();
                 }
                 if self.lanes.done.val() {
                     self.sums.write.next = true;
                     self.ats.write.next = true;
-                    self.regions.write.next = true;
-                    self.writes_params.d.next = true;
-                    self.params_written.d.next.node = self.here.q.val().node + self.one.val();
+                    self.tables.write_regions.next = true;
+                    self.tables.write_params.next = true;
+                    self.tables.params.next.node = self.here.val().node + self.one.val();
                     if self.is_last_node.q.val() {
-                        self.params_written.d.next.stage = bits_lit::<2>(2);
+                        self.tables.params.next.stage = bits_lit::<2>(2);
                     } else {
                         // Others get their turn after each node.
                         self.is_scanned.d.next = false;
@@ -1723,19 +1545,9 @@ impl<const N: usize> Logic for Engine<N> {
         if self.takes_trade.val() {
             self.pending0.d.next = self.changed0.val();
             self.pending1.d.next = self.changed1.val();
-            self.forgets.d.next = self.is_changed.val();
-            self.forgets_other.d.next = self.is_other_changed.val();
+            self.usable.forget.next = self.is_changed.val();
+            self.usable.forget_other.next = self.is_other_changed.val();
             self.is_scanned.d.next = false;
-            if (self.is_changed.val() & (self.finish_at.q.val() == self.job_ladder.q.val()))
-                | (self.is_other_changed.val() & (self.finish_at.q.val() == self.other_ladder.val()))
-            {
-                self.finish_on.d.next = false;
-            }
-            if (self.is_changed.val() & (self.fresh_at.q.val() == self.job_ladder.q.val()))
-                | (self.is_other_changed.val() & (self.fresh_at.q.val() == self.other_ladder.val()))
-            {
-                self.fresh_on.d.next = false;
-            }
         }
 
         // ---- a contribution arrives: the node's sums have been read, and are held with it
@@ -1756,38 +1568,16 @@ impl<const N: usize> Logic for Engine<N> {
 
         // ---- a pass takes the slots of the ladder at hand
         self.lanes.bank.next = self.job_ladder.q.val().get_bit(0);
-        self.lanes.first.next = self.here_slots.q.val().first;
-        self.lanes.count.next = self.here_slots.q.val().count;
+        self.lanes.first.next = self.here_slots.val().first;
+        self.lanes.count.next = self.here_slots.val().count;
         self.lanes.ratios.next = self.ratio.ratios.val();
 
-        // ---- every writer of a table writes its twins too
-        self.params.write.next = self.writes_params.q.val();
-        self.params.write_address.next = self.params_place.q.val();
-        self.params.write_data.next = self.params_written.q.val();
-        self.params_scan.write.next = self.writes_params.q.val();
-        self.params_scan.write_address.next = self.params_place.q.val();
-        self.params_scan.write_data.next = self.params_written.q.val();
-        self.params_look.write.next = self.writes_params.q.val();
-        self.params_look.write_address.next = self.params_place.q.val();
-        self.params_look.write_data.next = self.params_written.q.val();
-        self.params_front.write.next = self.writes_params.q.val();
-        self.params_front.write_address.next = self.params_place.q.val();
-        self.params_front.write_data.next = self.params_written.q.val();
-        if self.writes_params.d.val() | self.writes_params.q.val() {
+        if self.tables.is_writing.val() {
             self.is_scanned.d.next = false;
         }
-        self.scales_look.write.next = self.scales.write.val();
-        self.scales_look.write_address.next = self.scales.write_address.val();
-        self.scales_look.write_data.next = self.scales.write_data.val();
 
         if self.reset.val() {
             self.state.d.next = State::Idle;
-            self.forgets.d.next = false;
-            self.forgets_other.d.next = false;
-            self.settled_bits.d.next = bits_lit::<64>(0);
-            self.exact_bits.d.next = bits_lit::<64>(0);
-            self.finish_on.d.next = false;
-            self.fresh_on.d.next = false;
             self.window_on.d.next = false;
             self.pending0.d.next = false;
             self.pending1.d.next = false;

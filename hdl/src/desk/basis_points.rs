@@ -3,10 +3,10 @@
 //! ```text
 //!   cycle 0   x
 //!         1   5 x = 4 x + x
-//!         2   16 (125 (5 x)) = 16 (128 - 2 - 1) (5 x)
+//!         2   16 (625 x),  625 x = 125 (5 x) = (128 - 2 - 1) (5 x)
 //! ```
 //!
-//! Exact, below 2^46. `LATENCY` 2, `II` 1.
+//! Exact: 5 x is below 2^35, 625 x below 2^42. `LATENCY` 2, `II` 1.
 
 use rust_hdl::prelude::*;
 
@@ -18,11 +18,13 @@ pub struct BasisPoints {
     pub clock: Signal<In, Clock>,
     pub x: Signal<In, U<32>>,
     pub y: Signal<Out, U<46>>,
-    five: DFF<U<46>>,
-    all: DFF<U<46>>,
-    wide: Signal<Local, U<46>>,
-    less: Signal<Local, U<46>>,
-    sum: Signal<Local, U<46>>,
+    five: DFF<U<35>>,
+    part: DFF<U<42>>,
+    x_wide: Signal<Local, U<35>>,
+    five_37: Signal<Local, U<37>>,
+    less: Signal<Local, U<37>>,
+    five_42: Signal<Local, U<42>>,
+    part_wide: Signal<Local, U<46>>,
 }
 
 impl BasisPoints {
@@ -33,13 +35,15 @@ impl BasisPoints {
 impl Logic for BasisPoints {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, five, all);
-        self.wide.next = unsigned_cast_wide(self.x.val());
-        self.five.d.next = (self.wide.val() << bits_lit::<2>(2)) + self.wide.val();
-        self.less.next = (self.five.q.val() << bits_lit::<1>(1)) + self.five.q.val();
-        self.sum.next = (self.five.q.val() << bits_lit::<3>(7)) - self.less.val();
-        self.all.d.next = self.sum.val() << bits_lit::<3>(4);
-        self.y.next = self.all.q.val();
+        clock!(self, clock, five, part);
+        self.x_wide.next = unsigned_cast_wide(self.x.val());
+        self.five.d.next = (self.x_wide.val() << bits_lit::<2>(2)) + self.x_wide.val();
+        self.five_37.next = unsigned_cast_wide(self.five.q.val());
+        self.less.next = (self.five_37.val() << bits_lit::<1>(1)) + self.five_37.val();
+        self.five_42.next = unsigned_cast_wide(self.five.q.val());
+        self.part.d.next = (self.five_42.val() << bits_lit::<3>(7)) - unsigned_cast_wide(self.less.val());
+        self.part_wide.next = unsigned_cast_wide(self.part.q.val());
+        self.y.next = self.part_wide.val() << bits_lit::<3>(4);
     }
 }
 

@@ -2,9 +2,9 @@
 //! the one that was made last for its own sake.
 //!
 //! ```text
-//!   job --> forget, begin, finish, freshen, settle --> settled bit by ladder
-//!                                                      finish: ladder, next interval
-//!                                                      fresh: ladder, interval
+//!   job --> forget, begins, finishes, freshens, settles --> settled bit by ladder
+//!                                                           finish: ladder, next interval
+//!                                                           fresh: ladder, interval
 //!   wanted --> [register] --> is it there? --> is_lacking, the cycle after
 //! ```
 //!
@@ -29,15 +29,15 @@ pub struct Usable {
     pub forget: Signal<In, Bit>,
     pub forget_other: Signal<In, Bit>,
     /// The ladder is the one being finished, from the interval at hand on.
-    pub begin: Signal<In, Bit>,
+    pub begins: Signal<In, Bit>,
     /// The interval has been made: of the ladder being finished, or for its own sake.
-    pub finish: Signal<In, Bit>,
-    pub freshen: Signal<In, Bit>,
+    pub finishes: Signal<In, Bit>,
+    pub freshens: Signal<In, Bit>,
     /// Only an exact pass may answer for it. A cycle before it is said that it has been made, at the latest.
     pub unresolved: Signal<In, Bit>,
     /// None is being finished any more; then all of the ladder are.
-    pub end: Signal<In, Bit>,
-    pub settle: Signal<In, Bit>,
+    pub ends: Signal<In, Bit>,
+    pub settles: Signal<In, Bit>,
     /// The interval is usable, a cycle late.
     pub is_there: Signal<Out, Bit>,
 
@@ -111,7 +111,7 @@ impl Default for Usable {
             one_place: Constant::new(U::new(1)),
             first_banks: Constant::new(U::new(0x5555_5555_5555_5555)),
         }
-            clock reset ladder index forget forget_other begin finish freshen unresolved end settle is_there scan
+            clock reset ladder index forget forget_other begins finishes freshens unresolved ends settles is_there scan
             is_settled is_finishing settled any_exact finish_ladder finish_next finish_valid fresh_ladder fresh_index
             fresh_valid wanted wanted_ladder wanted_index is_lacking lacking_ladder lacking_index settled_bits
             exact_bits finish_at finish_to finish_on fresh_at fresh_to fresh_on ladder_bit forgets forgets_other there
@@ -185,7 +185,7 @@ impl Logic for Usable {
         }
         self.settled_bits.d.next = self.settled_bits.q.val() & !self.forgotten.val();
         self.exact_bits.d.next = self.exact_bits.q.val() & !self.forgotten.val();
-        if self.settle.val() {
+        if self.settles.val() {
             self.settled_bits.d.next = self.settled_bits.q.val() | self.ladder_bit.q.val();
         }
         if self.unresolved.val() {
@@ -193,15 +193,15 @@ impl Logic for Usable {
         }
 
         // ---- intervals
-        if self.begin.val() {
+        if self.begins.val() {
             self.finish_on.d.next = true;
             self.finish_at.d.next = self.ladder.val();
             self.finish_to.d.next = self.index.val();
         }
-        if self.finish.val() {
+        if self.finishes.val() {
             self.finish_to.d.next = self.index.val() + self.one_15.val();
         }
-        if self.freshen.val() {
+        if self.freshens.val() {
             // What has just been made is seen two cycles from now.
             self.is_fresh.d.next = true;
             self.lacks.d.next = false;
@@ -209,7 +209,7 @@ impl Logic for Usable {
             self.fresh_at.d.next = self.ladder.val();
             self.fresh_to.d.next = self.index.val();
         }
-        if self.end.val()
+        if self.ends.val()
             | (self.forget.val() & (self.finish_at.q.val() == self.ladder.val()))
             | (self.forget_other.val() & (self.finish_at.q.val() == self.other.val()))
         {

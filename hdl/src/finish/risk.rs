@@ -22,7 +22,8 @@
 //!         27          done
 //! ```
 //!
-//! One operation at a time: a start before done drops what was begun.
+//! One operation at a time, whose operands stand still until `done`: a start before that drops what was begun. There is
+//! one shifter: of the slope in cycles 18 and 19, of the amounts from 21 on.
 
 use rust_hdl::prelude::*;
 
@@ -40,7 +41,7 @@ const _: () = assert!(Product::LATENCY == 3);
 pub struct RiskUnit {
     pub clock: Signal<In, Clock>,
     pub start: Signal<In, Bit>,
-    /// The Greeks are those of `exact`; else of `interval` at `t`.
+    /// The Greeks are those of `exact`; else of `interval` at `t`. Like all that follow until `done`.
     pub is_exact: Signal<In, Bit>,
     pub exact: Signal<In, record::ExactGreeks>,
     pub interval: Signal<In, record::Interval>,
@@ -61,15 +62,6 @@ pub struct RiskUnit {
 
     /// Bit `k`: the operation was started `k` cycles ago.
     at: DFF<U<28>>,
-    held_is_exact: DFF<Bit>,
-    held_exact: DFF<record::ExactGreeks>,
-    held: DFF<record::Interval>,
-    held_t: DFF<U<16>>,
-    held_price: DFF<U<32>>,
-    held_shift: DFF<U<5>>,
-    held_delta_bits: DFF<U<8>>,
-    held_vega_bits: DFF<U<8>>,
-
     wide: DFF<S<52>>,
     narrow: DFF<S<18>>,
     product: Product,
@@ -82,19 +74,15 @@ pub struct RiskUnit {
     low_half: DFF<S<70>>,
     rate_low: DFF<U<16>>,
     rate: DFF<S<70>>,
-    step_cut_bytes: ShiftRight<86, 5>,
-    step_cut: ShiftRight<86, 3>,
-    steep_bytes: DFF<S<86>>,
-    steep: DFF<S<86>>,
     steep_low: DFF<S<48>>,
     steep_limit: Limit<86, 48>,
     amount: DFF<S<50>>,
     places: DFF<U<7>>,
-    coin_cut_bytes: ShiftRight<99, 7>,
-    coin_cut: ShiftRight<99, 3>,
-    coin_bytes: DFF<S<99>>,
+    bytes: ShiftRight<99, 7>,
+    ones: ShiftRight<99, 3>,
+    part: DFF<S<99>>,
     fine_places: DFF<U<3>>,
-    coin: DFF<S<99>>,
+    shifted: DFF<S<99>>,
     coin_low: DFF<S<63>>,
     coin_limit: Limit<99, 63>,
     delta_coin: DFF<S<63>>,
@@ -131,7 +119,8 @@ pub struct RiskUnit {
     exact_delta: Signal<Local, S<44>>,
     exact_gamma: Signal<Local, S<48>>,
     exact_vega: Signal<Local, S<44>>,
-    step_bytes: Signal<Local, U<5>>,
+    slope_product: Signal<Local, S<86>>,
+    step_bytes: Signal<Local, U<7>>,
     step_fine: Signal<Local, U<3>>,
     coin_byte_places: Signal<Local, U<7>>,
     byte_bits: Signal<Local, U<2>>,
@@ -157,10 +146,8 @@ impl RiskUnit {
 impl Logic for RiskUnit {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, held_is_exact, held_exact, held, held_t, held_price, held_shift);
-        dff_setup!(self, clock, held_delta_bits, held_vega_bits, wide, delta_amount, gamma_amount, vega_amount);
-        dff_setup!(self, clock, delta_coin, gamma_coin, vega_coin);
-        clock!(self, clock, at, product, narrow, c3_thrice, addend, sum, low_half, rate_low, rate, steep_bytes, steep);
+        dff_setup!(self, clock, wide, delta_amount, gamma_amount, vega_amount, delta_coin, gamma_coin, vega_coin);
+        clock!(self, clock, at, product, narrow, c3_thrice, addend, sum, low_half, rate_low, rate);
         clock!(
             self,
             clock,
@@ -168,9 +155,9 @@ impl Logic for RiskUnit {
             steep_limit,
             amount,
             places,
-            coin_bytes,
+            part,
             fine_places,
-            coin,
+            shifted,
             coin_low,
             coin_limit
         );
@@ -190,21 +177,13 @@ impl Logic for RiskUnit {
         self.at.d.next = self.now.val() << self.one.val();
         if self.start.val() {
             self.at.d.next = self.first.val();
-            self.held_is_exact.d.next = self.is_exact.val();
-            self.held_exact.d.next = self.exact.val();
-            self.held.d.next = self.interval.val();
-            self.held_t.d.next = self.t.val();
-            self.held_price.d.next = self.price.val();
-            self.held_shift.d.next = self.shift.val();
-            self.held_delta_bits.d.next = self.delta_bits.val();
-            self.held_vega_bits.d.next = self.vega_bits.val();
         }
-        self.c0.next = signed_cast_same(self.held.q.val().c0);
-        self.c1.next = signed_cast_same(self.held.q.val().c1);
-        self.c2.next = signed_cast_same(self.held.q.val().c2);
-        self.c3.next = signed_cast_same(self.held.q.val().c3);
-        self.vega_start.next = signed_cast_same(self.held.q.val().vega);
-        self.vega_rise.next = signed_cast_same(self.held.q.val().vega_rise);
+        self.c0.next = signed_cast_same(self.interval.val().c0);
+        self.c1.next = signed_cast_same(self.interval.val().c1);
+        self.c2.next = signed_cast_same(self.interval.val().c2);
+        self.c3.next = signed_cast_same(self.interval.val().c3);
+        self.vega_start.next = signed_cast_same(self.interval.val().vega);
+        self.vega_rise.next = signed_cast_same(self.interval.val().vega_rise);
         self.c0_wide.next = signed_cast_wide(self.c0.val());
         self.c1_wide.next = signed_cast_wide(self.c1.val());
         self.c2_wide.next = signed_cast_wide(self.c2.val());
@@ -224,9 +203,9 @@ impl Logic for RiskUnit {
         } else if !self.now.val().get_bit(13) {
             self.wide.d.next = signed_cast_wide(self.sum.q.val());
         }
-        self.t_signed.next = unsigned_cast_pos(self.held_t.q.val());
-        self.price_low.next = self.held_price.q.val().get_bits::<16>(0);
-        self.price_high.next = self.held_price.q.val().get_bits::<16>(16);
+        self.t_signed.next = unsigned_cast_pos(self.t.val());
+        self.price_low.next = self.price.val().get_bits::<16>(0);
+        self.price_high.next = self.price.val().get_bits::<16>(16);
         self.narrow.d.next = self.t_signed.val();
         if self.now.val().get_bit(12) {
             self.narrow.d.next = unsigned_cast_pos(self.price_low.val());
@@ -259,25 +238,20 @@ impl Logic for RiskUnit {
         self.rate_low.d.next = self.low_half.q.val().get_bits::<16>(0);
         self.rate_wide.next = signed_cast_wide(self.rate.q.val());
         self.rate_low_wide.next = unsigned_cast_wide(self.rate_low.q.val());
-        self.step_fine.next = self.held_shift.q.val().get_bits::<3>(0);
-        self.byte_bits.next = self.held_shift.q.val().get_bits::<2>(3);
+        self.step_fine.next = self.shift.val().get_bits::<3>(0);
+        self.byte_bits.next = self.shift.val().get_bits::<2>(3);
         self.step_bytes.next = unsigned_cast_wide(self.byte_bits.val());
-        self.step_cut_bytes.x.next = signed_cast_same(
+        self.slope_product.next = signed_cast_same(
             (unsigned_cast_same(self.rate_wide.val()) << self.half_places.val()) | self.rate_low_wide.val(),
         );
-        self.step_cut_bytes.by.next = self.step_bytes.val() << bits_lit::<2>(3);
-        self.steep_bytes.d.next = self.step_cut_bytes.y.val();
-        self.step_cut.x.next = self.steep_bytes.q.val();
-        self.step_cut.by.next = self.step_fine.val();
-        self.steep.d.next = self.step_cut.y.val();
-        self.steep_low.d.next = signed_cast_same(self.steep.q.val().get_bits::<48>(0));
-        self.steep_limit.x.next = self.steep.q.val();
+        self.steep_low.d.next = signed_cast_same(self.shifted.q.val().get_bits::<48>(0));
+        self.steep_limit.x.next = signed_cast_same(self.shifted.q.val().get_bits::<86>(0));
 
         // The three amounts: of the interval as they come, or the exact ones.
-        self.exact_delta.next = signed_cast_same(self.held_exact.q.val().delta);
-        self.exact_gamma.next = signed_cast_same(self.held_exact.q.val().gamma);
-        self.exact_vega.next = signed_cast_same(self.held_exact.q.val().vega);
-        if self.held_is_exact.q.val() {
+        self.exact_delta.next = signed_cast_same(self.exact.val().delta);
+        self.exact_gamma.next = signed_cast_same(self.exact.val().gamma);
+        self.exact_vega.next = signed_cast_same(self.exact.val().vega);
+        if self.is_exact.val() {
             self.delta_amount.d.next = signed_cast_wide(self.exact_delta.val());
             self.gamma_amount.d.next = self.exact_gamma.val();
             self.vega_amount.d.next = signed_cast_wide(self.exact_vega.val());
@@ -301,10 +275,10 @@ impl Logic for RiskUnit {
 
         // 20..26: coin, below 2^49 2^49 before the shift.
         self.amount.d.next = self.delta_amount.q.val();
-        self.bits.next = self.held_delta_bits.q.val();
+        self.bits.next = self.delta_bits.val();
         if self.now.val().get_bit(21) {
             self.amount.d.next = signed_cast_wide(self.vega_amount.q.val());
-            self.bits.next = self.held_vega_bits.q.val();
+            self.bits.next = self.vega_bits.val();
         } else if self.now.val().get_bit(22) {
             self.amount.d.next = signed_cast_wide(self.gamma_amount.q.val());
         }
@@ -313,16 +287,21 @@ impl Logic for RiskUnit {
         self.amount_wide.next = signed_cast_wide(self.amount.q.val());
         self.coin_byte_bits.next = self.places.q.val().get_bits::<4>(3);
         self.coin_byte_places.next = unsigned_cast_wide(self.coin_byte_bits.val());
-        self.coin_cut_bytes.x.next =
-            signed_cast_same(unsigned_cast_same(self.amount_wide.val()) << self.coin_places.val());
-        self.coin_cut_bytes.by.next = self.coin_byte_places.val() << bits_lit::<2>(3);
-        self.coin_bytes.d.next = self.coin_cut_bytes.y.val();
+        self.bytes.x.next = signed_cast_same(unsigned_cast_same(self.amount_wide.val()) << self.coin_places.val());
+        self.bytes.by.next = self.coin_byte_places.val() << bits_lit::<2>(3);
         self.fine_places.d.next = self.places.q.val().get_bits::<3>(0);
-        self.coin_cut.x.next = self.coin_bytes.q.val();
-        self.coin_cut.by.next = self.fine_places.q.val();
-        self.coin.d.next = self.coin_cut.y.val();
-        self.coin_low.d.next = signed_cast_same(self.coin.q.val().get_bits::<63>(0));
-        self.coin_limit.x.next = self.coin.q.val();
+        // From the register: a local read here would tie what the shifter gives to what it gets.
+        if self.at.q.val().get_bit(18) {
+            self.bytes.x.next = signed_cast_wide(self.slope_product.val());
+            self.bytes.by.next = self.step_bytes.val() << bits_lit::<2>(3);
+            self.fine_places.d.next = self.step_fine.val();
+        }
+        self.part.d.next = self.bytes.y.val();
+        self.ones.x.next = self.part.q.val();
+        self.ones.by.next = self.fine_places.q.val();
+        self.shifted.d.next = self.ones.y.val();
+        self.coin_low.d.next = signed_cast_same(self.shifted.q.val().get_bits::<63>(0));
+        self.coin_limit.x.next = self.shifted.q.val();
         self.coin_out.next = self.coin_low.q.val();
         if self.coin_limit.is_above.val() {
             self.coin_out.next = signed_cast_same(self.coin_most.val());
@@ -438,9 +417,6 @@ mod tests {
             poke!(bench, vega_bits, U::new(scale.bits[2] as u128));
             cycle!(bench);
             poke!(bench, start, false);
-            poke!(bench, interval, record::Interval::default());
-            poke!(bench, exact, record::ExactGreeks::default());
-            poke!(bench, t, U::new(0));
             for _ in 1..RiskUnit::LATENCY {
                 assert!(!peek!(bench, done));
                 cycle!(bench);
