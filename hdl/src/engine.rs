@@ -44,10 +44,12 @@ use crate::primitive::Ram;
 use crate::record::{ExactGreeks, Interval, Ratios, Row, Scale, Sums};
 use crate::signal::*;
 
+mod axis;
 mod tables;
 mod usable;
 mod window;
 
+use axis::Axis;
 use tables::Tables;
 use usable::Usable;
 use window::Window;
@@ -311,6 +313,7 @@ pub struct Engine<const N: usize> {
     // ---- memories
     tables: Tables,
     usable: Usable,
+    axis: Axis,
     sums: Ram<Sums, 24>,
     ats: Ram<NodeAt, 24>,
     intervals_of: Ram<Interval, 24>,
@@ -347,14 +350,8 @@ pub struct Engine<const N: usize> {
     has_window: DFF<Bit>,
     next_start: DFF<U<15>>,
     follows_window: DFF<Bit>,
-    /// A shift in two cycles: by up to 3, then by the rest.
-    node_part: DFF<U<32>>,
-    node_steps: DFF<U<32>>,
-    index_part: DFF<U<32>>,
-    /// One step of the ladder at hand, and where the ladder of the next ratios begins.
-    step: DFF<U<32>>,
+    /// Where the ladder of the next ratios begins.
     low_ahead: DFF<U<32>>,
-    index_steps: DFF<U<32>>,
     /// The ratios, there or asked for, are of the node at hand.
     is_ratio_here: DFF<Bit>,
     /// The target written is that of the second bank.
@@ -375,7 +372,8 @@ pub struct Engine<const N: usize> {
     job_ladder: DFF<U<9>>,
     job_index: DFF<U<15>>,
     job_price: DFF<U<32>>,
-    job_high: DFF<U<32>>,
+    /// Work on a node is at hand, and not on an interval.
+    is_node: DFF<Bit>,
     is_second: DFF<Bit>,
     /// The interval at hand is the next one of the ladder being finished.
     is_finish: DFF<Bit>,
@@ -445,12 +443,6 @@ pub struct Engine<const N: usize> {
 
     // ---- prices on their way
     left_price: DFF<U<32>>,
-    centre_step: DFF<U<32>>,
-    low_step: DFF<U<32>>,
-    is_low: DFF<Bit>,
-    high_step: DFF<U<32>>,
-    low: DFF<U<32>>,
-    high: DFF<U<48>>,
 
     // ---- values around an interval
     window_on: DFF<Bit>,
@@ -472,14 +464,7 @@ pub struct Engine<const N: usize> {
     other_ladder: Signal<Local, U<9>>,
     takes_trade: Signal<Local, Bit>,
     is_touched: Signal<Local, Bit>,
-    half_count: Signal<Local, U<32>>,
-    count_wide: Signal<Local, U<32>>,
-    high_wide: Signal<Local, U<48>>,
     window_nodes: Signal<Local, U<15>>,
-    node_offset: Signal<Local, U<32>>,
-    shift_low: Signal<Local, U<5>>,
-    shift_high: Signal<Local, U<5>>,
-    interval_offset: Signal<Local, U<32>>,
     made: Signal<Local, Interval>,
     has_edge: Signal<Local, Bit>,
     region: Signal<Local, Regions>,
@@ -494,11 +479,6 @@ pub struct Engine<const N: usize> {
     last_ladder: Constant<U<9>>,
     one_3: Constant<U<3>>,
     one_4: Constant<U<4>>,
-    low_bits: Constant<U<5>>,
-    high_bits: Constant<U<5>>,
-    one_32: Constant<U<32>>,
-    low_margin: Constant<U<32>>,
-    last_price: Constant<U<48>>,
     cut: Constant<U<8>>,
     load_gap: Constant<U<4>>,
     /// The same less the two cycles by which the first comes sooner.
@@ -537,12 +517,6 @@ impl<const N: usize> Engine<N> {
             last_ladder: Constant::new(U::new(ladders as u128 - 1)),
             one_3: Constant::new(U::new(1)),
             one_4: Constant::new(U::new(1)),
-            low_bits: Constant::new(U::new(0b00011)),
-            high_bits: Constant::new(U::new(0b11100)),
-            one_32: Constant::new(U::new(1)),
-            // The first step of a ladder is above 64: step / price then fits its format.
-            low_margin: Constant::new(U::new(65)),
-            last_price: Constant::new(U::new(u128::from(u32::MAX))),
             // kg - kd + this is the cut from gamma sums to ladder units.
             cut: Constant::new(U::new(u128::from(DENSITY_BITS - GUARD_BITS))),
             load_gap: Constant::new(U::new(NodeUnit::II as u128 - 1)),
@@ -558,18 +532,17 @@ impl<const N: usize> Engine<N> {
             finish_next
             finish_valid fresh_ladder fresh_index fresh_valid wanted wanted_ladder wanted_index bank_address
             constant_inverse constant_linear row_write row_bank row_slot row ratio node interval state job_op
-            job_ladder job_index job_price job_high is_second is_finish is_quick scan             bound exact_count is_unresolved band is_ok is_done ratio_busy
+            job_ladder job_index job_price is_second is_finish is_quick scan             bound exact_count is_unresolved band is_ok is_done ratio_busy
             ratio_valid ratio_asked ratio_node ratio_ladder pass_at pending0 pending1 pending_first             rest_on rest_bank rest_first rest_count update_row update_last update_read reads_left update_write
             writes_left inject_valid arrived arrival arrival_node window_on window_ladder
             window_start load_node load_left load_wait load_start values_left here here_scale here_target here_slots
             scanned             is_scanned is_halted must_yield lanes_go is_worse window_end
-            has_window follows_window node_part node_steps index_part shift_low shift_high index_steps is_ratio_here             is_other here_regions is_first_index next_index is_last index_less_one
-            index_less_two low_ahead step                         waited after drifts is_changed
+            has_window follows_window is_ratio_here             is_other here_regions is_first_index next_index is_last index_less_one
+            index_less_two low_ahead                         waited after drifts is_changed
             is_touched ratio_go ratio_price ratio_reference ratio_shift sums_held
-            at_held inject_go arriving_node is_joined joined joined_node node_go left_price centre_step low_step is_low
-            high_step low high half_count count_wide next_start high_wide nodes
-            is_two is_last_node want window_nodes node_offset interval_offset gamma_shift made
-            has_edge region window load_go at_node first_place is_exact is_behind is_behind_now usable
+            at_held inject_go arriving_node is_joined joined joined_node node_go left_price             next_start nodes
+            is_two is_last_node want window_nodes gamma_shift made
+            has_edge region window load_go at_node first_place is_exact is_behind is_behind_now usable axis is_node
         )
     }
 }
@@ -588,6 +561,7 @@ impl<const N: usize> Logic for Engine<N> {
             interval,
             tables,
             usable,
+            axis,
             sums,
             ats,
             intervals_of,
@@ -607,10 +581,6 @@ impl<const N: usize> Logic for Engine<N> {
             has_window,
             next_start,
             follows_window,
-            node_part,
-            node_steps,
-            index_part,
-            index_steps,
             is_ratio_here,
             is_other,
             is_first_index,
@@ -619,7 +589,6 @@ impl<const N: usize> Logic for Engine<N> {
             index_less_one,
             index_less_two,
             low_ahead,
-            step,
             waited
         );
         clock!(
@@ -644,13 +613,7 @@ impl<const N: usize> Logic for Engine<N> {
             at_node,
             first_place,
             is_behind_now,
-            left_price,
-            centre_step,
-            low_step,
-            is_low,
-            high_step,
-            low,
-            high
+            left_price
         );
         // ---- state holds unless it is set below
         dff_setup!(
@@ -662,7 +625,7 @@ impl<const N: usize> Logic for Engine<N> {
             job_ladder,
             job_index,
             job_price,
-            job_high,
+            is_node,
             is_second,
             is_finish,
             is_quick,
@@ -876,8 +839,7 @@ impl<const N: usize> Logic for Engine<N> {
         self.ats.write_data.next.edge_before = self.has_edge.val();
 
         // ---- units
-        self.gamma_shift.d.next =
-            self.here_scale.val().gamma_bits - self.here_scale.val().delta_bits + self.cut.val();
+        self.gamma_shift.d.next = self.here_scale.val().gamma_bits - self.here_scale.val().delta_bits + self.cut.val();
         // The nodes around a trade's price are worked out as the trade joins them.
         self.load_go.d.next = self.load_start.q.val();
         self.node_go.d.next = self.load_go.q.val() | (self.is_quick.q.val() & self.arrived.q.val());
@@ -906,12 +868,12 @@ impl<const N: usize> Logic for Engine<N> {
         self.interval.n2.next = self.window.n2.val();
         self.interval.n3.next = self.window.n3.val();
         self.interval.two.next = self.is_two.q.val();
-        self.interval_offset.next = unsigned_cast_wide(self.job_index.q.val());
-        self.shift_high.next = self.here.val().shift & self.high_bits.val();
-        self.shift_low.next = self.here.val().shift & self.low_bits.val();
-        self.index_part.d.next = self.interval_offset.val() << self.shift_low.val();
-        self.index_steps.d.next = self.index_part.q.val() << self.shift_high.val();
-        self.left_price.d.next = self.here.val().low + self.index_steps.q.val();
+        self.axis.shift.next = self.here.val().shift;
+        self.axis.index.next = self.job_index.q.val();
+        if self.is_node.q.val() {
+            self.axis.index.next = self.here.val().node;
+        }
+        self.left_price.d.next = self.here.val().low + self.axis.offset.val();
         if self.is_exact.q.val() {
             self.left_price.d.next = self.job_price.q.val();
         }
@@ -928,24 +890,20 @@ impl<const N: usize> Logic for Engine<N> {
 
         // ---- ratios
         // While a node's rows pass, of the node after it.
-        self.step.d.next = self.one_32.val() << self.here.val().shift;
         self.low_ahead.d.next = self.here.val().low;
         if self.state.q.val() == State::NodePass {
-            self.low_ahead.d.next = self.here.val().low + self.step.q.val();
+            self.low_ahead.d.next = self.here.val().low + self.axis.step.val();
         }
-        self.node_offset.next = unsigned_cast_wide(self.here.val().node);
         self.ratio.start.next = self.ratio_go.q.val();
         self.ratio.price.next = self.ratio_price.q.val();
         self.ratio.price_ref.next = self.ratio_reference.q.val();
         self.ratio.step_shift.next = self.ratio_shift.q.val();
         self.ratio_go.d.next = false;
-        self.node_part.d.next = self.node_offset.val() << self.shift_low.val();
-        self.node_steps.d.next = self.node_part.q.val() << self.shift_high.val();
-        self.ratio_price.d.next = self.low_ahead.q.val() + self.node_steps.q.val();
+        self.ratio_price.d.next = self.low_ahead.q.val() + self.axis.offset.val();
         self.ratio_reference.d.next = self.here_scale.val().price_ref;
         self.ratio_shift.d.next = self.here.val().shift;
-        self.is_ratio_here.d.next = (self.ratio_ladder.q.val() == self.job_ladder.q.val())
-            & (self.ratio_node.q.val() == self.here.val().node);
+        self.is_ratio_here.d.next =
+            (self.ratio_ladder.q.val() == self.job_ladder.q.val()) & (self.ratio_node.q.val() == self.here.val().node);
         if self.ratio.done.val() {
             self.ratio_busy.d.next = false;
             self.ratio_valid.d.next = true;
@@ -979,15 +937,10 @@ impl<const N: usize> Logic for Engine<N> {
             & (self.next_start.q.val() == self.want.q.val());
 
         // ---- a new ladder
-        self.half_count.next = unsigned_cast_wide(self.intervals.val().get_bits::<14>(1));
-        self.count_wide.next = unsigned_cast_wide(self.intervals.val());
-        self.centre_step.d.next = self.job_price.q.val() >> self.shift.val();
-        self.low_step.d.next = self.centre_step.q.val() - self.half_count.val();
-        self.is_low.d.next = self.centre_step.q.val() < self.half_count.val() + self.low_margin.val();
-        self.high_step.d.next = self.low_step.q.val() + self.count_wide.val();
-        self.low.d.next = self.low_step.q.val() << self.shift.val();
-        self.high_wide.next = unsigned_cast_wide(self.high_step.q.val());
-        self.high.d.next = self.high_wide.val() << self.shift.val();
+        self.axis.fit.next = self.state.q.val() == State::Ends;
+        self.axis.centre.next = self.job_price.q.val();
+        self.axis.new_shift.next = self.shift.val();
+        self.axis.count.next = self.intervals.val();
 
         // ---- the summary of a ladder being finished
         self.is_worse.d.next = self.made.val().error > self.bound.q.val();
@@ -1064,6 +1017,7 @@ impl<const N: usize> Logic for Engine<N> {
                 }
                 self.is_quick.d.next = false;
                 self.is_exact.d.next = false;
+                self.is_node.d.next = false;
                 self.is_second.d.next = false;
                 self.ratio_asked.d.next = false;
                 if self.start.val() {
@@ -1077,7 +1031,6 @@ impl<const N: usize> Logic for Engine<N> {
                         self.state.d.next = State::LookUp;
                     } else if self.op.val() == EngineOp::Build {
                         self.ratio_valid.d.next = false;
-                        self.load_wait.d.next = bits_lit::<4>(5);
                         self.state.d.next = State::Ends;
                     } else if self.op.val() == EngineOp::Trade {
                         self.pending_first.d.next = self.ladder.val() - (self.ladder.val() & self.one_9.val());
@@ -1104,6 +1057,7 @@ impl<const N: usize> Logic for Engine<N> {
                     } else if self.is_scanned.q.val() {
                         self.job_ladder.d.next = self.scan.q.val();
                         if self.scanned.val().stage == bits_lit::<2>(1) {
+                            self.is_node.d.next = true;
                             self.after.d.next = After::NodeRatio;
                             self.state.d.next = State::LookUp;
                         } else if (self.scanned.val().stage == bits_lit::<2>(2)) & !self.usable.is_settled.val() {
@@ -1219,7 +1173,10 @@ impl<const N: usize> Logic for Engine<N> {
                         self.update_row.d.next = self.change1.val();
                     }
                 }
-                if !self.is_quick.q.val() & self.rest_on.q.val() & (self.rest_bank.q.val() == self.job_ladder.q.val().get_bit(0)) {
+                if !self.is_quick.q.val()
+                    & self.rest_on.q.val()
+                    & (self.rest_bank.q.val() == self.job_ladder.q.val().get_bit(0))
+                {
                     self.rest_on.d.next = false;
                     self.update_read.d.next = self.rest_first.q.val();
                     self.update_write.d.next = self.rest_first.q.val();
@@ -1387,20 +1344,17 @@ impl<const N: usize> Logic for Engine<N> {
                 self.state.d.next = State::Idle;
             }
             State::Ends => {
-                if self.load_wait.q.val() != bits_lit::<4>(0) {
-                    self.load_wait.d.next = self.load_wait.q.val() - self.one_4.val();
-                } else if self.is_low.q.val() | (self.high.q.val() > self.last_price.val()) {
-                    self.is_ok.d.next = false;
-                    self.is_done.d.next = true;
-                    self.state.d.next = State::Idle;
-                } else {
-                    self.job_price.d.next = self.low.q.val();
-                    self.job_high.d.next = self.high.q.val().get_bits::<32>(0);
+                if self.axis.fitted.val() {
                     self.state.d.next = State::ReachLow;
+                    if !self.axis.ok.val() {
+                        self.is_ok.d.next = false;
+                        self.is_done.d.next = true;
+                        self.state.d.next = State::Idle;
+                    }
                 }
             }
             State::ReachLow => {
-                self.ratio_price.d.next = self.job_price.q.val();
+                self.ratio_price.d.next = self.axis.low.val();
                 self.ratio_shift.d.next = self.shift.val();
                 self.ratio_valid.d.next = false;
                 if !self.ratio_asked.q.val() & !self.ratio_busy.q.val() {
@@ -1418,7 +1372,7 @@ impl<const N: usize> Logic for Engine<N> {
                 }
             }
             State::ReachHigh => {
-                self.ratio_price.d.next = self.job_high.q.val();
+                self.ratio_price.d.next = self.axis.high.val();
                 self.ratio_shift.d.next = self.shift.val();
                 self.ratio_valid.d.next = false;
                 if !self.ratio_asked.q.val() {
@@ -1435,7 +1389,7 @@ impl<const N: usize> Logic for Engine<N> {
                 self.state.d.next = State::Idle;
                 if self.is_ok.q.val() {
                     self.tables.write_params.next = true;
-                    self.tables.params.next.low = self.job_price.q.val();
+                    self.tables.params.next.low = self.axis.low.val();
                     self.tables.params.next.shift = self.shift.val();
                     self.tables.params.next.count = self.intervals.val();
                     self.tables.params.next.stage = bits_lit::<2>(1);

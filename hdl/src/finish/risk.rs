@@ -148,19 +148,7 @@ impl Logic for RiskUnit {
     fn update(&mut self) {
         dff_setup!(self, clock, wide, delta_amount, gamma_amount, vega_amount, delta_coin, gamma_coin, vega_coin);
         clock!(self, clock, at, product, narrow, c3_thrice, addend, sum, low_half, rate_low, rate);
-        clock!(
-            self,
-            clock,
-            steep_low,
-            steep_limit,
-            amount,
-            places,
-            part,
-            fine_places,
-            shifted,
-            coin_low,
-            coin_limit
-        );
+        clock!(self, clock, steep_low, steep_limit, amount, places, part, fine_places, shifted, coin_low, coin_limit);
         self.one.next = bits_lit::<1>(1);
         self.half_places.next = bits_lit::<5>(16);
         self.coin_places.next = bits_lit::<6>(49);
