@@ -6,6 +6,8 @@
 //!   front -- wanted --> |  node memory -> NodeUnit -> window of 4 values -> IntervalUnit          |
 //!                       |                                                   -> interval memory ---|--> front
 //!                       |  a trade: changed row at every node through lane 0, added to the sums   |
+//!                       |  Tables: what is known of each ladder;  Usable: what may answer         |
+//!                       |  Axis: prices of nodes and intervals                                    |
 //!                       +-------------------------------------------------------------------------+
 //! ```
 //!
@@ -17,6 +19,8 @@
 //!     ^                ^                          ^                         |
 //!     +-- OPEN, CLEAR, CONFIGURE                  +-- a trade, a new target-+
 //! ```
+//!
+//! An exact pass is a node of its own, past the last one of any ladder: its sums go the way of a node's.
 //!
 //! A trade begins as soon as the shape of its row is known, with the nodes around the price; its weights (`weighed`)
 //! come while those rows are in the lane.
@@ -41,15 +45,19 @@ use crate::elementary::RatioUnit;
 use crate::finish::{IntervalUnit, NodeUnit};
 use crate::lanes::{INJECT_LATENCY, Lane, Lanes};
 use crate::primitive::Ram;
-use crate::record::{ExactGreeks, Interval, Ratios, Row, Scale, Sums};
+use crate::record::{ExactGreeks, Interval, Row, Scale, Sums};
 use crate::signal::*;
 
 mod axis;
+mod record;
+mod strided;
 mod tables;
 mod usable;
 mod window;
 
 use axis::Axis;
+pub use record::{CardSizes, LadderParams, NodeAt, Regions, Slots, Summary};
+use strided::Strided;
 use tables::Tables;
 use usable::Usable;
 use window::Window;
@@ -79,102 +87,6 @@ pub enum EngineOp {
     Exact,
     /// Forgets a ladder.
     Clear,
-}
-
-/// Sizes of a card.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CardSizes {
-    /// Slots of all underlyings together; a multiple of 64.
-    pub rows: usize,
-    /// Most intervals of a ladder.
-    pub intervals: usize,
-    /// Underlyings, at most 32.
-    pub underlyings: usize,
-}
-
-/// Where a ladder lies on the price axis, and how far it is.
-#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
-pub struct LadderParams {
-    pub low: U<32>,
-    pub shift: U<5>,
-    pub count: U<15>,
-    /// 0 empty, 1 nodes, 2 built.
-    pub stage: U<2>,
-    /// Next node to sum.
-    pub node: U<15>,
-}
-
-/// The slots of an underlying.
-#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
-pub struct Slots {
-    pub first: U<20>,
-    pub count: U<21>,
-}
-
-/// What a node knows beside its sums.
-#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
-pub struct NodeAt {
-    pub at: Ratios,
-    pub step_ratio: U<34>,
-    pub edge_before: Bit,
-}
-
-/// Sums of regions of range rows at a node; see `Lanes`.
-#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
-pub struct Regions {
-    pub inverse: U<22>,
-    pub linear: U<22>,
-}
-
-/// What a swap reports of a settled ladder.
-#[derive(LogicStruct, Clone, Copy, Debug, Default, PartialEq)]
-pub struct Summary {
-    pub error_bound: U<32>,
-    pub exact_intervals: U<15>,
-}
-
-/// `address = index * ladders + ladder`: where there are a power of two of ladders, only wires. Combinational.
-#[derive(LogicBlock)]
-pub struct Strided {
-    pub ladder: Signal<In, U<9>>,
-    pub index: Signal<In, U<15>>,
-    pub address: Signal<Out, U<24>>,
-    _ladders: Box<usize>,
-}
-
-impl Strided {
-    /// Addresses of a memory that so many ladders share.
-    pub fn new(ladders: usize) -> Self {
-        Self {
-            ladder: Signal::default(),
-            index: Signal::default(),
-            address: Signal::default(),
-            _ladders: Box::new(ladders),
-        }
-    }
-}
-
-impl Logic for Strided {
-    fn update(&mut self) {
-        let ladders = *self._ladders as u128;
-        let ladder = self.ladder.val().raw();
-        let ladder = if ladders.is_power_of_two() { ladder % ladders } else { ladder };
-        self.address.next = U::new(self.index.val().raw() * ladders + ladder);
-    }
-    fn connect(&mut self) {
-        self.address.connect();
-    }
-    fn hdl(&self) -> Verilog {
-        let ladders = *self._ladders;
-        Verilog::Custom(if ladders.is_power_of_two() {
-            let top = ladders.trailing_zeros() - 1;
-            format!("wire [32:0] wide = {{index, ladder[{top}:0]}};\nalways @(*) address = wide[23:0];")
-        } else {
-            format!(
-                "wire [23:0] wide = {{9'd0, index}};\nalways @(*) address = wide * 24'd{ladders} + {{15'd0, ladder}};"
-            )
-        })
-    }
 }
 
 #[derive(LogicState, Clone, Copy, Debug, PartialEq)]
