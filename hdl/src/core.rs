@@ -137,6 +137,8 @@ pub struct Core<const N: usize> {
     meets: DFF<Bit>,
     /// A trade that changes something.
     is_news: DFF<Bit>,
+    /// Set-up and ledger of the underlying are those of one that has not been heard of.
+    is_blank: DFF<Bit>,
     shadow_at: DFF<U<9>>,
     is_shadow_settled: DFF<Bit>,
 
@@ -239,7 +241,7 @@ impl<const N: usize> Core<N> {
             count_wide end_wide fits_card fits_ladder other_first other_end keep_end keep_first_wide
             head_keep head_setup head_ledger look_at engine_ladder engine_price offset_usd offset_bits
             ledger_written order_written order_slot keep_written setup_written written_at first_end meets
-            new_keep new_setup new_ledger news is_news fits_active events words reading answers course
+            new_keep new_setup new_ledger news is_news is_blank fits_active events words reading answers course
             requests kinds issue
         )
     }
@@ -252,7 +254,7 @@ impl<const N: usize> Logic for Core<N> {
         clock!(self, clock, keeps, setups, owns, fits_card, fits_ladder, other_first, other_end, head_keep);
         clock!(self, clock, head_setup, head_ledger, look_at, engine_ladder, engine_price, offset_usd, offset_bits);
         clock!(self, clock, ledger_written, order_written, order_slot, keep_written, setup_written, written_at);
-        clock!(self, clock, shadow_at, is_shadow_settled, is_number, first_end, meets, is_news);
+        clock!(self, clock, shadow_at, is_shadow_settled, is_number, first_end, meets, is_news, is_blank);
         self.sequencer.reset.next = self.reset.val();
         self.front.reset.next = self.reset.val();
         self.desk.reset.next = self.reset.val();
@@ -420,6 +422,7 @@ impl<const N: usize> Logic for Core<N> {
         self.command_ready.next = self.front.command_ready.val();
         self.front.is_open.next = (self.sequencer.state.val() != State::Dry) & !self.course.val().is_sweep;
         self.front.is_running.next = self.sequencer.state.val() == State::Run;
+        self.front.will_run.next = self.sequencer.will_run.val();
         self.front.has_room.next = self.events.has_room.val();
         self.engine.front_ladder.next = self.front.params_ladder.val();
         self.front.params.next = self.engine.front_params.val();
@@ -518,7 +521,9 @@ impl<const N: usize> Logic for Core<N> {
             self.new_setup.next.coin_out_of_range = self.offset.coin_out_of_range.val();
             self.new_setup.next.weights_out_of_range = self.bank.state.val().out_of_range;
         }
-        if self.kinds.val().get_bit(1) | self.course.val().is_sweep {
+        // A register: what it clears is wide, and written later.
+        self.is_blank.d.next = self.kinds.val().get_bit(1) | self.course.val().is_sweep;
+        if self.is_blank.q.val() {
             self.new_setup.next = self.no_setup.val();
         }
         self.desk.set_address.next = self.written_at.q.val();
@@ -588,7 +593,7 @@ impl<const N: usize> Logic for Core<N> {
         if self.kinds.val().get_bit(34) {
             self.new_ledger.next = self.book.new_ledger.val();
         }
-        if self.kinds.val().get_bit(1) | self.course.val().is_sweep {
+        if self.is_blank.q.val() {
             self.new_ledger.next = self.no_ledger.val();
         }
 

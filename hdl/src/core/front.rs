@@ -49,8 +49,9 @@ pub struct Front {
     pub command: Signal<In, Words>,
     /// Commands are taken.
     pub is_open: Signal<In, Bit>,
-    /// Nothing slow is being done.
+    /// Nothing slow is being done, and none will be in the next cycle.
     pub is_running: Signal<In, Bit>,
+    pub will_run: Signal<In, Bit>,
     /// The event queue has room for what a quote says.
     pub has_room: Signal<In, Bit>,
 
@@ -159,6 +160,8 @@ pub struct Front {
     head_interval: DFF<Interval>,
 
     // ---- the head
+    /// All stages move. A register, because thousands of flip-flops wait for it.
+    advance: DFF<Bit>,
     /// It is issued in this cycle.
     goes: DFF<Bit>,
     /// What is read, and what has been read, is its interval.
@@ -185,7 +188,6 @@ pub struct Front {
     now_ns: DFF<U<64>>,
 
     // ---- wires
-    advance: Signal<Local, Bit>,
     buffer_empty: Signal<Local, Bit>,
     command_word: Signal<Local, U<64>>,
     command_price: Signal<Local, U<64>>,
@@ -246,7 +248,7 @@ impl Front {
             sixteen: Constant::new(U::new(u128::from(FRACTION_BITS))),
             underlyings: Constant::new(U::new(underlyings as u128)),
         }
-            clock reset command_valid command_ready command is_open is_running has_room is_head words place
+            clock reset command_valid command_ready command is_open is_running will_run has_room is_head words place
             quote verdict interval is_fast issue last_quote has_quote same_price is_empty flush retires
             moves_seq moves_now takes_quote forgets_feed feed_at write_keep keep_at keep is_answered answer
             params_ladder params read_ladder read_index read_interval read_exact settled any_exact
@@ -269,7 +271,7 @@ impl Logic for Front {
     #[hdl_gen]
     fn update(&mut self) {
         clock!(self, clock, read_quote, recent, aims, buffer, keeps, prices, feeds_ahead, feeds, quotes);
-        clock!(self, clock, has_space, is_fresh, is_finished, is_settled, head_feed, is_same_price, has_stood);
+        clock!(self, clock, advance, has_space, is_fresh, is_finished, is_settled, head_feed, is_same_price, has_stood);
         dff_setup!(self, clock, write_at, fetch_at, retire_at, ahead_seq, ahead_ns, last_seq, now_ns);
         dff_setup!(self, clock, is_fetched, fetched, fetched_at, is_placed, placed_at, placed_place);
         dff_setup!(self, clock, is_based, based, based_place, based_facts);
@@ -314,7 +316,6 @@ impl Logic for Front {
             & self.head_verdict.q.val().is_timely
             & self.head_verdict.q.val().is_newer;
         self.is_fast.next = self.can_go.val();
-        self.advance.next = self.is_running.val() & (!self.has_head.q.val() | self.goes.q.val());
         self.loading_word.next = self.loading.q.val().w0;
         self.loading_number.next = self.loading_word.val().get_bits::<8>(16);
         self.recent.underlying.next = self.head_number.val();
@@ -331,7 +332,7 @@ impl Logic for Front {
             & !self.recent.seen.val()
             & !self.head_verdict.q.val().is_doubtful
             & self.has_room.val();
-        if self.advance.val() {
+        if self.advance.q.val() {
             self.goes.d.next = self.is_loading.q.val()
                 & self.loading_verdict.q.val().is_plain
                 & self.loading_verdict.q.val().is_next
@@ -370,7 +371,7 @@ impl Logic for Front {
 
         // ---- FETCH
         self.aims.read_address.next = self.fetch_at.q.val().get_bits::<4>(0);
-        if self.advance.val() {
+        if self.advance.q.val() {
             self.is_fetched.d.next = !self.buffer_empty.val();
             self.fetched.d.next = self.aims.q.val();
             self.fetched_at.d.next = self.fetch_at.q.val();
@@ -393,7 +394,7 @@ impl Logic for Front {
         if self.keeps.q.val().active {
             self.fetched_ladder.next = self.fetched_ladder.val() + self.one_9.val();
         }
-        if self.advance.val() {
+        if self.advance.q.val() {
             self.is_placed.d.next = self.is_fetched.q.val();
             self.placed_at.d.next = self.fetched_at.q.val();
             self.placed_place.d.next.ladder = self.fetched_ladder.val();
@@ -408,7 +409,7 @@ impl Logic for Front {
         self.params_ladder.next = self.placed_place.q.val().ladder;
         self.buffer.read_address.next = self.placed_at.q.val().get_bits::<4>(0);
         self.reserved.words.next = self.buffer.q.val();
-        if self.advance.val() {
+        if self.advance.q.val() {
             self.is_based.d.next = self.is_placed.q.val();
             self.based.d.next = self.buffer.q.val();
             self.based_place.d.next = self.placed_place.q.val();
@@ -427,7 +428,7 @@ impl Logic for Front {
         self.based_number.next = self.based_word.val().get_bits::<8>(16);
         self.feeds_ahead.read_address.next = self.based_number.val();
         self.read_quote.words.next = self.based.q.val();
-        if self.advance.val() {
+        if self.advance.q.val() {
             self.is_shifted.d.next = self.is_based.q.val();
             self.shifted.d.next = self.based.q.val();
             self.shifted_place.d.next = self.based_place.q.val();
@@ -464,7 +465,7 @@ impl Logic for Front {
         self.shifted_number.next = self.shifted_word.val().get_bits::<8>(16);
         self.shifted_code.next = self.shifted_word.val().get_bits::<8>(24);
         self.shifted_step.next = self.shifted_quote.q.val().feed_seq - self.shifted_facts.q.val().feed_seq;
-        if self.advance.val() {
+        if self.advance.q.val() {
             self.is_loading.d.next = self.is_shifted.q.val();
             self.loading.d.next = self.shifted.q.val();
             self.loading_place.d.next = self.shifted_place.q.val();
@@ -496,7 +497,7 @@ impl Logic for Front {
         }
         // What the next command must follow: the one ahead, or what was left by those that have gone.
         if self.is_shifted.q.val() {
-            if self.advance.val() {
+            if self.advance.q.val() {
                 self.ahead_seq.d.next = self.shifted.q.val().w7 + self.one_64.val();
                 self.ahead_ns.d.next = self.shifted.q.val().w1;
             }
@@ -529,7 +530,7 @@ impl Logic for Front {
                 self.is_fresh.q.val() | self.is_finished.q.val() | self.is_settled.q.val();
             self.head_verdict.d.next.is_exact = self.read_exact.val();
         }
-        if self.advance.val() {
+        if self.advance.q.val() {
             self.rereads.d.next = false;
             self.again_ladder.d.next = self.shifted_place.q.val().ladder;
             self.again_index.d.next = self.shifted_place.q.val().index;
@@ -613,5 +614,8 @@ impl Logic for Front {
             self.last_seq.d.next = bits_lit::<64>(0);
             self.now_ns.d.next = bits_lit::<64>(0);
         }
+
+        // ---- the stages move where there will be no head, or it will go
+        self.advance.d.next = self.will_run.val() & (!self.has_head.d.val() | self.goes.d.val());
     }
 }

@@ -104,6 +104,8 @@ pub struct Sequencer {
 
     // ---- what it does
     pub state: Signal<Out, State>,
+    /// The next one is `Run`.
+    pub will_run: Signal<Out, Bit>,
     pub course: Signal<Out, Course>,
     pub requests: Signal<Out, Requests>,
     /// Of `requests.engine`.
@@ -172,6 +174,9 @@ pub struct Sequencer {
     is_own_loop: DFF<Bit>,
     is_last_loop: DFF<Bit>,
 
+    /// A head is there that only leads out of `Run`.
+    leaves: Signal<Local, Bit>,
+
     // ---- constants
     one_8: Constant<U<8>>,
     one_3: Constant<U<3>>,
@@ -196,7 +201,7 @@ impl Sequencer {
             dry_cycles: Constant::new(U::new(DRY_CYCLES)),
             no_requests: Constant::new(Requests::default()),
         }
-            clock reset state course requests engine_op first_units second_units bank_start bank_op
+            clock reset state will_run leaves course requests engine_op first_units second_units bank_start bank_op
             book_start risk_start says flush retires is_answered is_head is_fast verdict number whose kinds
             ok facts is_calm has_room halted engine_done engine_ok engine_behind has_answer bank_done
             bank_reason offset_done target_units book_done refusal book_faults writes_order said risk_done
@@ -245,6 +250,17 @@ impl Logic for Sequencer {
             self.is_owed.d.next = false;
         }
 
+        // Fast quotes go by themselves; one whose interval is not there waits for it.
+        self.leaves.next = self.is_head.val()
+            & (!self.is_fast.val() | (self.verdict.val().is_usable & self.verdict.val().is_exact))
+            & self.is_calm.val()
+            & !self.verdict.val().is_doubtful
+            & self.has_room.val();
+        self.will_run.next = !self.reset.val()
+            & ((self.at.q.val() == State::Retire)
+                | (self.at.q.val() == State::Again)
+                | ((self.at.q.val() == State::Run) & !self.leaves.val()));
+
         match self.at.q.val() {
             State::Dry => {
                 self.dry.d.next = self.dry.q.val() + self.one_8.val();
@@ -256,16 +272,9 @@ impl Logic for Sequencer {
                 }
             }
             State::Run => {
-                if self.is_head.val() {
-                    if self.is_fast.val() & !self.verdict.val().is_usable {
-                        self.asks.d.next.wanted = true;
-                    } else if (!self.is_fast.val() | self.verdict.val().is_exact)
-                        & self.is_calm.val()
-                        & !self.verdict.val().is_doubtful
-                        & self.has_room.val()
-                    {
-                        self.at.d.next = State::Check;
-                    }
+                self.asks.d.next.wanted = self.is_head.val() & self.is_fast.val() & !self.verdict.val().is_usable;
+                if self.leaves.val() {
+                    self.at.d.next = State::Check;
                 }
             }
             State::Check => {
