@@ -99,12 +99,13 @@ pub struct Desk {
     pub rate_limits: Signal<In, record::RateLimits>,
     pub set_status: Signal<In, Bit>,
     pub status: Signal<In, record::Status>,
-    /// The pace of `set_address` back to nothing sent.
+    /// The pace of `set_address` back to nothing sent: in the next cycle, at the address of then.
     pub clear_pace: Signal<In, Bit>,
     /// The sequencer reads at `book_address`.
     pub owned: Signal<In, Bit>,
     pub book_address: Signal<In, U<8>>,
     pub ledger: Signal<Out, record::Ledger>,
+    /// In the next cycle, the ledger of then at the address of then.
     pub write_ledger: Signal<In, Bit>,
     pub new_ledger: Signal<In, record::Ledger>,
     pub order_slot: Signal<In, U<4>>,
@@ -672,5 +673,7 @@ impl Logic for Desk {
             self.sends.d.next = false;
             self.settles.d.next = false;
         }
+        self.state.will_send.next = self.sends.d.val();
+        self.state.will_settle.next = self.settles.d.val();
     }
 }

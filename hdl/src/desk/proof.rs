@@ -180,13 +180,13 @@ fn it_is_proved_for_8_bit_bands_that_a_hedge_leaves_no_more_than_the_band() {
 }
 
 /// The ledger beside the memories of a desk with one underlying. As the desk and the
-/// sequencer have it: what is settled was read in the cycle before, was not written in it, and the sequencer
-/// writes only while nothing is settled.
+/// sequencer have it: what is settled was read in the cycle before, was not written in it, and was said a cycle ahead;
+/// the sequencer writes only while nothing is settled.
 const LEDGER: &str = "
 reg [30:0] buys = 0, sells = 0, buys_then = 0, sells_then = 0;
 reg wrote = 0;
 wire sends_here = settles && sends && settled_index == 0;
-wire writes_here = write_ledger && book_address == 0;
+wire writes_here = writes_ledger$q && book_address == 0;
 always @(posedge clock) begin
   wrote <= writes_here || settles && settled_index == 0;
   buys_then <= buys;
@@ -200,7 +200,8 @@ end
 always @(*) begin
   assume (index == 0 && next_index == 0 && settled_index == 0 && book_address == 0);
   assume (settles || !sends);
-  assume (!(settles && (write_ledger || wrote && settled_index == 0)));
+  assume (writes_flight$q == (settles || writes_ledger$q));
+  assume (!(settles && (writes_ledger$q || wrote && settled_index == 0)));
   assert (flight[30:0] == buys_then && flight[61:31] == sells_then);
   assert (flights$q[30:0] == buys && flights$q[61:31] == sells);
   assert (flights_again$q[30:0] == buys && flights_again$q[61:31] == sells);

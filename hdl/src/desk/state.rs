@@ -14,6 +14,9 @@
 //! decision is under way. A decision must not be read before the one ahead of it in the same
 //! underlying is written: `WRITTEN - READ` cycles. What is found for an underlying that does not exist may be
 //! another's: its commands are refused before, whatever the desk would say.
+//!
+//! That ledger or pace are written is in registers, because the memories are wide: the desk says it a cycle ahead, the
+//! sequencer has its word carried out a cycle later.
 
 use rust_hdl::prelude::*;
 
@@ -58,12 +61,14 @@ pub struct State {
     pub owned: Signal<In, Bit>,
     pub book_address: Signal<In, U<8>>,
     pub ledger: Signal<Out, record::Ledger>,
+    /// In the next cycle, the ledger of then at the address of then.
     pub write_ledger: Signal<In, Bit>,
     pub new_ledger: Signal<In, record::Ledger>,
     pub order_slot: Signal<In, U<4>>,
     pub order: Signal<Out, record::Order>,
     pub write_order: Signal<In, Bit>,
     pub new_order: Signal<In, record::Order>,
+    /// In the next cycle, at the address of then.
     pub clear_pace: Signal<In, Bit>,
     pub clear_address: Signal<In, U<8>>,
     /// Cycle 7, like the index of the pace.
@@ -72,7 +77,9 @@ pub struct State {
     pub account: Signal<Out, Account>,
     pub flight: Signal<Out, Flight>,
     pub pace: Signal<Out, record::Pace>,
-    /// Cycle 17, like the one that follows.
+    /// Cycle 17, like the three that follow: what `settles` and `sends` will be.
+    pub will_settle: Signal<In, Bit>,
+    pub will_send: Signal<In, Bit>,
     pub next_index: Signal<In, U<8>>,
     pub next_id: Signal<Out, U<32>>,
     /// Cycle 18, like all that follow: the decision changes the flight.
@@ -92,6 +99,10 @@ pub struct State {
     flight_read: DFF<Flight>,
     pace_read: DFF<record::Pace>,
     flight_to_settle: DFF<Flight>,
+    writes_ledger: DFF<Bit>,
+    writes_flight: DFF<Bit>,
+    clears_pace: DFF<Bit>,
+    writes_pace: DFF<Bit>,
     given: Signal<Local, Flight>,
     settled: Signal<Local, Flight>,
     written: Signal<Local, Flight>,
@@ -128,6 +139,8 @@ impl State {
             account: Signal::default(),
             flight: Signal::default(),
             pace: Signal::default(),
+            will_settle: Signal::default(),
+            will_send: Signal::default(),
             next_index: Signal::default(),
             next_id: Signal::default(),
             settles: Signal::default(),
@@ -145,6 +158,10 @@ impl State {
             flight_read: DFF::default(),
             pace_read: DFF::default(),
             flight_to_settle: DFF::default(),
+            writes_ledger: DFF::default(),
+            writes_flight: DFF::default(),
+            clears_pace: DFF::default(),
+            writes_pace: DFF::default(),
             given: Signal::default(),
             settled: Signal::default(),
             written: Signal::default(),
@@ -175,6 +192,7 @@ impl Logic for State {
     fn update(&mut self) {
         clock!(self, clock, accounts, flights, flights_again, paces, orders);
         clock!(self, clock, account_read, flight_read, pace_read, flight_to_settle);
+        clock!(self, clock, writes_ledger, writes_flight, clears_pace, writes_pace);
         // Reading.
         self.accounts.read_address.next = self.index.val();
         if self.owned.val() {
@@ -205,7 +223,8 @@ impl Logic for State {
         self.ledger.next.next_id = self.flights.q.val().next_id;
         self.ledger.next.busy = self.flights.q.val().busy;
         // The sequencer's word.
-        self.accounts.write.next = self.write_ledger.val();
+        self.writes_ledger.d.next = self.write_ledger.val();
+        self.accounts.write.next = self.writes_ledger.q.val();
         self.accounts.write_address.next = self.book_address.val();
         self.accounts.write_data.next.position = self.new_ledger.val().position;
         self.accounts.write_data.next.hedge_coin = self.new_ledger.val().hedge_coin;
@@ -254,10 +273,11 @@ impl Logic for State {
             self.written.next = self.settled.val();
             self.write_address.next = self.settled_index.val();
         }
-        self.flights.write.next = self.settles.val() | self.write_ledger.val();
+        self.writes_flight.d.next = self.will_settle.val() | self.write_ledger.val();
+        self.flights.write.next = self.writes_flight.q.val();
         self.flights.write_address.next = self.write_address.val();
         self.flights.write_data.next = self.written.val();
-        self.flights_again.write.next = self.settles.val() | self.write_ledger.val();
+        self.flights_again.write.next = self.writes_flight.q.val();
         self.flights_again.write_address.next = self.write_address.val();
         self.flights_again.write_data.next = self.written.val();
         // Orders.
@@ -282,10 +302,12 @@ impl Logic for State {
             self.orders.write_data.next.cost = bits_lit::<63>(0);
         }
         // Pace.
-        self.paces.write.next = self.sends.val() | self.clear_pace.val();
+        self.clears_pace.d.next = self.clear_pace.val();
+        self.writes_pace.d.next = self.will_send.val() | self.clear_pace.val();
+        self.paces.write.next = self.writes_pace.q.val();
         self.paces.write_address.next = self.settled_index.val();
         self.paces.write_data.next = self.noted.val();
-        if self.clear_pace.val() {
+        if self.clears_pace.q.val() {
             self.paces.write_address.next = self.clear_address.val();
             self.paces.write_data.next.last_hedge_ns = bits_lit::<64>(0);
             self.paces.write_data.next.has_hedged = false;

@@ -116,21 +116,27 @@ pub struct IntervalUnit {
     clears: DFF<Bit>,
     sum: DFF<U<82>>,
     low: DFF<U<68>>,
-    /// The one shifter, in two cycles.
-    eights: ShiftRight<89, 7>,
-    part: DFF<S<89>>,
-    ones: ShiftRight<89, 3>,
+    step_eights: ShiftRight<87, 5>,
+    steep_part: DFF<S<87>>,
+    step_ones: ShiftRight<87, 3>,
     steep: DFF<S<56>>,
     steep_limit: Saturate<56, 48>,
     gamma_now: DFF<S<48>>,
     factor: DFF<U<40>>,
+    contract_eights: ShiftRight<89, 7>,
+    contract_part: DFF<S<89>>,
+    contract_ones: ShiftRight<89, 3>,
     contracts: DFF<U<54>>,
     /// Bits above those of `contracts`, and above half a contract.
     is_far: DFF<Bit>,
     is_error_far: DFF<Bit>,
     error: DFF<U<32>>,
+    band_eights: ShiftRight<80, 6>,
+    band_part: DFF<S<80>>,
+    band_ones: ShiftRight<80, 3>,
 
     root: CubeRoot,
+    root_eights: DFF<U<42>>,
     is_rooted: DFF<Bit>,
     band: DFF<U<43>>,
     // What the band has above its 43 bits: then it is its limit.
@@ -157,9 +163,7 @@ pub struct IntervalUnit {
     factor_low: Signal<Local, U<34>>,
     factor_high: Signal<Local, U<6>>,
     is_larger_now: Signal<Local, Bit>,
-    byte_places: Signal<Local, U<7>>,
-    places: Signal<Local, U<7>>,
-    fine_places: Signal<Local, U<3>>,
+    eights: Signal<Local, U<7>>,
     half_step_wide: Signal<Local, U<32>>,
     piece: Signal<Local, U<82>>,
     carried: Signal<Local, U<82>>,
@@ -167,8 +171,8 @@ pub struct IntervalUnit {
     over_54: Signal<Local, U<56>>,
     negative: Signal<Local, U<56>>,
     steep_above: Signal<Local, U<32>>,
-    step_places: Signal<Local, U<7>>,
-    shifted_bits: Signal<Local, U<89>>,
+    step_part: Signal<Local, U<5>>,
+    contracts_wide: Signal<Local, U<89>>,
     exposure: Signal<Local, U<47>>,
     factor_a: Signal<Local, U<52>>,
     limit_47: Signal<Local, U<52>>,
@@ -183,7 +187,7 @@ pub struct IntervalUnit {
     amount: Signal<Local, U<88>>,
     part_bits: Signal<Local, U<89>>,
     contract_places: Signal<Local, U<7>>,
-    band_places: Signal<Local, U<7>>,
+    band_places: Signal<Local, U<6>>,
     error_unit: Signal<Local, U<16>>,
     fixed: Signal<Local, U<79>>,
     fixed_factor: Signal<Local, U<79>>,
@@ -199,9 +203,14 @@ pub struct IntervalUnit {
     c2: Signal<Local, U<48>>,
     c3: Signal<Local, U<47>>,
     vega_rise: Signal<Local, U<45>>,
-    band_high: Signal<Local, U<30>>,
+    band_part_bits: Signal<Local, U<80>>,
+    plain: Signal<Local, U<80>>,
+    plain_high: Signal<Local, U<30>>,
+    plain_middle: Signal<Local, U<7>>,
+    plain_band: Signal<Local, U<43>>,
     is_plain: Signal<Local, Bit>,
     root_now: Signal<Local, U<42>>,
+    root_band: Signal<Local, U<42>>,
 }
 
 impl IntervalUnit {
@@ -216,7 +225,7 @@ impl IntervalUnit {
 impl Logic for IntervalUnit {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, largest, wide, is_over, is_late, factor, error, band, is_capped, cap);
+        dff_setup!(self, clock, largest, wide, is_over, is_late, factor, error, band_part, band, is_capped, cap);
         clock!(
             self,
             clock,
@@ -231,20 +240,20 @@ impl Logic for IntervalUnit {
             clears,
             sum,
             low,
-            part,
+            steep_part,
             steep,
             takes_low,
             takes_high
         );
         clock!(self, clock, half_step, loads, narrow, is_fixed);
-        clock!(self, clock, gamma_now, contracts, is_far, is_error_far, is_rooted);
+        clock!(self, clock, gamma_now, contract_part, contracts, is_far, is_error_far, root_eights, is_rooted);
         clock!(self, clock, unresolved, root, is_done);
         self.one.next = bits_lit::<1>(1);
         self.eight_places.next = bits_lit::<4>(8);
         self.sixteen_places.next = bits_lit::<5>(16);
         self.piece_places.next = bits_lit::<6>(34);
         self.root_places.next = bits_lit::<7>(68);
-        self.byte_places.next = bits_lit::<7>(0b111_1000);
+        self.eights.next = bits_lit::<7>(0b111_1000);
 
         // 0: operands.
         self.now.next = self.at.q.val();
@@ -307,16 +316,22 @@ impl Logic for IntervalUnit {
         self.negative.next = bits_lit::<56>(0x80_0000_0000_0000_u64);
         // 8..10: gamma in the middle. Below 2^45 2^32. Of the bits that are too high, those that are so wherever the
         // last shift leaves them are looked at before it, and make bit 54 another than the sign.
-        self.steep_above.next = self.part.q.val().get_bits::<32>(55);
-        self.steep_bits.next = unsigned_cast_wide(self.ones.y.val().get_bits::<55>(0));
+        self.step_eights.x.next = self.product.p.val();
+        self.step_part.next = self.shift.val() & self.eights.val().get_bits::<5>(0);
+        self.step_eights.by.next = self.step_part.val();
+        self.steep_part.d.next = self.step_eights.y.val();
+        self.step_ones.x.next = self.steep_part.q.val();
+        self.step_ones.by.next = self.shift.val().get_bits::<3>(0);
+        self.steep_above.next = self.steep_part.q.val().get_bits::<32>(55);
+        self.steep_bits.next = unsigned_cast_wide(self.step_ones.y.val().get_bits::<55>(0));
         if self.steep_above.val().any() & !self.steep_above.val().all() {
-            self.steep_bits.next = unsigned_cast_wide(self.ones.y.val().get_bits::<54>(0));
-            if !self.part.q.val().get_bit(86) {
+            self.steep_bits.next = unsigned_cast_wide(self.step_ones.y.val().get_bits::<54>(0));
+            if !self.steep_part.q.val().get_bit(86) {
                 self.steep_bits.next = self.over_54.val();
             }
         }
         self.steep.d.next = signed_cast_same(self.steep_bits.val());
-        if self.part.q.val().get_bit(86) {
+        if self.steep_part.q.val().get_bit(86) {
             self.steep.d.next = signed_cast_same(self.steep_bits.val() | self.negative.val());
         }
         self.steep_limit.x.next = self.steep.q.val();
@@ -353,9 +368,15 @@ impl Logic for IntervalUnit {
         self.sum_wide.next = unsigned_cast_wide(self.sum.q.val().get_bits::<54>(0));
         self.sum_low_wide.next = unsigned_cast_wide(self.low_kept.val());
         self.amount.next = (self.sum_wide.val() << self.piece_places.val()) | self.sum_low_wide.val();
-        self.part_bits.next = unsigned_cast_same(self.part.q.val());
-        self.shifted_bits.next = unsigned_cast_same(self.ones.y.val());
-        self.contracts.d.next = self.shifted_bits.val().get_bits::<54>(0);
+        self.contract_places.next = self.scale.val().contract_shift;
+        self.contract_eights.x.next = unsigned_cast_pos(self.amount.val());
+        self.contract_eights.by.next = self.contract_places.val() & self.eights.val();
+        self.contract_part.d.next = self.contract_eights.y.val();
+        self.contract_ones.x.next = self.contract_part.q.val();
+        self.contract_ones.by.next = self.contract_places.val().get_bits::<3>(0);
+        self.part_bits.next = unsigned_cast_same(self.contract_part.q.val());
+        self.contracts_wide.next = unsigned_cast_same(self.contract_ones.y.val());
+        self.contracts.d.next = self.contracts_wide.val().get_bits::<54>(0);
         self.exposure.next = self.contracts.q.val().get_bits::<47>(0);
         self.is_far.d.next = self.part_bits.val().get_bits::<35>(54).any();
 
@@ -377,36 +398,15 @@ impl Logic for IntervalUnit {
         if self.is_fixed.q.val() {
             self.band_amount.next = self.fixed.val();
         }
-
-        // The shifter: of gamma in the middle in 8 and 9, of the band in 27 and 28 or as the root arrives, else of
-        // contracts. The root stands still, and is below 2^42.
-        self.step_places.next = unsigned_cast_wide(self.shift.val());
-        self.contract_places.next = self.scale.val().contract_shift;
-        self.band_places.next = unsigned_cast_wide(self.scale.val().band_shift);
-        self.root_now.next = self.root.root.val().get_bits::<42>(0);
-        self.eights.x.next = unsigned_cast_pos(self.amount.val());
-        self.places.next = self.contract_places.val();
-        // From registers: a local read here would tie what the shifter gives to what it gets.
-        if self.at.q.val().get_bit(8) {
-            self.eights.x.next = signed_cast_wide(self.product.p.val());
-            self.places.next = self.step_places.val();
-        } else if self.at.q.val().get_bit(27) {
-            self.eights.x.next = unsigned_cast_pos(self.band_amount.val());
-            self.places.next = self.band_places.val();
-        } else if self.root.done.val() {
-            self.eights.x.next = unsigned_cast_pos(self.root_now.val());
-            self.places.next = self.band_places.val();
+        self.band_places.next = self.scale.val().band_shift;
+        self.band_eights.x.next = unsigned_cast_pos(self.band_amount.val());
+        self.band_eights.by.next = self.band_places.val() & self.eights.val().get_bits::<6>(0);
+        // From the register: a local read here would tie what the shifter gives to what it gets.
+        if self.at.q.val().get_bit(27) {
+            self.band_part.d.next = self.band_eights.y.val();
         }
-        self.eights.by.next = self.places.val() & self.byte_places.val();
-        self.part.d.next = self.eights.y.val();
-        self.fine_places.next = self.contract_places.val().get_bits::<3>(0);
-        if self.at.q.val().get_bit(9) {
-            self.fine_places.next = self.step_places.val().get_bits::<3>(0);
-        } else if self.at.q.val().get_bit(28) | self.is_rooted.q.val() {
-            self.fine_places.next = self.band_places.val().get_bits::<3>(0);
-        }
-        self.ones.x.next = self.part.q.val();
-        self.ones.by.next = self.fine_places.val();
+        self.band_ones.x.next = self.band_part.q.val();
+        self.band_ones.by.next = self.band_places.val().get_bits::<3>(0);
 
         // Operands of the multiplier. The product of 22 stands until the operands of 27 arrive: 27..31.
         self.slope_middle.next = self.cubic.slope_middle.val();
@@ -481,18 +481,29 @@ impl Logic for IntervalUnit {
         self.c2.next = unsigned_cast_same(self.cubic.c2.val());
         self.c3.next = unsigned_cast_same(self.cubic.c3.val());
         self.vega_rise.next = unsigned_cast_same(self.cubic.vega_rise.val());
-        self.band_high.next = self.part_bits.val().get_bits::<30>(50);
+        self.band_part_bits.next = unsigned_cast_same(self.band_part.q.val());
+        self.plain.next = unsigned_cast_same(self.band_ones.y.val());
+        self.plain_high.next = self.band_part_bits.val().get_bits::<30>(50);
+        self.plain_middle.next = self.plain.val().get_bits::<7>(43);
+        self.plain_band.next = self.plain.val().get_bits::<43>(0);
+        // The root stands still, and is below 2^42.
+        self.root_now.next = self.root.root.val().get_bits::<42>(0);
+        self.root_eights.d.next = self.root_now.val() >> (self.band_places.val() & self.eights.val().get_bits::<6>(0));
+        self.root_band.next = self.root_eights.q.val() >> self.band_places.val().get_bits::<3>(0);
         self.is_plain.next = self.now.val().get_bit(28) & !self.has_root.val();
         self.is_rooted.d.next = self.root.done.val();
         self.is_done.d.next = self.is_plain.val() | self.is_rooted.q.val();
         if self.is_plain.val() {
             // What the root would need is not begun.
             self.at.d.next = bits_lit::<36>(0);
+            self.band.d.next = self.plain_band.val();
+            self.is_capped.d.next = self.plain_high.val().any();
+            self.cap.d.next = self.plain_middle.val();
         }
-        if self.is_plain.val() | self.is_rooted.q.val() {
-            self.band.d.next = self.shifted_bits.val().get_bits::<43>(0);
-            self.is_capped.d.next = self.band_high.val().any();
-            self.cap.d.next = self.shifted_bits.val().get_bits::<7>(43);
+        if self.is_rooted.q.val() {
+            self.band.d.next = unsigned_cast_wide(self.root_band.val());
+            self.is_capped.d.next = false;
+            self.cap.d.next = bits_lit::<7>(0);
         }
         self.done.next = self.is_done.q.val();
         self.interval.next.c0 = self.a_now.val().delta;
