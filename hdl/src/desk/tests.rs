@@ -404,6 +404,8 @@ impl Round {
         poke!(bench, set_status, false);
         poke!(bench, clear_pace, false);
         poke!(bench, write_ledger, false);
+        // Ledger and pace are written in the cycle after.
+        self.cycle();
     }
 
     /// A quote, with an exposure at one of the thresholds where the scale allows to choose it.
