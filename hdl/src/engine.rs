@@ -437,24 +437,23 @@ impl<const N: usize> Engine<N> {
             no_sums: Constant::new(Sums::default()),
             exact_node: Constant::new(U::new(sizes.intervals as u128 + 1)),
         }
-            clock reset start op ladder slots scale target other_target price has_place index shift intervals is_shaped
-            shape holds weighed answered answer update_wrap value_at is_coming_held             is_other_changed other_ladder takes_trade changed0 changed1 change0 change1 done ok greeks halt
-            halted look_ladder look_params look_scale look_summary
-            front_ladder front_params read_ladder read_index read_interval read_exact settled any_exact finish_ladder
-            finish_next
-            finish_valid fresh_ladder fresh_index fresh_valid wanted wanted_ladder wanted_index bank_address
-            constant_inverse constant_linear row_write row_bank row_slot row ratio node interval state job_op
-            job_ladder job_index job_price is_second is_finish is_quick scan             bound exact_count is_unresolved band is_ok is_done ratio_busy
-            ratio_valid ratio_asked ratio_node ratio_ladder pass_at pending0 pending1 pending_first             rest_on rest_bank rest_first rest_count update_row update_last update_read reads_left update_write
-            writes_left inject_valid arrived arrival arrival_node window_on window_ladder
-            window_start load_node load_left load_wait load_start values_left here here_scale here_target here_slots
-            scanned             is_scanned is_halted must_yield lanes_go is_worse window_end
-            has_window follows_window is_ratio_here             is_other here_regions is_first_index next_index is_last index_less_one
-            index_less_two low_ahead                         waited after drifts is_changed
-            is_touched ratio_go ratio_price ratio_reference ratio_shift sums_held
-            at_held inject_go arriving_node is_joined joined joined_node node_go left_price             next_start nodes
-            is_two is_last_node want window_nodes gamma_shift made
-            has_edge region window load_go at_node first_place is_exact is_behind is_behind_now usable axis is_node
+            clock reset start op ladder slots scale target other_target price has_place index shift intervals
+            is_shaped shape holds weighed answered answer update_wrap value_at is_coming_held is_other_changed
+            other_ladder takes_trade changed0 changed1 change0 change1 done ok greeks halt halted look_ladder
+            look_params look_scale look_summary front_ladder front_params read_ladder read_index read_interval
+            read_exact settled any_exact finish_ladder finish_next finish_valid fresh_ladder fresh_index fresh_valid
+            wanted wanted_ladder wanted_index bank_address constant_inverse constant_linear row_write row_bank
+            row_slot row ratio node interval state job_op job_ladder job_index job_price is_second is_finish is_quick
+            scan bound exact_count is_unresolved band is_ok is_done ratio_busy ratio_valid ratio_asked ratio_node
+            ratio_ladder pass_at pending0 pending1 pending_first rest_on rest_bank rest_first rest_count update_row
+            update_last update_read reads_left update_write writes_left inject_valid arrived arrival arrival_node
+            window_on window_ladder window_start load_node load_left load_wait load_start values_left here here_scale
+            here_target here_slots scanned is_scanned is_halted must_yield lanes_go is_worse window_end has_window
+            follows_window is_ratio_here is_other here_regions is_first_index next_index is_last index_less_one
+            index_less_two low_ahead waited after drifts is_changed is_touched ratio_go ratio_price ratio_reference
+            ratio_shift sums_held at_held inject_go arriving_node is_joined joined joined_node node_go left_price
+            next_start nodes is_two is_last_node want window_nodes gamma_shift made has_edge region window load_go
+            at_node first_place is_exact is_behind is_behind_now usable axis is_node
         )
     }
 }
