@@ -231,3 +231,57 @@ impl Logic for Usable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testbench::TestBench;
+    use crate::{cycle, peek, poke};
+
+    #[test]
+    fn an_interval_answers_until_its_ladder_is_forgotten_and_its_neighbour_stays() {
+        let mut bench = TestBench::new("usable", Usable::default());
+        poke!(bench, reset, true);
+        cycle!(bench);
+        poke!(bench, reset, false);
+        for ladder in [4, 5] {
+            poke!(bench, ladder, U::new(ladder));
+            cycle!(bench);
+            cycle!(bench);
+            poke!(bench, settles, true);
+            cycle!(bench);
+            poke!(bench, settles, false);
+        }
+        assert_eq!(peek!(bench, settled).raw(), 0b11 << 4);
+        poke!(bench, forget_other, true);
+        cycle!(bench);
+        poke!(bench, forget_other, false);
+        cycle!(bench);
+        assert_eq!(peek!(bench, settled).raw(), 1 << 5);
+
+        // What is wanted is lacking until it has been made for its own sake.
+        poke!(bench, ladder, U::new(4));
+        poke!(bench, index, U::new(7));
+        poke!(bench, wanted, true);
+        poke!(bench, wanted_ladder, U::new(4));
+        poke!(bench, wanted_index, U::new(7));
+        cycle!(bench);
+        cycle!(bench);
+        assert!(peek!(bench, is_lacking));
+        poke!(bench, freshens, true);
+        cycle!(bench);
+        poke!(bench, freshens, false);
+        for _ in 0..4 {
+            assert!(!peek!(bench, is_lacking) && peek!(bench, fresh_valid));
+            cycle!(bench);
+        }
+        poke!(bench, forget, true);
+        cycle!(bench);
+        poke!(bench, forget, false);
+        assert!(!peek!(bench, fresh_valid));
+        cycle!(bench);
+        cycle!(bench);
+        assert!(peek!(bench, is_lacking));
+        bench.finish();
+    }
+}
