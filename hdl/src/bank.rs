@@ -173,6 +173,7 @@ pub struct Bank {
     underlying_now: DFF<U<8>>,
     bank_now: DFF<Bit>,
     slot_now: DFF<U<20>>,
+    held_words: DFF<record::Words>,
     read: ReadRow,
     spec_ok: DFF<Bit>,
     /// The bank that comes first.
@@ -301,7 +302,7 @@ impl Bank {
             clock reset start op underlying bank first count slot words quantity done reason is_shaped shape holds
             old_quantity changed0 changed1 fits0 fits1 change0 change1 row_write row_bank row_slot row state_address
             other_address state other_state at steps op_now is_write is_trade underlying_now bank_now slot_now
-            read spec_ok lead held0 held1 lots left stride reweigh constants counts lane_row
+            held_words read spec_ok lead held0 held1 lots left stride reweigh constants counts lane_row
             kept_bank kept_spec kept_weights ends puts puts0 puts1 writes0 writes1 answers0 answers1 state_bank
             shaped done_now reason_now quantity_before out_changed0 out_changed1 out_fits0 out_fits1 out_change0
             out_change1 step_first step_feed step_commit step_old step_last
@@ -314,7 +315,7 @@ impl Bank {
 impl Logic for Bank {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, rows, quantities, slots, states, read, spec_ok, reweigh, constants, counts);
+        clock!(self, clock, rows, quantities, slots, states, held_words, read, spec_ok, reweigh, constants, counts);
         dff_setup!(self, clock, at, op_now, is_write, is_trade, underlying_now, bank_now, slot_now);
         dff_setup!(self, clock, lead, held0, held1, left, stride, lots, kept_bank, kept_spec, kept_weights);
         dff_setup!(self, clock, reason_now, quantity_before, out_changed0, out_changed1, out_fits0, out_fits1);
@@ -338,8 +339,9 @@ impl Logic for Bank {
         self.states.other_address.next = self.other_address.val();
         self.state.next = self.states.state.val();
         self.other_state.next = self.states.other_state.val();
-        // Words stay while a row is written: the verdict on them may come later.
-        self.read.words.next = self.words.val();
+        // Words stay while a row is written, and have stood before: they may come later, and the verdict on them too.
+        self.held_words.d.next = self.words.val();
+        self.read.words.next = self.held_words.q.val();
         self.spec_ok.d.next = self.read.ok.val();
 
         // The row of the first bank before the first step, then that of the other.
@@ -557,31 +559,34 @@ impl Logic for Bank {
                 }
             }
             _ => {
+                // Operands are taken whether it starts or not: the start comes late, and they are many.
+                self.op_now.d.next = self.op.val();
+                self.is_write.d.next = self.op.val() == self.op_write.val();
+                self.is_trade.d.next = self.op.val() == self.op_trade.val();
+                self.underlying_now.d.next = self.underlying.val();
+                self.bank_now.d.next = self.bank.val();
+                // No slot lies past the memories: they need not look.
+                self.slot_now.d.next = self.slot.val() & self.slot_mask.val();
+                if (self.op.val() == self.op_clear.val()) | (self.op.val() == self.op_open.val()) {
+                    self.slot_now.d.next = self.first.val() & self.slot_mask.val();
+                }
+                self.left.d.next = self.count.val();
+                self.stride.d.next = self.one_slot.val();
+                if self.op.val() == self.op_open.val() {
+                    self.stride.d.next = self.block.val();
+                }
+                self.lead.d.next = self.bank.val();
                 if self.start.val() {
                     self.steps.d.next = self.first_step.val();
-                    self.op_now.d.next = self.op.val();
-                    self.is_write.d.next = self.op.val() == self.op_write.val();
-                    self.is_trade.d.next = self.op.val() == self.op_trade.val();
-                    self.underlying_now.d.next = self.underlying.val();
-                    self.bank_now.d.next = self.bank.val();
-                    // No slot lies past the memories: they need not look.
-                    self.slot_now.d.next = self.slot.val() & self.slot_mask.val();
-                    self.left.d.next = self.count.val();
-                    self.stride.d.next = self.one_slot.val();
-                    if self.op.val() == self.op_open.val() {
-                        self.stride.d.next = self.block.val();
-                    }
                     self.reason_now.d.next = bits_lit::<8>(0);
                     self.out_changed0.d.next = false;
                     self.out_changed1.d.next = false;
                     self.out_fits0.d.next = true;
                     self.out_fits1.d.next = true;
-                    self.lead.d.next = self.bank.val();
                     self.at.d.next = State::Swapping;
                     if (self.op.val() == self.op_trade.val()) | (self.op.val() == self.op_write.val()) {
                         self.at.d.next = State::Weighing;
                     } else if (self.op.val() == self.op_clear.val()) | (self.op.val() == self.op_open.val()) {
-                        self.slot_now.d.next = self.first.val() & self.slot_mask.val();
                         self.at.d.next = State::Sweeping;
                     }
                 }

@@ -1,9 +1,9 @@
 //! What the venue says: `hedgewire_kernel::ledger::Ledger::update` and `reconcile`.
 //!
 //! ```text
-//!   start                     |                |             | done
-//!   compare                   | differences    | sums        | choose
-//!   filled, changes of coin   | position, coin | open, fits  | new ledger
+//!   start                     |                |             |           | done
+//!   compare                   | differences    | sums        | choose    |
+//!   filled, changes of coin   | position, coin | open, fits  | takes?    | what is said
 //!
 //!   status unknown            -> refusal VALUE_RANGE
 //!   not this order            -> fault UNKNOWN_ORDER, not reconciled
@@ -14,7 +14,7 @@
 //!   else                      -> booked; fault OVERFILL (not reconciled) or LATE_FILL where it is one
 //! ```
 //!
-//! `LATENCY` 3, from the cycle of `start` to that of `done`; one at a time. Operands stand still until `done`, so
+//! `LATENCY` 4, from the cycle of `start` to that of `done`; one at a time. Operands stand still until `done`, so
 //! the registers behind them settle, one row of them a cycle.
 
 use hedgewire_abi::Reason;
@@ -29,7 +29,7 @@ use crate::signal::{S, U, bits_lit, signed_cast_same, signed_cast_wide, unsigned
 mod tests;
 
 /// Cycles from `start` to `done`.
-pub const LATENCY: usize = 3;
+pub const LATENCY: usize = 4;
 
 // The widths below are written out.
 const _: () = assert!(COIN_MAGNITUDE_BITS == 62 && POSITION_MAX == 1 << 36);
@@ -110,12 +110,16 @@ pub struct Book {
     pub order: Signal<In, record::Order>,
     /// One cycle, with the results.
     pub done: Signal<Out, Bit>,
-    /// 0, or why the command is refused: nothing changes.
+    /// 0, or why the command is refused: nothing changes. Until the next `done`, like `fault`.
     pub refusal: Signal<Out, U<8>>,
-    /// 0, or what is wrong though the command is carried out. From the cycle after `done` until the next.
+    /// 0, or what is wrong though the command is carried out.
     pub fault: Signal<Out, U<8>>,
-    pub new_ledger: Signal<Out, record::Ledger>,
-    pub new_order: Signal<Out, record::Order>,
+    /// In the cycle before `done`: ledger and order become those that are booked.
+    pub takes: Signal<Out, Bit>,
+    pub booked: Signal<Out, record::Ledger>,
+    pub booked_order: Signal<Out, record::Order>,
+    /// What is to be said of the ledger in any case.
+    pub is_reconciled: Signal<Out, Bit>,
     /// The order has changed.
     pub write_order: Signal<Out, Bit>,
 
@@ -136,6 +140,7 @@ pub struct Book {
     was_unknown: DFF<Bit>,
     says_open: DFF<Bit>,
     says_unknown: DFF<Bit>,
+    sells: DFF<Bit>,
     bought: DFF<U<37>>,
     room_before: DFF<U<27>>,
     room_after: DFF<U<27>>,
@@ -170,11 +175,20 @@ pub struct Book {
     busy: DFF<U<16>>,
 
     // Choose.
-    fault_said: DFF<U<8>>,
+    chosen: DFF<Bit>,
+    said_takes: DFF<Bit>,
+    said_reconciled: DFF<Bit>,
+    said_refusal: DFF<U<8>>,
+    said_fault: DFF<U<8>>,
 
     filled_above: Signal<Local, U<27>>,
     filled_now: Signal<Local, U<37>>,
     filled_then: Signal<Local, U<37>>,
+    wide_now: Signal<Local, U<38>>,
+    wide_then: Signal<Local, U<38>>,
+    wide_quantity: Signal<Local, U<38>>,
+    gain: Signal<Local, U<38>>,
+    lack: Signal<Local, U<38>>,
     same_filled: Signal<Local, Bit>,
     quantity: Signal<Local, U<37>>,
     space_before: Signal<Local, U<37>>,
@@ -191,10 +205,10 @@ pub struct Book {
     open_more: Signal<Local, U<31>>,
     unknown_less: Signal<Local, U<31>>,
     unknown_more: Signal<Local, U<31>>,
-    takes: Signal<Local, Bit>,
+    takes_now: Signal<Local, Bit>,
+    refusal_now: Signal<Local, U<8>>,
     fault_now: Signal<Local, U<8>>,
-    booked: Signal<Local, record::Ledger>,
-    booked_order: Signal<Local, record::Order>,
+    is_reconciled_now: Signal<Local, Bit>,
 
     no_room: Constant<U<27>>,
     one_bit: Constant<U<16>>,
@@ -246,15 +260,16 @@ impl Default for Book {
             overfill: reason(Reason::Overfill),
             late_fill: reason(Reason::LateFill),
         }
-            clock start status order_id filled coin cost ledger order done refusal fault new_ledger
-            new_order write_order compared bad_status is_free is_other too_many older
+            clock start status order_id filled coin cost ledger order done refusal fault takes
+            is_reconciled write_order compared bad_status is_free is_other too_many older
             same_filled_low same_filled_high was_short is_short over is_done was_unknown says_open
-            says_unknown bought room_before room_after coin_change cost_change differed state
+            says_unknown sells bought room_before room_after coin_change cost_change differed state
             same_totals had_left has_left open_out unknown_out open_in unknown_in has_bought
             is_barred open_before unknown_before moved summed fits same open unknown count busy
-            filled_above filled_now filled_then same_filled quantity space_before space_after
+            filled_above filled_now filled_then wide_now wide_then wide_quantity gain lack same_filled quantity space_before space_after
             next_state position step slot place goes_open goes_unknown was_left open_less open_more
-            unknown_less unknown_more takes booked booked_order fault_now fault_said
+            unknown_less unknown_more takes_now booked booked_order refusal_now fault_now
+            is_reconciled_now chosen said_takes said_reconciled said_refusal said_fault
         )
     }
 }
@@ -262,11 +277,11 @@ impl Default for Book {
 impl Logic for Book {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, fault_said);
-        clock!(self, clock, compared, differed, summed, coin_change, cost_change);
+        dff_setup!(self, clock, said_takes, said_reconciled, said_refusal, said_fault);
+        clock!(self, clock, compared, differed, summed, chosen, coin_change, cost_change);
         clock!(self, clock, bad_status, is_free, is_other, too_many, older, was_short, is_short, over);
         clock!(self, clock, same_filled_low, same_filled_high);
-        clock!(self, clock, is_done, was_unknown, says_open, says_unknown, bought, room_before, room_after);
+        clock!(self, clock, is_done, was_unknown, says_open, says_unknown, sells, bought, room_before, room_after);
         clock!(self, clock, state, same_totals, had_left, has_left, open_out, unknown_out, open_in, unknown_in);
         clock!(self, clock, has_bought, is_barred, open_before, unknown_before, moved);
         clock!(self, clock, fits, same, open, unknown, count, busy);
@@ -279,23 +294,30 @@ impl Logic for Book {
         self.filled_now.next = self.filled.val().get_bits::<37>(0);
         self.quantity.next = unsigned_cast_wide(self.order.val().quantity);
         self.bad_status.d.next = self.status.val() > self.status_max.val();
+        self.sells.d.next = self.order.val().side;
         self.is_free.d.next = self.order.val().state == self.free.val();
         self.is_other.d.next = self.order.val().id != self.order_id.val();
         self.too_many.d.next = self.filled_above.val().any() | (self.filled_now.val() > self.filled_max.val());
-        self.older.d.next = self.filled_now.val() < self.order.val().filled;
         self.filled_then.next = self.order.val().filled;
         self.same_filled_low.d.next =
             self.filled_now.val().get_bits::<19>(0) == self.filled_then.val().get_bits::<19>(0);
         self.same_filled_high.d.next =
             self.filled_now.val().get_bits::<18>(19) == self.filled_then.val().get_bits::<18>(19);
-        self.was_short.d.next = self.order.val().filled < self.quantity.val();
         self.is_short.d.next = self.filled_now.val() < self.quantity.val();
         self.over.d.next = self.filled_now.val() > self.quantity.val();
         self.is_done.d.next = self.order.val().state == self.done_state.val();
         self.was_unknown.d.next = self.order.val().state == self.unknown_state.val();
         self.says_open.d.next = self.status.val() == self.order_open.val();
         self.says_unknown.d.next = self.status.val() == self.order_unknown.val();
-        self.bought.d.next = self.filled_now.val() - self.order.val().filled;
+        // The order comes out of a memory: two of its comparisons are borrows.
+        self.wide_now.next = unsigned_cast_wide(self.filled_now.val());
+        self.wide_then.next = unsigned_cast_wide(self.filled_then.val());
+        self.wide_quantity.next = unsigned_cast_wide(self.quantity.val());
+        self.gain.next = self.wide_now.val() - self.wide_then.val();
+        self.lack.next = self.wide_then.val() - self.wide_quantity.val();
+        self.older.d.next = self.gain.val().get_bit(37);
+        self.was_short.d.next = self.lack.val().get_bit(37);
+        self.bought.d.next = self.gain.val().get_bits::<37>(0);
         self.space_before.next = self.quantity.val() - self.order.val().filled;
         self.room_before.d.next = self.space_before.val().get_bits::<27>(0);
         self.space_after.next = self.quantity.val() - self.filled_now.val();
@@ -344,7 +366,7 @@ impl Logic for Book {
             | self.older.q.val();
         self.open_before.d.next = self.ledger.val().open_buy;
         self.unknown_before.d.next = self.ledger.val().unknown_buy;
-        if self.order.val().side {
+        if self.sells.q.val() {
             self.open_before.d.next = self.ledger.val().open_sell;
             self.unknown_before.d.next = self.ledger.val().unknown_sell;
         }
@@ -352,7 +374,7 @@ impl Logic for Book {
         self.position.next = signed_cast_same(self.ledger.val().position);
         self.step.next = unsigned_cast_pos(self.bought.q.val());
         self.moved.d.next = signed_cast_wide::<40, 38>(self.position.val()) + self.step.val();
-        if self.order.val().side {
+        if self.sells.q.val() {
             self.moved.d.next = signed_cast_wide::<40, 38>(self.position.val()) - self.step.val();
         }
 
@@ -387,7 +409,7 @@ impl Logic for Book {
         self.booked.next.position = self.moved.q.val().get_bits::<38>(0);
         self.booked.next.hedge_coin = self.coin_change.total.val();
         self.booked.next.cost = self.cost_change.total.val();
-        if self.order.val().side {
+        if self.sells.q.val() {
             self.booked.next.open_sell = self.open.q.val();
             self.booked.next.unknown_sell = self.unknown.q.val();
         } else {
@@ -400,47 +422,50 @@ impl Logic for Book {
         if self.has_bought.q.val() {
             self.booked.next.attempts = self.no_attempts.val();
         }
-        self.takes.next = !self.is_barred.q.val() & self.fits.q.val() & !self.same.q.val();
+        self.takes_now.next = !self.is_barred.q.val() & self.fits.q.val() & !self.same.q.val();
         self.booked_order.next = self.order.val();
         self.booked_order.next.state = self.state.q.val();
         self.booked_order.next.filled = self.filled.val().get_bits::<37>(0);
         self.booked_order.next.coin = self.coin.val().get_bits::<63>(0);
         self.booked_order.next.cost = self.cost.val().get_bits::<63>(0);
 
-        self.refusal.next = bits_lit::<8>(0);
+        self.refusal_now.next = bits_lit::<8>(0);
         self.fault_now.next = bits_lit::<8>(0);
-        self.new_ledger.next = self.ledger.val();
-        self.new_order.next = self.order.val();
-        self.write_order.next = false;
-        if self.takes.val() {
-            self.new_ledger.next = self.booked.val();
-            self.new_order.next = self.booked_order.val();
-            self.write_order.next = true;
+        self.is_reconciled_now.next = self.ledger.val().is_reconciled;
+        if self.takes_now.val() {
             if self.over.q.val() {
-                self.new_ledger.next.is_reconciled = false;
+                self.is_reconciled_now.next = false;
                 self.fault_now.next = self.overfill.val();
             } else if self.is_done.q.val() & !self.same_filled.val() {
                 self.fault_now.next = self.late_fill.val();
             }
         } else if self.bad_status.q.val() {
-            self.refusal.next = self.value_range.val();
+            self.refusal_now.next = self.value_range.val();
         } else if self.is_free.q.val() | self.is_other.q.val() {
-            self.new_ledger.next.is_reconciled = false;
+            self.is_reconciled_now.next = false;
             self.fault_now.next = self.unknown_order.val();
         } else if self.too_many.q.val() {
-            self.new_ledger.next.is_reconciled = false;
+            self.is_reconciled_now.next = false;
             self.fault_now.next = self.ledger_range.val();
         } else if self.older.q.val() {
-            self.refusal.next = self.stale_update.val();
+            self.refusal_now.next = self.stale_update.val();
         } else if !self.fits.q.val() {
-            self.new_ledger.next.is_reconciled = false;
+            self.is_reconciled_now.next = false;
             self.fault_now.next = self.ledger_range.val();
         }
+        self.chosen.d.next = self.summed.q.val();
         if self.summed.q.val() {
-            self.fault_said.d.next = self.fault_now.val();
+            self.said_takes.d.next = self.takes_now.val();
+            self.said_reconciled.d.next = self.is_reconciled_now.val();
+            self.said_refusal.d.next = self.refusal_now.val();
+            self.said_fault.d.next = self.fault_now.val();
         }
-        self.fault.next = self.fault_said.q.val();
-        self.done.next = self.summed.q.val();
+        self.takes.next = self.takes_now.val();
+        self.write_order.next = self.said_takes.q.val();
+        self.is_reconciled.next = self.said_reconciled.q.val();
+        self.refusal.next = self.said_refusal.q.val();
+        self.fault.next = self.said_fault.q.val();
+        self.done.next = self.chosen.q.val();
     }
 }
 

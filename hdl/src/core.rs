@@ -57,7 +57,7 @@ use crate::engine::{CardSizes, Engine};
 use crate::finish::RiskUnit;
 use crate::offset::OffsetUnit;
 use crate::primitive::LookUp;
-use crate::record::{Ledger, Order, PriceLimits, RateLimits, Setup, SizeLimits, Status, Trigger, Words};
+use crate::record::{Ledger, Order, OrderUpdate, PriceLimits, RateLimits, Setup, SizeLimits, Status, Trigger, Words};
 use crate::signal::*;
 use answers::Answers;
 use bells::Bells;
@@ -139,6 +139,10 @@ pub struct Core<const N: usize> {
     is_news: DFF<Bit>,
     /// Set-up and ledger of the underlying are those of one that has not been heard of.
     is_blank: DFF<Bit>,
+    /// The order update at the head.
+    update: DFF<OrderUpdate>,
+    /// It is booked.
+    books: DFF<Bit>,
     shadow_at: DFF<U<9>>,
     is_shadow_settled: DFF<Bit>,
 
@@ -241,7 +245,7 @@ impl<const N: usize> Core<N> {
             count_wide end_wide fits_card fits_ladder other_first other_end keep_end keep_first_wide
             head_keep head_setup head_ledger look_at engine_ladder engine_price offset_usd offset_bits
             ledger_written order_written order_slot keep_written setup_written written_at first_end meets
-            new_keep new_setup new_ledger news is_news is_blank fits_active events words reading answers course
+            new_keep new_setup new_ledger news is_news is_blank update books fits_active events words reading answers course
             requests kinds issue
         )
     }
@@ -254,7 +258,19 @@ impl<const N: usize> Logic for Core<N> {
         clock!(self, clock, keeps, setups, owns, fits_card, fits_ladder, other_first, other_end, head_keep);
         clock!(self, clock, head_setup, head_ledger, look_at, engine_ladder, engine_price, offset_usd, offset_bits);
         clock!(self, clock, ledger_written, order_written, order_slot, keep_written, setup_written, written_at);
-        clock!(self, clock, shadow_at, is_shadow_settled, is_number, first_end, meets, is_news, is_blank);
+        clock!(
+            self,
+            clock,
+            shadow_at,
+            is_shadow_settled,
+            is_number,
+            first_end,
+            meets,
+            is_news,
+            is_blank,
+            update,
+            books
+        );
         self.sequencer.reset.next = self.reset.val();
         self.front.reset.next = self.reset.val();
         self.desk.reset.next = self.reset.val();
@@ -312,11 +328,13 @@ impl<const N: usize> Logic for Core<N> {
         }
         self.desk.order_slot.next = self.order_slot.q.val();
         self.desk.is_killed.next = self.course.val().is_killed;
-        self.book.status.next = self.reading.update.val().status;
-        self.book.order_id.next = self.reading.update.val().order_id;
-        self.book.filled.next = self.reading.update.val().filled;
-        self.book.coin.next = self.reading.update.val().coin;
-        self.book.cost.next = self.reading.update.val().cost;
+        // It has stood for cycles when the book starts, and is far from it.
+        self.update.d.next = self.reading.update.val();
+        self.book.status.next = self.update.q.val().status;
+        self.book.order_id.next = self.update.q.val().order_id;
+        self.book.filled.next = self.update.q.val().filled;
+        self.book.coin.next = self.update.q.val().coin;
+        self.book.cost.next = self.update.q.val().cost;
         self.book.ledger.next = self.ledger.val();
         self.book.order.next = self.desk.order.val();
         self.reconcile.ledger.next = self.ledger.val();
@@ -551,7 +569,7 @@ impl<const N: usize> Logic for Core<N> {
         self.desk.new_order.next = self.order_written.q.val();
         self.order_written.d.next = self.no_order.val();
         if self.sequencer.state.val() == State::Booking {
-            self.order_written.d.next = self.book.new_order.val();
+            self.order_written.d.next = self.book.booked_order.val();
         }
 
         // ---- arithmetic of the sequencer
@@ -575,8 +593,9 @@ impl<const N: usize> Logic for Core<N> {
             & self.slot_count.val().any()
             & (self.first_end.q.val() <= self.rows.val());
         self.fits_ladder.d.next = self.intervals.val() <= self.most_intervals.val();
-        self.is_news.d.next = (self.bank.old_quantity.val() != self.reading.trade.val().quantity)
-            | (self.keep.val().cash != self.reading.trade.val().cash);
+        self.is_news.d.next = self.kinds.val().get_bit(33)
+            & ((self.bank.old_quantity.val() != self.reading.trade.val().quantity)
+                | (self.keep.val().cash != self.reading.trade.val().cash));
         self.news.next = bits_lit::<32>(0);
         if self.is_news.q.val() {
             self.news.next = bits_lit::<32>(1);
@@ -585,13 +604,19 @@ impl<const N: usize> Logic for Core<N> {
         if self.keep.val().active {
             self.fits_active.next = self.bank.fits1.val();
         }
+        // A register: the ledger is wide.
+        self.books.d.next = self.kinds.val().get_bit(34) & self.book.takes.val();
         self.new_ledger.next = self.ledger.val();
         self.new_ledger.next.ledger_seq = self.ledger.val().ledger_seq + self.news.val();
         if self.kinds.val().get_bit(7) {
             self.new_ledger.next = self.reconcile.new_ledger.val();
         }
         if self.kinds.val().get_bit(34) {
-            self.new_ledger.next = self.book.new_ledger.val();
+            self.new_ledger.next.is_reconciled = self.book.is_reconciled.val();
+        }
+        if self.books.q.val() {
+            self.new_ledger.next = self.book.booked.val();
+            self.new_ledger.next.is_reconciled = self.book.is_reconciled.val();
         }
         if self.is_blank.q.val() {
             self.new_ledger.next = self.no_ledger.val();

@@ -470,7 +470,12 @@ pub struct ReadRow {
     a: Signal<Local, U<32>>,
     b: Signal<Local, S<48>>,
     a_wide: Signal<Local, S<48>>,
-    placed: DFF<Bit>,
+    // Comparisons in registers, joined in the next cycle like those of the fields.
+    is_option: DFF<Bit>,
+    is_range: DFF<Bit>,
+    is_inside: DFF<Bit>,
+    is_ordered: DFF<Bit>,
+    is_nothing: DFF<Bit>,
     zero: Constant<S<48>>,
     call: Constant<U<3>>,
     put: Constant<U<3>>,
@@ -494,7 +499,11 @@ impl Default for ReadRow {
             a: Signal::default(),
             b: Signal::default(),
             a_wide: Signal::default(),
-            placed: DFF::default(),
+            is_option: DFF::default(),
+            is_range: DFF::default(),
+            is_inside: DFF::default(),
+            is_ordered: DFF::default(),
+            is_nothing: DFF::default(),
             zero: Constant::new(S::new(0)),
             call: Constant::new(U::new(code::CALL.into())),
             put: Constant::new(U::new(code::PUT.into())),
@@ -510,7 +519,7 @@ impl Default for ReadRow {
 impl Logic for ReadRow {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, read, placed);
+        clock!(self, clock, read, is_option, is_range, is_inside, is_ordered, is_nothing);
         self.read.words.next = self.words.val();
         self.read_spec.next = self.read.record.val();
         self.spec.next = self.read.record.val();
@@ -518,16 +527,19 @@ impl Logic for ReadRow {
         self.a.next = self.read_spec.val().a;
         self.b.next = signed_cast_same(self.read_spec.val().b);
         self.a_wide.next = unsigned_cast_pos(self.a.val());
-        if (self.kind.val() == self.call.val()) | (self.kind.val() == self.put.val()) {
-            self.placed.d.next = (self.a_wide.val() <= self.a_max.val())
-                & (self.b.val() >= self.b_min.val())
-                & (self.b.val() <= self.b_max.val());
-        } else if self.kind.val() == self.range.val() {
-            self.placed.d.next = (self.a_wide.val() <= self.b.val()) & (self.b.val() <= self.edge_max.val());
-        } else {
-            self.placed.d.next = (self.a_wide.val() == self.zero.val()) & (self.b.val() == self.zero.val());
+        self.is_option.d.next = (self.kind.val() == self.call.val()) | (self.kind.val() == self.put.val());
+        self.is_range.d.next = self.kind.val() == self.range.val();
+        self.is_inside.d.next = (self.a_wide.val() <= self.a_max.val())
+            & (self.b.val() >= self.b_min.val())
+            & (self.b.val() <= self.b_max.val());
+        self.is_ordered.d.next = (self.a_wide.val() <= self.b.val()) & (self.b.val() <= self.edge_max.val());
+        self.is_nothing.d.next = (self.a_wide.val() == self.zero.val()) & (self.b.val() == self.zero.val());
+        self.ok.next = self.read.was_ok.val() & self.is_nothing.q.val();
+        if self.is_option.q.val() {
+            self.ok.next = self.read.was_ok.val() & self.is_inside.q.val();
+        } else if self.is_range.q.val() {
+            self.ok.next = self.read.was_ok.val() & self.is_ordered.q.val();
         }
-        self.ok.next = self.read.was_ok.val() & self.placed.q.val();
     }
 }
 

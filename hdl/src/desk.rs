@@ -179,6 +179,7 @@ pub struct Desk {
     repeats: DFF<Bit>,
     // 16
     head_at_16: Delay<U<8>, 2>,
+    is_head_at_16: Delay<Bit, 2>,
     middle_at_16: Delay<U<8>, 3>,
     tail_at_16: Delay<U<8>, 3>,
     is_too_many: DFF<Bit>,
@@ -281,6 +282,7 @@ impl Logic for Desk {
             clipped,
             repeats,
             head_at_16,
+            is_head_at_16,
             middle_at_16,
             tail_at_16,
             is_too_many,
@@ -541,6 +543,7 @@ impl Logic for Desk {
         if !self.head_at_14.q.val().any() {
             self.head_at_16.d.next = self.quoted_at_14.q.val();
         }
+        self.is_head_at_16.d.next = self.head_at_14.q.val().any() | self.quoted_at_14.q.val().any();
         // To 16: the smaller of two numbers of contracts costs too much if both do.
         self.gap_notional.quantity.next = self.gap_at_14.q.val();
         self.gap_notional.price.next = self.unit_price.q.val();
@@ -571,11 +574,11 @@ impl Logic for Desk {
             self.denied.d.next = bits_lit::<8>(48);
             self.passed.d.next = bits_lit::<8>(48);
         }
-        if self.head_at_16.q.val().any() {
+        if self.is_head_at_16.q.val() {
             self.denied.d.next = self.head_at_16.q.val();
             self.passed.d.next = self.head_at_16.q.val();
         }
-        self.is_refused.d.next = self.head_at_16.q.val().any()
+        self.is_refused.d.next = self.is_head_at_16.q.val()
             | self.is_too_many.q.val()
             | self.middle_at_16.q.val().any()
             | self.is_duplicate.q.val()

@@ -299,6 +299,7 @@ pub struct Engine<const N: usize> {
     exact_count: DFF<U<15>>,
     /// The interval just made is answered by an exact pass.
     is_unresolved: DFF<Bit>,
+    is_answered: DFF<Bit>,
     band: DFF<U<44>>,
     is_ok: DFF<Bit>,
     is_done: DFF<Bit>,
@@ -347,7 +348,13 @@ pub struct Engine<const N: usize> {
     inject_go: DFF<Bit>,
     is_joined: DFF<Bit>,
     joined: DFF<Sums>,
-    joined_node: DFF<U<15>>,
+    /// Where it is written; where it is not, the node of a pass.
+    written_node: DFF<U<15>>,
+    /// A pass has summed a node.
+    is_summed: DFF<Bit>,
+    /// Its price is written a cycle later: whether an edge is before it takes as long.
+    is_dated: DFF<Bit>,
+    has_edge: DFF<Bit>,
     /// A node's values are begun, two cycles after its sums have been read.
     load_go: DFF<Bit>,
     node_go: DFF<Bit>,
@@ -378,7 +385,6 @@ pub struct Engine<const N: usize> {
     is_touched: Signal<Local, Bit>,
     window_nodes: Signal<Local, U<15>>,
     made: Signal<Local, Interval>,
-    has_edge: Signal<Local, Bit>,
     region: Signal<Local, Regions>,
 
     zero_15: Constant<U<15>>,
@@ -444,14 +450,14 @@ impl<const N: usize> Engine<N> {
             read_exact settled any_exact finish_ladder finish_next finish_valid fresh_ladder fresh_index fresh_valid
             wanted wanted_ladder wanted_index bank_address constant_inverse constant_linear row_write row_bank
             row_slot row ratio node interval state job_op job_ladder job_index job_price is_second is_finish is_quick
-            scan bound exact_count is_unresolved band is_ok is_done ratio_busy ratio_valid ratio_asked ratio_node
+            scan bound exact_count is_unresolved is_answered band is_ok is_done ratio_busy ratio_valid ratio_asked ratio_node
             ratio_ladder pass_at pending0 pending1 pending_first rest_on rest_bank rest_first rest_count update_row
             update_last update_read reads_left update_write writes_left inject_valid arrived arrival arrival_node
             window_on window_ladder window_start load_node load_left load_wait load_start values_left here here_scale
             here_target here_slots scanned is_scanned is_halted must_yield lanes_go is_worse window_end has_window
             follows_window is_ratio_here is_other here_regions is_first_index next_index is_last index_less_one
             index_less_two low_ahead waited after drifts is_changed is_touched ratio_go ratio_price ratio_reference
-            ratio_shift sums_held at_held inject_go arriving_node is_joined joined joined_node node_go left_price
+            ratio_shift sums_held at_held inject_go arriving_node is_joined joined written_node is_summed is_dated node_go left_price
             next_start nodes is_two is_last_node want window_nodes gamma_shift made has_edge region window load_go
             at_node first_place is_exact is_behind is_behind_now usable axis is_node
         )
@@ -485,6 +491,7 @@ impl<const N: usize> Logic for Engine<N> {
             lanes_go,
             is_worse,
             is_unresolved,
+            is_answered,
             nodes,
             is_two,
             is_last_node,
@@ -518,7 +525,10 @@ impl<const N: usize> Logic for Engine<N> {
             arriving_node,
             is_joined,
             joined,
-            joined_node,
+            written_node,
+            is_summed,
+            is_dated,
+            has_edge,
             load_go,
             node_go,
             at_node,
@@ -688,7 +698,6 @@ impl<const N: usize> Logic for Engine<N> {
         self.interval_write.index.next = self.job_index.q.val();
         self.intervals_of.write_address.next = self.interval_write.address.val();
         self.made.next = self.interval.interval.val();
-        self.answered.next = self.is_quick.q.val() & self.interval.done.val() & !self.is_unresolved.q.val();
         self.answer.next = self.made.val();
         self.intervals_of.write_data.next = self.made.val();
         self.exacts.write.next = false;
@@ -696,6 +705,8 @@ impl<const N: usize> Logic for Engine<N> {
         // Its error stands a cycle before it is done.
         self.is_unresolved.d.next = self.made.val().error == bits_lit::<32>(0xffff_ffff_u64);
         self.exacts.write_data.next = self.is_unresolved.q.val();
+        self.is_answered.d.next = self.is_quick.q.val() & self.interval.nearly.val() & !self.is_unresolved.d.val();
+        self.answered.next = self.is_answered.q.val();
 
         // ---- sums: read for an update or for a value, written by an update or by a pass
         self.sums_read.ladder.next = self.job_ladder.q.val();
@@ -726,28 +737,32 @@ impl<const N: usize> Logic for Engine<N> {
         self.joined.d.next.linear_gamma = self.sums_held.q.val().linear_gamma + self.arrival.q.val().linear_gamma;
         self.joined.d.next.linear_vega = self.sums_held.q.val().linear_vega + self.arrival.q.val().linear_vega;
         self.is_joined.d.next = self.arrived.q.val();
-        self.joined_node.d.next = self.arrival_node.q.val();
+        self.written_node.d.next = self.here.val().node;
+        if self.state.q.val() == State::ExactPass {
+            self.written_node.d.next = self.exact_node.val();
+        }
+        if self.arrived.q.val() {
+            self.written_node.d.next = self.arrival_node.q.val();
+        }
+        self.is_summed.d.next = self.lanes.nearly.val()
+            & ((self.state.q.val() == State::NodePass) | (self.state.q.val() == State::ExactPass));
         self.sums_write.ladder.next = self.job_ladder.q.val();
-        self.sums.write.next = self.is_joined.q.val();
+        self.sums_write.index.next = self.written_node.q.val();
         // Either a trade's share joins a node, or a pass has summed one.
+        self.sums.write.next = self.is_joined.q.val() | self.is_summed.q.val();
+        self.sums.write_data.next = self.lanes.sums.val();
         if self.is_joined.q.val() {
             self.sums.write_data.next = self.joined.q.val();
-            self.sums_write.index.next = self.joined_node.q.val();
-        } else {
-            self.sums.write_data.next = self.lanes.sums.val();
-            self.sums_write.index.next = self.here.val().node;
-            if self.state.q.val() == State::ExactPass {
-                self.sums_write.index.next = self.exact_node.val();
-            }
         }
         self.sums.write_address.next = self.sums_write.address.val();
-        self.ats.write.next = false;
+        self.is_dated.d.next = self.is_summed.q.val();
+        self.ats.write.next = self.is_dated.q.val();
         self.ats.write_address.next = self.sums_write.address.val();
-        self.has_edge.next = (self.here.val().node != bits_lit::<15>(0))
+        self.has_edge.d.next = (self.here.val().node != bits_lit::<15>(0))
             & ((self.here_regions.val().inverse != self.lanes.regions_inverse.val())
                 | (self.here_regions.val().linear != self.lanes.regions_linear.val()));
         self.ats.write_data.next = self.pass_at.q.val();
-        self.ats.write_data.next.edge_before = self.has_edge.val();
+        self.ats.write_data.next.edge_before = self.has_edge.q.val();
 
         // ---- units
         self.gamma_shift.d.next = self.here_scale.val().gamma_bits - self.here_scale.val().delta_bits + self.cut.val();
@@ -1338,8 +1353,6 @@ impl<const N: usize> Logic for Engine<N> {
                     self.ratio_node.d.next = self.here.val().node + self.one.val();
                 }
                 if self.lanes.done.val() {
-                    self.sums.write.next = true;
-                    self.ats.write.next = true;
                     self.tables.write_regions.next = true;
                     self.tables.write_params.next = true;
                     self.tables.params.next.node = self.here.val().node + self.one.val();
@@ -1396,8 +1409,6 @@ impl<const N: usize> Logic for Engine<N> {
                 self.load_left.d.next = bits_lit::<3>(1);
                 self.values_left.d.next = bits_lit::<3>(1);
                 if self.lanes.done.val() {
-                    self.sums.write.next = true;
-                    self.ats.write.next = true;
                     self.state.d.next = State::Load;
                 }
             }

@@ -91,6 +91,8 @@ pub struct Lanes<const N: usize> {
     pub abort: Signal<In, Bit>,
     /// From the cycle after `start` to the one before `done`, or through that of `abort`.
     pub busy: Signal<Out, Bit>,
+    /// The next cycle is one of `done`.
+    pub nearly: Signal<Out, Bit>,
     /// `sums` and `regions_*` are there, until the next start.
     pub done: Signal<Out, Bit>,
     pub sums: Signal<Out, Sums>,
@@ -184,6 +186,7 @@ impl<const N: usize> Lanes<N> {
             ratios: Signal::default(),
             abort: Signal::default(),
             busy: Signal::default(),
+            nearly: Signal::default(),
             done: Signal::default(),
             sums: Signal::default(),
             regions_inverse: Signal::default(),
@@ -406,6 +409,7 @@ impl<const N: usize> Logic for Lanes<N> {
             self.done_here.d.next = false;
             self.state.d.next = State::Idle;
         }
+        self.nearly.next = self.done_here.d.val();
     }
 }
 
@@ -491,8 +495,10 @@ mod tests {
         /// Waits for the end of a pass begun `waited` cycles ago, and compares.
         fn finish(&mut self, bank: usize, first: usize, count: usize, at: &elementary::Ratios, waited: usize) {
             let bench = &mut self.bench;
-            for _ in 0..count / N + Lanes::<N>::LATENCY - 1 - waited {
+            let cycles = count / N + Lanes::<N>::LATENCY - 1 - waited;
+            for cycle in 1..=cycles {
                 assert!(peek!(bench, busy) && !peek!(bench, done));
+                assert_eq!(peek!(bench, nearly), cycle == cycles);
                 cycle!(bench);
             }
             assert!(peek!(bench, done) && !peek!(bench, busy));

@@ -175,10 +175,13 @@ fn updates_are_booked_as_the_kernel_books_them() {
             Ok(Booked::Clean) => (Reason::None, Reason::None),
         };
         assert_eq!(peek!(bench, refusal).raw(), refusal as u128, "{update:?}\n{before}");
-        pair.ledger = peek!(bench, new_ledger);
-        let order = peek!(bench, new_order);
-        let changed = order != pair.orders[slot];
-        assert_eq!(peek!(bench, write_order), changed);
+        let changed = peek!(bench, write_order);
+        let order = if changed { peek!(bench, booked_order) } else { pair.orders[slot] };
+        assert_eq!(changed, order != pair.orders[slot]);
+        if changed {
+            pair.ledger = peek!(bench, booked);
+        }
+        pair.ledger.is_reconciled = peek!(bench, is_reconciled);
         pair.orders[slot] = order;
         pair.compare();
         // What is wrong is said after the new ledger has become the operand.

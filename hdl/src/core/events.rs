@@ -22,7 +22,7 @@ use crate::signal::*;
 
 /// Events that may wait to be taken.
 const EVENT_BITS: usize = 6;
-/// Events that may be held before a quote waits: a slow command adds two.
+/// Events that may be held before a quote waits. Some quotes are under way when that is known, and a slow command adds two.
 const ROOM: u128 = 48;
 
 /// The words of an event; the last one, its sequence, is stamped by the ring writer. Combinational.
@@ -92,11 +92,13 @@ pub struct Events {
     into: DFF<U<6>>,
     out_of: DFF<U<6>>,
     held: DFF<U<7>>,
+    is_roomy: DFF<Bit>,
+    is_waiting: DFF<Bit>,
     in_flight: DFF<U<6>>,
     entry: Signal<Local, EventFields>,
     high: Signal<Local, U<64>>,
     low: Signal<Local, U<64>>,
-    is_waiting: Signal<Local, Bit>,
+    next_out: Signal<Local, U<6>>,
     held_up: Signal<Local, Bit>,
     held_down: Signal<Local, Bit>,
     one_6: Constant<U<6>>,
@@ -115,7 +117,7 @@ impl Default for Events {
             room: Constant::new(U::new(ROOM)),
         }
             clock reset says fields issue said meta outcome event_valid event_ready event_data has_room is_calm
-            is_empty pack is_pushed pushed into out_of held in_flight entry high low is_waiting held_up held_down
+            is_empty pack is_pushed pushed into out_of held is_roomy in_flight entry high low is_waiting next_out held_up held_down
         )
     }
 }
@@ -123,7 +125,7 @@ impl Default for Events {
 impl Logic for Events {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, queue, is_pushed, pushed);
+        clock!(self, clock, queue, is_pushed, pushed, is_roomy, is_waiting);
         dff_setup!(self, clock, into, out_of, held, in_flight);
 
         // ---- what is said: by the sequencer, or by the desk
@@ -159,15 +161,18 @@ impl Logic for Events {
         self.queue.write_address.next = self.into.q.val();
         self.queue.write_data.next = self.pack.words.val();
         self.queue.read_address.next = self.out_of.q.val();
-        self.is_waiting.next = self.into.q.val() != self.out_of.q.val();
         self.event_data.next = self.queue.q.val();
-        self.event_valid.next = self.is_waiting.val();
-        self.held_down.next = self.is_waiting.val() & self.event_ready.val();
+        self.event_valid.next = self.is_waiting.q.val();
+        self.held_down.next = self.is_waiting.q.val() & self.event_ready.val();
         if self.is_pushed.q.val() {
             self.into.d.next = self.into.q.val() + self.one_6.val();
         }
+        // Whether one waits is a register: beyond it is the ring, and back.
+        self.next_out.next = self.out_of.q.val() + self.one_6.val();
+        self.is_waiting.d.next = self.is_pushed.q.val() | (self.into.q.val() != self.out_of.q.val());
         if self.held_down.val() {
-            self.out_of.d.next = self.out_of.q.val() + self.one_6.val();
+            self.out_of.d.next = self.next_out.val();
+            self.is_waiting.d.next = self.is_pushed.q.val() | (self.into.q.val() != self.next_out.val());
         }
 
         // ---- how much is held, and under way
@@ -184,12 +189,14 @@ impl Logic for Events {
         if !self.issue.val() & self.said.val() {
             self.in_flight.d.next = self.in_flight.q.val() - self.one_6.val();
         }
-        self.has_room.next = self.held.q.val() < self.room.val();
+        self.is_roomy.d.next = self.held.q.val() < self.room.val();
+        self.has_room.next = self.is_roomy.q.val();
         self.is_calm.next = self.in_flight.q.val() == bits_lit::<6>(0);
         self.is_empty.next = self.held.q.val() == bits_lit::<7>(0);
 
         if self.reset.val() {
             self.is_pushed.d.next = false;
+            self.is_waiting.d.next = false;
             self.into.d.next = bits_lit::<6>(0);
             self.out_of.d.next = bits_lit::<6>(0);
             self.held.d.next = bits_lit::<7>(0);

@@ -179,6 +179,11 @@ pub struct Front {
     /// It is of this head, not of the one before it.
     has_stood: DFF<Bit>,
 
+    // ---- what is written, in registers; what a slow command writes, a cycle after its word
+    writes_quote: DFF<Bit>,
+    writes_feed: DFF<Bit>,
+    forgets: DFF<Bit>,
+
     // ---- sequence and time
     /// What the command behind SHIFT is compared with.
     ahead_seq: DFF<U<64>>,
@@ -218,7 +223,6 @@ pub struct Front {
     can_go: Signal<Local, Bit>,
     /// The head's place is read next, and not that of the command behind it.
     is_again: Signal<Local, Bit>,
-    writes_quote: Signal<Local, Bit>,
 
     // ---- constants
     one_5: Constant<U<5>>,
@@ -262,7 +266,7 @@ impl Front {
             fetched_ladder price interval_index fraction based_word based_number interval_count shifted_word
             shifted_kind shifted_version shifted_number shifted_code shifted_step shifted_inside
             shifted_usable loading_word loading_number head_word head_number head_step is_newer can_go
-            is_again writes_quote
+            is_again writes_quote writes_feed forgets
         )
     }
 }
@@ -271,6 +275,7 @@ impl Logic for Front {
     #[hdl_gen]
     fn update(&mut self) {
         clock!(self, clock, read_quote, recent, aims, buffer, keeps, prices, feeds_ahead, feeds, quotes);
+        clock!(self, clock, writes_quote, writes_feed, forgets);
         clock!(self, clock, advance, has_space, is_fresh, is_finished, is_settled, head_feed, is_same_price, has_stood);
         dff_setup!(self, clock, write_at, fetch_at, retire_at, ahead_seq, ahead_ns, last_seq, now_ns);
         dff_setup!(self, clock, is_fetched, fetched, fetched_at, is_placed, placed_at, placed_place);
@@ -349,21 +354,20 @@ impl Logic for Front {
         // ---- commands come in
         self.buffer.write_address.next = self.write_at.q.val().get_bits::<4>(0);
         self.buffer.write_data.next = self.command.val();
-        self.buffer.write.next = false;
+        // A place that is not yet in use may be written at will.
+        self.buffer.write.next = self.has_space.q.val();
         self.command_word.next = self.command.val().w0;
         self.command_price.next = self.command.val().w4;
         self.aims.write_address.next = self.write_at.q.val().get_bits::<4>(0);
         self.aims.write_data.next.kind = self.command_word.val().get_bits::<8>(0);
         self.aims.write_data.next.number = self.command_word.val().get_bits::<8>(16);
         self.aims.write_data.next.price = self.command_price.val().get_bits::<32>(0);
-        self.aims.write.next = false;
+        self.aims.write.next = self.has_space.q.val();
         // One may come while this is found out, and one when it has been.
         self.has_space.d.next =
             (self.write_at.q.val() - self.retire_at.q.val() < self.nearly_full.val()) & self.is_open.val();
         self.command_ready.next = self.has_space.q.val();
         if self.has_space.q.val() & self.command_valid.val() {
-            self.buffer.write.next = true;
-            self.aims.write.next = true;
             self.write_at.d.next = self.write_at.q.val() + self.one_5.val();
         }
         self.buffer_empty.next = self.write_at.q.val() == self.fetch_at.q.val();
@@ -581,20 +585,19 @@ impl Logic for Front {
         }
 
         // ---- tables
-        self.writes_quote.next = self.goes.q.val() | self.takes_quote.val();
-        self.quotes.write.next = self.writes_quote.val();
+        self.quotes.write.next = self.writes_quote.q.val();
         self.quotes.write_address.next = self.head_number.val();
         self.quotes.write_data.next = self.head_quote.q.val();
-        self.prices.write.next = self.writes_quote.val();
+        self.prices.write.next = self.writes_quote.q.val();
         self.prices.write_address.next = self.head_number.val();
         self.prices.write_data.next = self.head_quote.q.val().price;
-        self.feeds.write.next = self.writes_quote.val() | self.forgets_feed.val();
+        self.feeds.write.next = self.writes_feed.q.val();
         self.feeds.write_address.next = self.feed_at.val();
-        self.feeds.write_data.next.has_quote = !self.forgets_feed.val();
+        self.feeds.write_data.next.has_quote = !self.forgets.q.val();
         self.feeds.write_data.next.feed_seq = self.head_quote.q.val().feed_seq;
-        self.feeds_ahead.write.next = self.writes_quote.val() | self.forgets_feed.val();
+        self.feeds_ahead.write.next = self.writes_feed.q.val();
         self.feeds_ahead.write_address.next = self.feed_at.val();
-        self.feeds_ahead.write_data.next.has_quote = !self.forgets_feed.val();
+        self.feeds_ahead.write_data.next.has_quote = !self.forgets.q.val();
         self.feeds_ahead.write_data.next.feed_seq = self.head_quote.q.val().feed_seq;
         self.keeps.write.next = self.write_keep.val();
         self.keeps.write_address.next = self.keep_at.val();
@@ -615,7 +618,10 @@ impl Logic for Front {
             self.now_ns.d.next = bits_lit::<64>(0);
         }
 
-        // ---- the stages move where there will be no head, or it will go
+        // ---- what is written a cycle from now; the stages move where there will be no head, or it will go
+        self.writes_quote.d.next = self.goes.d.val() | self.takes_quote.val();
+        self.writes_feed.d.next = self.goes.d.val() | self.takes_quote.val() | self.forgets_feed.val();
+        self.forgets.d.next = self.forgets_feed.val();
         self.advance.d.next = self.will_run.val() & (!self.has_head.d.val() | self.goes.d.val());
     }
 }

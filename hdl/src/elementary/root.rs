@@ -231,10 +231,17 @@ pub struct CubeRoot {
     square_9_3: Signal<Local, U<48>>,
     found_0: Signal<Local, U<21>>,
     triple_0: Signal<Local, U<21>>,
+    triple_1: Signal<Local, U<21>>,
+    triple_2: Signal<Local, U<21>>,
+    triple_3: Signal<Local, U<21>>,
     ninefold_0: Signal<Local, U<23>>,
+    ninefold_1: Signal<Local, U<23>>,
+    ninefold_2: Signal<Local, U<23>>,
+    ninefold_3: Signal<Local, U<23>>,
     cubefold_0: Signal<Local, U<24>>,
-    first_digit: Signal<Local, Bit>,
-    second_digit: Signal<Local, Bit>,
+    cubefold_1: Signal<Local, U<24>>,
+    cubefold_2: Signal<Local, U<24>>,
+    cubefold_3: Signal<Local, U<24>>,
     wide_root: Signal<Local, U<64>>,
 
     first: Constant<U<5>>,
@@ -253,15 +260,6 @@ pub struct CubeRoot {
     digit_1: Constant<U<21>>,
     digit_2: Constant<U<21>>,
     digit_3: Constant<U<21>>,
-    triple_1: Constant<U<21>>,
-    triple_2: Constant<U<21>>,
-    triple_3: Constant<U<21>>,
-    ninefold_1: Constant<U<23>>,
-    ninefold_2: Constant<U<23>>,
-    ninefold_3: Constant<U<23>>,
-    cubefold_1: Constant<U<24>>,
-    cubefold_2: Constant<U<24>>,
-    cubefold_3: Constant<U<24>>,
     unit: Constant<U<48>>,
     three_units: Constant<U<48>>,
     nine_units: Constant<U<48>>,
@@ -335,10 +333,17 @@ impl Default for CubeRoot {
             square_9_3: Signal::default(),
             found_0: Signal::default(),
             triple_0: Signal::default(),
+            triple_1: Signal::default(),
+            triple_2: Signal::default(),
+            triple_3: Signal::default(),
             ninefold_0: Signal::default(),
+            ninefold_1: Signal::default(),
+            ninefold_2: Signal::default(),
+            ninefold_3: Signal::default(),
             cubefold_0: Signal::default(),
-            first_digit: Signal::default(),
-            second_digit: Signal::default(),
+            cubefold_1: Signal::default(),
+            cubefold_2: Signal::default(),
+            cubefold_3: Signal::default(),
             wide_root: Signal::default(),
             first: Constant::new(U::new(1)),
             before_load: Constant::new(U::new(LOAD as u128 - 1)),
@@ -356,15 +361,6 @@ impl Default for CubeRoot {
             digit_1: Constant::new(U::new(1)),
             digit_2: Constant::new(U::new(2)),
             digit_3: Constant::new(U::new(3)),
-            triple_1: Constant::new(U::new(3)),
-            triple_2: Constant::new(U::new(6)),
-            triple_3: Constant::new(U::new(9)),
-            ninefold_1: Constant::new(U::new(9)),
-            ninefold_2: Constant::new(U::new(18)),
-            ninefold_3: Constant::new(U::new(27)),
-            cubefold_1: Constant::new(U::new(27)),
-            cubefold_2: Constant::new(U::new(54)),
-            cubefold_3: Constant::new(U::new(81)),
             unit: Constant::new(U::new(1)),
             three_units: Constant::new(U::new(3)),
             nine_units: Constant::new(U::new(9)),
@@ -446,11 +442,6 @@ impl Logic for CubeRoot {
             - (self.wide_cubefold.val() << self.by_two.val())
             - self.units_27.val();
         self.left_then.next = (self.left.val() << self.by_three.val()) | self.next_low.val();
-        self.first_digit.next = !self.left.val().get_bit(47);
-        self.second_digit.next = !self.left_0.val().get_bit(47);
-        if self.first_digit.val() {
-            self.second_digit.next = !self.left_1.val().get_bit(47);
-        }
         self.square_3_0.next = self.wide_square_3.val() << self.by_four.val();
         self.square_3_1.next = ((self.wide_square_3.val() << self.by_four.val()) | self.three_units.val())
             + (self.wide_triple.val() << self.by_three.val());
@@ -472,6 +463,17 @@ impl Logic for CubeRoot {
         self.triple_0.next = self.triple.q.val() << self.by_two.val();
         self.ninefold_0.next = self.ninefold.q.val() << self.by_two.val();
         self.cubefold_0.next = self.cubefold.q.val() << self.by_two.val();
+        // 3, 9 and 27 times the digits, the two low bits of each apart: sums of one operand would be made one sum behind
+        // the digits' choice.
+        self.triple_1.next = self.triple_0.val() | bits_lit::<21>(3);
+        self.triple_2.next = (self.triple_0.val() | bits_lit::<21>(2)) + bits_lit::<21>(4);
+        self.triple_3.next = (self.triple_0.val() | bits_lit::<21>(1)) + bits_lit::<21>(8);
+        self.ninefold_1.next = (self.ninefold_0.val() | bits_lit::<23>(1)) + bits_lit::<23>(8);
+        self.ninefold_2.next = (self.ninefold_0.val() | bits_lit::<23>(2)) + bits_lit::<23>(16);
+        self.ninefold_3.next = (self.ninefold_0.val() | bits_lit::<23>(3)) + bits_lit::<23>(24);
+        self.cubefold_1.next = (self.cubefold_0.val() | bits_lit::<24>(3)) + bits_lit::<24>(24);
+        self.cubefold_2.next = (self.cubefold_0.val() | bits_lit::<24>(2)) + bits_lit::<24>(52);
+        self.cubefold_3.next = (self.cubefold_0.val() | bits_lit::<24>(1)) + bits_lit::<24>(80);
 
         if self.is_load.q.val() {
             if self.over_68.val().any() {
@@ -496,38 +498,41 @@ impl Logic for CubeRoot {
             self.cubefold.d.next = bits_lit::<24>(0);
         } else {
             self.digits.d.next = self.digits.q.val() << self.by_six.val();
-            if self.first_digit.val() & self.second_digit.val() {
-                self.rest.d.next = self.left_1.val().get_bits::<40>(0);
-                self.square_3.d.next = self.square_3_3.val().get_bits::<40>(0);
-                self.square_9.d.next = self.square_9_3.val().get_bits::<42>(0);
-                self.found.d.next = self.found_0.val() | self.digit_3.val();
-                self.triple.d.next = self.triple_0.val() + self.triple_3.val();
-                self.ninefold.d.next = self.ninefold_0.val() + self.ninefold_3.val();
-                self.cubefold.d.next = self.cubefold_0.val() + self.cubefold_3.val();
-            } else if self.first_digit.val() {
+            // Either borrow chooses beside the first digit, not behind it.
+            if self.left.val().get_bit(47) {
+                if self.left_0.val().get_bit(47) {
+                    self.rest.d.next = self.next_trial.val().get_bits::<40>(0);
+                    self.square_3.d.next = self.square_3_0.val().get_bits::<40>(0);
+                    self.square_9.d.next = self.square_9_0.val().get_bits::<42>(0);
+                    self.found.d.next = self.found_0.val();
+                    self.triple.d.next = self.triple_0.val();
+                    self.ninefold.d.next = self.ninefold_0.val();
+                    self.cubefold.d.next = self.cubefold_0.val();
+                } else {
+                    self.rest.d.next = self.left_0.val().get_bits::<40>(0);
+                    self.square_3.d.next = self.square_3_1.val().get_bits::<40>(0);
+                    self.square_9.d.next = self.square_9_1.val().get_bits::<42>(0);
+                    self.found.d.next = self.found_0.val() | self.digit_1.val();
+                    self.triple.d.next = self.triple_1.val();
+                    self.ninefold.d.next = self.ninefold_1.val();
+                    self.cubefold.d.next = self.cubefold_1.val();
+                }
+            } else if self.left_1.val().get_bit(47) {
                 self.rest.d.next = self.left_then.val().get_bits::<40>(0);
                 self.square_3.d.next = self.square_3_2.val().get_bits::<40>(0);
                 self.square_9.d.next = self.square_9_2.val().get_bits::<42>(0);
                 self.found.d.next = self.found_0.val() | self.digit_2.val();
-                self.triple.d.next = self.triple_0.val() + self.triple_2.val();
-                self.ninefold.d.next = self.ninefold_0.val() + self.ninefold_2.val();
-                self.cubefold.d.next = self.cubefold_0.val() + self.cubefold_2.val();
-            } else if self.second_digit.val() {
-                self.rest.d.next = self.left_0.val().get_bits::<40>(0);
-                self.square_3.d.next = self.square_3_1.val().get_bits::<40>(0);
-                self.square_9.d.next = self.square_9_1.val().get_bits::<42>(0);
-                self.found.d.next = self.found_0.val() | self.digit_1.val();
-                self.triple.d.next = self.triple_0.val() + self.triple_1.val();
-                self.ninefold.d.next = self.ninefold_0.val() + self.ninefold_1.val();
-                self.cubefold.d.next = self.cubefold_0.val() + self.cubefold_1.val();
+                self.triple.d.next = self.triple_2.val();
+                self.ninefold.d.next = self.ninefold_2.val();
+                self.cubefold.d.next = self.cubefold_2.val();
             } else {
-                self.rest.d.next = self.next_trial.val().get_bits::<40>(0);
-                self.square_3.d.next = self.square_3_0.val().get_bits::<40>(0);
-                self.square_9.d.next = self.square_9_0.val().get_bits::<42>(0);
-                self.found.d.next = self.found_0.val();
-                self.triple.d.next = self.triple_0.val();
-                self.ninefold.d.next = self.ninefold_0.val();
-                self.cubefold.d.next = self.cubefold_0.val();
+                self.rest.d.next = self.left_1.val().get_bits::<40>(0);
+                self.square_3.d.next = self.square_3_3.val().get_bits::<40>(0);
+                self.square_9.d.next = self.square_9_3.val().get_bits::<42>(0);
+                self.found.d.next = self.found_0.val() | self.digit_3.val();
+                self.triple.d.next = self.triple_3.val();
+                self.ninefold.d.next = self.ninefold_3.val();
+                self.cubefold.d.next = self.cubefold_3.val();
             }
         }
 

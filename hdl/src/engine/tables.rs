@@ -186,3 +186,90 @@ impl Logic for Tables {
         self.summaries.write_data.next = self.summary.val();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testbench::TestBench;
+    use crate::{cycle, peek, poke};
+
+    const UNDERLYINGS: usize = 2;
+
+    /// What is written of a ladder: something else for each.
+    fn params(ladder: u128) -> LadderParams {
+        LadderParams { low: U::new(1000 + ladder), node: U::new(ladder), ..LadderParams::default() }
+    }
+
+    fn scale(ladder: u128) -> Scale {
+        Scale { bank_id: U::new(2000 + ladder), ..Scale::default() }
+    }
+
+    fn regions(ladder: u128) -> Regions {
+        Regions { inverse: U::new(3000 + ladder), linear: U::new(ladder) }
+    }
+
+    fn summary(ladder: u128) -> Summary {
+        Summary { error_bound: U::new(4000 + ladder), exact_intervals: U::new(ladder) }
+    }
+
+    fn slots(ladder: u128) -> Slots {
+        Slots { first: U::new(64 * ladder), count: U::new(64) }
+    }
+
+    /// Raises or drops the words to write.
+    fn write(bench: &mut TestBench<Tables>, word: bool) {
+        poke!(bench, write_params, word);
+        poke!(bench, write_scale, word);
+        poke!(bench, write_target, word);
+        poke!(bench, write_slots, word);
+        poke!(bench, write_regions, word);
+        poke!(bench, write_summary, word);
+    }
+
+    #[test]
+    fn what_is_written_of_a_ladder_reaches_every_reader_and_no_other_ladder() {
+        let mut bench = TestBench::new("tables", Tables::new(UNDERLYINGS));
+        let ladders = 2 * UNDERLYINGS as u128;
+        write(&mut bench, false);
+        poke!(bench, scan, U::new(0));
+        poke!(bench, look, U::new(0));
+        poke!(bench, front, U::new(0));
+        for ladder in 0..ladders {
+            poke!(bench, job, U::new(ladder));
+            poke!(bench, params, params(ladder));
+            poke!(bench, regions, regions(ladder));
+            poke!(bench, summary, summary(ladder));
+            write(&mut bench, true);
+            cycle!(bench);
+            assert!(peek!(bench, is_writing));
+            write(&mut bench, false);
+            poke!(bench, params, LadderParams::default());
+            poke!(bench, scale, scale(ladder));
+            poke!(bench, target, U::new(5000 + ladder));
+            poke!(bench, slots, slots(ladder));
+            cycle!(bench);
+            assert!(!peek!(bench, is_writing));
+        }
+        for ladder in 0..ladders {
+            poke!(bench, job, U::new(ladder));
+            // Each reader looks at a ladder of its own.
+            let (scanned, seen, front) = ((ladder + 1) % ladders, (ladder + 2) % ladders, (ladder + 3) % ladders);
+            poke!(bench, scan, U::new(scanned));
+            poke!(bench, look, U::new(seen));
+            poke!(bench, front, U::new(front));
+            cycle!(bench);
+            assert_eq!(peek!(bench, here), params(ladder));
+            assert_eq!(peek!(bench, here_scale), scale(ladder));
+            assert_eq!(peek!(bench, here_target).raw(), 5000 + ladder);
+            assert_eq!(peek!(bench, here_regions), regions(ladder));
+            // Both ladders of an underlying have its slots: those written last.
+            assert_eq!(peek!(bench, here_slots), slots(ladder | 1));
+            assert_eq!(peek!(bench, scanned), params(scanned));
+            assert_eq!(peek!(bench, seen), params(seen));
+            assert_eq!(peek!(bench, seen_scale), scale(seen));
+            assert_eq!(peek!(bench, seen_summary), summary(seen));
+            assert_eq!(peek!(bench, front_params), params(front));
+        }
+        bench.finish();
+    }
+}

@@ -82,6 +82,8 @@ pub struct IntervalUnit {
     pub target: Signal<In, U<62>>,
     /// `left` is the value of an exact pass at `left_price`, and only the band is wanted.
     pub exact: Signal<In, Bit>,
+    /// It is done in the next cycle.
+    pub nearly: Signal<Out, Bit>,
     pub done: Signal<Out, Bit>,
     pub interval: Signal<Out, record::Interval>,
 
@@ -492,6 +494,7 @@ impl Logic for IntervalUnit {
         self.root_band.next = self.root_eights.q.val() >> self.band_places.val().get_bits::<3>(0);
         self.is_plain.next = self.now.val().get_bit(28) & !self.has_root.val();
         self.is_rooted.d.next = self.root.done.val();
+        self.nearly.next = self.is_plain.val() | self.is_rooted.q.val();
         self.is_done.d.next = self.is_plain.val() | self.is_rooted.q.val();
         if self.is_plain.val() {
             // What the root would need is not begun.

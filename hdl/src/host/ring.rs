@@ -28,7 +28,7 @@ pub struct Ring {
     pub clock: Signal<In, Clock>,
     /// Reset of the bus.
     pub reset: Signal<In, Bit>,
-    /// Events are taken. While it is set, and in the cycle before, base and mask stand still.
+    /// Events are taken, from the next cycle on. While it is set, and in the cycle before, base and mask stand still.
     pub enable: Signal<In, Bit>,
     /// Bus address of slot 0, a multiple of 64.
     pub base: Signal<In, U<64>>,
@@ -62,6 +62,9 @@ pub struct Ring {
     credit: DFF<U<32>>,
     /// There is credit; where it has just come, a cycle later.
     has_credit: DFF<Bit>,
+    is_on: DFF<Bit>,
+    /// It is on and there is credit, in one register: all that an event waits for, but for the bus.
+    may: DFF<Bit>,
     /// Credit believed and not yet counted; and one less.
     more: DFF<U<32>>,
     more_less: DFF<U<32>>,
@@ -79,6 +82,7 @@ pub struct Ring {
     valid: DFF<Bit>,
     address: DFF<U<64>>,
     data: DFF<Words>,
+    is_free: Signal<Local, Bit>,
     takes: Signal<Local, Bit>,
     slot: Signal<Local, U<32>>,
     place: Signal<Local, U<64>>,
@@ -125,10 +129,13 @@ impl Default for Ring {
             bound: DFF::default(),
             last: DFF::default(),
             has_credit: DFF::default(),
+            is_on: DFF::default(),
+            may: DFF::default(),
             more_less: DFF::default(),
             valid: DFF::default(),
             address: DFF::default(),
             data: DFF::default(),
+            is_free: Signal::default(),
             takes: Signal::default(),
             slot: Signal::default(),
             place: Signal::default(),
@@ -157,6 +164,8 @@ impl Logic for Ring {
             clock,
             credit,
             has_credit,
+            is_on,
+            may,
             more,
             more_less,
             has_claim,
@@ -173,23 +182,23 @@ impl Logic for Ring {
         self.is_idle.next = !self.valid.q.val();
 
         // Event to output.
-        self.event_ready.next =
-            self.enable.val() & self.has_credit.q.val() & (!self.valid.q.val() | self.m_write_ready.val());
-        self.is_full.next = self.enable.val() & self.event_valid.val() & !self.has_credit.q.val();
-        self.takes.next = self.event_valid.val()
-            & self.enable.val()
-            & self.has_credit.q.val()
-            & (!self.valid.q.val() | self.m_write_ready.val());
+        self.is_free.next = !self.valid.q.val() | self.m_write_ready.val();
+        self.event_ready.next = self.may.q.val() & self.is_free.val();
+        self.is_full.next = self.is_on.q.val() & self.event_valid.val() & !self.has_credit.q.val();
+        self.takes.next = self.event_valid.val() & self.may.q.val() & self.is_free.val();
         self.slot.next = self.seq.q.val().get_bits::<32>(0) & self.mask.val();
         self.place.next = unsigned_cast_wide(self.slot.val());
         if self.m_write_ready.val() {
             self.valid.d.next = false;
         }
-        if self.takes.val() {
-            self.valid.d.next = true;
+        // What is not valid may be anything.
+        if self.is_free.val() {
             self.address.d.next = self.base.val() + (self.place.val() << self.slot_bits.val());
             self.data.d.next = self.event_data.val();
             self.data.d.next.w7 = self.seq.q.val();
+        }
+        if self.takes.val() {
+            self.valid.d.next = true;
             self.seq.d.next = self.seq.q.val() + self.one_event.val();
             self.last.d.next = self.seq.q.val();
         }
@@ -214,7 +223,7 @@ impl Logic for Ring {
             self.more_less.d.next = self.claimed.q.val() - self.one.val();
             self.believed.d.next = self.believed.q.val() + self.claimed.q.val();
         }
-        self.was_refused.d.next = self.is_judged.q.val() & !self.is_believed.q.val() & self.enable.val();
+        self.was_refused.d.next = self.is_judged.q.val() & !self.is_believed.q.val() & self.is_on.q.val();
         self.is_refused.next = self.was_refused.q.val();
         self.credit.d.next = self.credit.q.val() + self.more.q.val();
         if self.takes.val() {
@@ -223,7 +232,7 @@ impl Logic for Ring {
         self.beyond_one.next = self.credit.q.val().get_bits::<31>(1);
         self.has_credit.d.next = self.beyond_one.val().any() | (self.credit.q.val().get_bit(0) & !self.takes.val());
 
-        if !self.enable.val() {
+        if !self.is_on.q.val() {
             self.seq.d.next = self.one_event.val();
             self.last.d.next = bits_lit::<64>(0);
             self.credit.d.next = self.mask.val() + self.one.val();
@@ -239,6 +248,8 @@ impl Logic for Ring {
         if self.reset.val() {
             self.valid.d.next = false;
         }
+        self.is_on.d.next = self.enable.val();
+        self.may.d.next = self.enable.val() & self.has_credit.d.val();
     }
 }
 
@@ -267,6 +278,7 @@ mod tests {
         poke!(bench, m_write_ready, false);
         cycle!(bench);
         poke!(bench, enable, true);
+        cycle!(bench);
         bench
     }
 
@@ -379,6 +391,7 @@ mod tests {
         poke!(bench, m_write_ready, false);
         poke!(bench, enable, false);
         cycle!(bench);
+        cycle!(bench);
         assert!(peek!(bench, m_write_valid));
         assert_eq!(peek!(bench, m_write_data).w7.word(), 3);
         assert_eq!(peek!(bench, written).word(), 0);
@@ -387,13 +400,15 @@ mod tests {
         assert!(!peek!(bench, m_write_valid));
         poke!(bench, enable, true);
         cycle!(bench);
+        assert!(!peek!(bench, m_write_valid));
+        cycle!(bench);
         assert_eq!(peek!(bench, m_write_data).w7.word(), 1);
         assert_eq!(peek!(bench, m_write_address).word(), BASE + 64);
         bench.finish();
     }
 
     /// What is assumed, put into the emitted module, where it sees every register: the first cycle is
-    /// disabled; size and base stand still once enabled; there are 2^k slots, at most 2^20.
+    /// off; size and base stand still once enabled, and while it is on; there are 2^k slots, at most 2^20.
     const ASSUMPTIONS: &str = "
 reg started = 0;
 reg [31:0] mask_before = 0;
@@ -401,25 +416,27 @@ always @(posedge clock) begin started <= 1; mask_before <= mask; end
 wire [31:0] slots = mask + 1;
 wire [31:0] unconsumed = seq$q[31:0] - 32'd1 - believed$q;
 always @(*) begin
-  assume (started || !enable);
+  assume (started || !is_on$q);
   assume (!enable || mask == mask_before);
+  assume (!is_on$q || mask == mask_before);
   assume (mask < 32'h100000 && (mask & slots) == 0);
 end
 ";
 
     /// The theorem: an event is taken only while fewer than all slots are unconsumed.
     const THEOREM: &str = "
-always @(*) if (started && enable) assert (!(event_valid && event_ready) || unconsumed < slots);
+always @(*) if (started && is_on$q) assert (!(event_valid && event_ready) || unconsumed < slots);
 ";
 
     /// What makes it inductive: credit, credit on its way and unconsumed events are together the slots.
     const INVARIANT: &str = "
-always @(*) if (started && enable) begin
+always @(*) if (started && is_on$q) begin
   assert (unconsumed <= slots);
   assert (credit$q <= slots);
   assert (credit$q + more$q + unconsumed == slots);
   assert (more_less$q == more$q - 32'd1);
   assert (!has_credit$q || credit$q != 0);
+  assert (!may$q || has_credit$q);
   assert (!(is_sized$q || is_judged$q) || bound$q - 32'd1 <= unconsumed);
   assert (!(is_sized$q && is_judged$q));
   assert (!is_believed$q || (is_judged$q && claimed$q < bound$q));
@@ -440,7 +457,7 @@ end
         for (from, to) in [
             ("claimed$q < bound$q", "claimed$q <= bound$q"),
             ("credit$q + more_less$q", "credit$q + more$q"),
-            (" & has_credit$q", ""),
+            ("may$d = enable & has_credit$d", "may$d = enable"),
         ] {
             assert!(verilog.contains(from), "{from} is in the emitted Verilog");
             let broken = verilog.replace(from, to);

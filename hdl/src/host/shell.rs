@@ -95,7 +95,7 @@ pub struct Shell {
     /// In a register, like what was lost: what follows from either is on the way of a command otherwise.
     is_open: DFF<Bit>,
     has_lost: DFF<Bit>,
-    is_ringing: DFF<Bit>,
+    has_taken: DFF<Bit>,
     has_room: Signal<Local, Bit>,
     stream_limit: Constant<U<8>>,
     reset_cycles: Constant<U<8>>,
@@ -164,7 +164,7 @@ impl Shell {
             clears: DFF::default(),
             is_open: DFF::default(),
             has_lost: DFF::default(),
-            is_ringing: DFF::default(),
+            has_taken: DFF::default(),
             has_room: Signal::default(),
             stream_limit: Constant::new(U::new(DEPTH as u128 - u128::from(COMMAND_CREDIT))),
             // The register behind the counter adds the last one.
@@ -179,7 +179,7 @@ impl Logic for Shell {
     fn update(&mut self) {
         clock!(self, clock, registers, window, queue, ring, watchdog);
         dff_setup!(self, clock, hold, clears);
-        clock!(self, clock, is_open, has_lost, is_ringing);
+        clock!(self, clock, is_open, has_lost, has_taken);
 
         // Reset.
         self.clears.d.next = self.reset.val() | self.registers.reset_request.val() | self.hold.q.val().any();
@@ -222,9 +222,7 @@ impl Logic for Shell {
         self.queue.pop_ready.next = self.command_ready.val() & !self.watchdog.tripped.val();
 
         // Core to ring.
-        // A cycle late: the reset switches it off too, and has the whole card to reach.
-        self.is_ringing.d.next = self.registers.enable.val() & !self.clears.q.val();
-        self.ring.enable.next = self.is_ringing.q.val();
+        self.ring.enable.next = self.registers.enable.val() & !self.clears.q.val();
         self.ring.base.next = self.registers.ring_base.val();
         self.ring.mask.next = self.registers.ring_mask.val();
         self.ring.consumer_write.next = self.registers.consumer_write.val();
@@ -252,8 +250,8 @@ impl Logic for Shell {
         self.registers.events.next = self.ring.written.val();
         self.registers.built.next = self.built.val();
         self.registers.consumer_refused.next = self.ring.is_refused.val();
-        self.registers.command_taken.next =
-            self.queue.pop_valid.val() & !self.watchdog.tripped.val() & self.command_ready.val();
+        self.has_taken.d.next = self.queue.pop_valid.val() & !self.watchdog.tripped.val() & self.command_ready.val();
+        self.registers.command_taken.next = self.has_taken.q.val();
         self.registers.command_incomplete.next = self.window.is_incomplete.val();
         self.has_lost.d.next = self.window.valid.val() & !(self.is_open.q.val() & self.queue.push_ready.val());
         self.registers.command_lost.next = self.has_lost.q.val();

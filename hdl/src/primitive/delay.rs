@@ -19,6 +19,8 @@ const SHORT: usize = 6;
 const NARROW: usize = 8;
 /// Most places of a ring.
 const RING: usize = 16;
+/// Bits that share a ring's counter, of which a wide line has several, so that none has to be near all of it.
+const SLICE: usize = 32;
 
 /// `q` is `d` of `D` cycles ago; `D` at least 1.
 #[derive(LogicBlock)]
@@ -78,14 +80,20 @@ impl<T: Synth, const D: usize> Logic for Delay<T, D> {
                 if i + 1 < rings {
                     text += &format!("reg [{}:0] {to};\n", bits - 1);
                 }
-                text += &format!(
-                    "reg [{w}:0] ring{i} [0:{last}]; reg [4:0] at{i}; integer i{i};\n\
-                     initial begin {to} = 0; at{i} = 0; for (i{i} = 0; i{i} <= {last}; i{i} = i{i} + 1) ring{i}[i{i}] = 0; end\n\
-                     always @(posedge clock) begin\n\
-                     {to} <= ring{i}[at{i}]; ring{i}[at{i}] <= {from}; at{i} <= at{i} == {last} ? 5'd0 : at{i} + 5'd1;\nend\n",
-                    w = bits - 1,
-                    last = places - 1
-                );
+                for low in (0..bits).step_by(SLICE) {
+                    let high = (low + SLICE).min(bits) - 1;
+                    // A tool would make one counter of all, if it were let.
+                    text += &format!(
+                        "reg [{w}:0] ring{i}_{low} [0:{last}]; (* keep *) reg [4:0] at{i}_{low}; integer i{i}_{low};\n\
+                         initial begin {to}[{high}:{low}] = 0; at{i}_{low} = 0; \
+                         for (i{i}_{low} = 0; i{i}_{low} <= {last}; i{i}_{low} = i{i}_{low} + 1) ring{i}_{low}[i{i}_{low}] = 0; end\n\
+                         always @(posedge clock) begin\n\
+                         {to}[{high}:{low}] <= ring{i}_{low}[at{i}_{low}]; ring{i}_{low}[at{i}_{low}] <= {from}[{high}:{low}]; \
+                         at{i}_{low} <= at{i}_{low} == {last} ? 5'd0 : at{i}_{low} + 5'd1;\nend\n",
+                        w = high - low,
+                        last = places - 1
+                    );
+                }
             }
             text
         })
