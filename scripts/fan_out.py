@@ -83,7 +83,8 @@ def pieces(sinks):
 
 
 def limit(path, top):
-    """Rewrites a netlist (a path) so that no register or LUT of its module `top` drives too much; how many copies that takes."""
+    """Rewrites a netlist (a path) so that no register or LUT of its module `top` drives much more than `WIDEST`; how many copies
+    that takes. Copies of registers are a few sinks more for what drives those: that is left."""
     content = json.loads(path.read_text())
     netlist = Netlist(content["modules"][top])
     copies = 0
