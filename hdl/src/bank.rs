@@ -204,6 +204,8 @@ pub struct Bank {
     /// The bank whose state is written.
     state_bank: DFF<Bit>,
     shaped: DFF<Bit>,
+    /// It sweeps: what is written is nothing.
+    sweeps: DFF<Bit>,
 
     // Results.
     done_now: DFF<Bit>,
@@ -304,7 +306,7 @@ impl Bank {
             other_address state other_state at steps op_now is_write is_trade underlying_now bank_now slot_now
             held_words read spec_ok lead held0 held1 lots left stride reweigh constants counts lane_row
             kept_bank kept_spec kept_weights ends puts puts0 puts1 writes0 writes1 answers0 answers1 state_bank
-            shaped done_now reason_now quantity_before out_changed0 out_changed1 out_fits0 out_fits1 out_change0
+            shaped sweeps done_now reason_now quantity_before out_changed0 out_changed1 out_fits0 out_fits1 out_change0
             out_change1 step_first step_feed step_commit step_old step_last
             load_kept fetch_state fetch_new kept_held other_held kept_state commit put answer state_old state_new
             state_write target_stage refused lots_source slot_stride
@@ -321,7 +323,7 @@ impl Logic for Bank {
         dff_setup!(self, clock, reason_now, quantity_before, out_changed0, out_changed1, out_fits0, out_fits1);
         dff_setup!(self, clock, out_change0, out_change1);
         clock!(self, clock, ends, puts, puts0, puts1, writes0, writes1, answers0, answers1);
-        clock!(self, clock, steps, state_bank, shaped, done_now);
+        clock!(self, clock, steps, state_bank, shaped, sweeps, done_now);
 
         self.steps.d.next = self.steps.q.val() << self.one_step.val();
         self.step_first.next = self.steps.q.val().get_bit(self.at_first.val().index());
@@ -437,7 +439,7 @@ impl Logic for Bank {
         }
         self.state_new.next = self.nothing.val();
         self.state_write.next = self.puts.q.val();
-        if self.at.q.val() == State::Sweeping {
+        if self.sweeps.q.val() {
             self.state_write.next = true;
             if self.op_now.q.val() == self.op_open.val() {
                 self.state_new.next.stage = self.open.val();
@@ -604,6 +606,7 @@ impl Logic for Bank {
             self.answers1.d.next = false;
             self.done_now.d.next = false;
         }
+        self.sweeps.d.next = self.at.d.val() == State::Sweeping;
 
         self.shaped.d.next = self.step_first.val() & self.is_trade.q.val();
         self.is_shaped.next = self.shaped.q.val();

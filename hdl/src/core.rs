@@ -74,6 +74,8 @@ pub struct Core<const N: usize> {
     pub reset: Signal<In, Bit>,
     pub command_valid: Signal<In, Bit>,
     pub command_ready: Signal<Out, Bit>,
+    /// `command_ready` in the next cycle.
+    pub will_take: Signal<Out, Bit>,
     pub command: Signal<In, Words>,
     pub event_valid: Signal<Out, Bit>,
     pub event_ready: Signal<In, Bit>,
@@ -118,7 +120,6 @@ pub struct Core<const N: usize> {
 
     // ---- what the sequencer writes, a cycle after it has said so
     ledger_written: DFF<Ledger>,
-    order_written: DFF<Order>,
     order_slot: DFF<U<4>>,
     keep_written: DFF<Keep>,
     setup_written: DFF<Setup>,
@@ -238,13 +239,13 @@ impl<const N: usize> Core<N> {
             keeps: LookUp::wrapping(sizes.underlyings),
             setups: LookUp::wrapping(sizes.underlyings),
         }
-            clock reset command_valid command_ready command event_valid event_ready event_data idle built
+            clock reset command_valid command_ready will_take command event_valid event_ready event_data idle built
             book reconcile offset risk bells head_word kind number number_wide is_number code slot
             first_slot slot_count first count intervals at keep place ledger setup base_ladder active_ladder
             shadow_ladder is_quote shadow_at is_shadow_settled on_ladder want_risk owns slot_wide first_wide
             count_wide end_wide fits_card fits_ladder other_first other_end keep_end keep_first_wide
             head_keep head_setup head_ledger look_at engine_ladder engine_price offset_usd offset_bits
-            ledger_written order_written order_slot keep_written setup_written written_at first_end meets
+            ledger_written order_slot keep_written setup_written written_at first_end meets
             new_keep new_setup new_ledger news is_news is_blank update books fits_active events words reading answers course
             requests kinds issue
         )
@@ -257,7 +258,7 @@ impl<const N: usize> Logic for Core<N> {
         clock!(self, clock, front, reading, sequencer, answers, desk, engine, bank, book, offset, risk, events);
         clock!(self, clock, keeps, setups, owns, fits_card, fits_ladder, other_first, other_end, head_keep);
         clock!(self, clock, head_setup, head_ledger, look_at, engine_ladder, engine_price, offset_usd, offset_bits);
-        clock!(self, clock, ledger_written, order_written, order_slot, keep_written, setup_written, written_at);
+        clock!(self, clock, ledger_written, order_slot, keep_written, setup_written, written_at);
         clock!(
             self,
             clock,
@@ -438,6 +439,7 @@ impl<const N: usize> Logic for Core<N> {
         self.front.command_valid.next = self.command_valid.val();
         self.front.command.next = self.command.val();
         self.command_ready.next = self.front.command_ready.val();
+        self.will_take.next = self.front.will_take.val();
         self.front.is_open.next = (self.sequencer.state.val() != State::Dry) & !self.course.val().is_sweep;
         self.front.is_running.next = self.sequencer.state.val() == State::Run;
         self.front.will_run.next = self.sequencer.will_run.val();
@@ -566,10 +568,9 @@ impl<const N: usize> Logic for Core<N> {
         self.desk.write_ledger.next = self.requests.val().ledger;
         self.desk.new_ledger.next = self.ledger_written.q.val();
         self.desk.write_order.next = self.requests.val().order;
-        self.desk.new_order.next = self.order_written.q.val();
-        self.order_written.d.next = self.no_order.val();
-        if self.sequencer.state.val() == State::Booking {
-            self.order_written.d.next = self.book.booked_order.val();
+        self.desk.new_order.next = self.book.booked_order.val();
+        if self.course.val().is_sweep | !self.kinds.val().get_bit(34) {
+            self.desk.new_order.next = self.no_order.val();
         }
 
         // ---- arithmetic of the sequencer

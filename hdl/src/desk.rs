@@ -188,19 +188,21 @@ pub struct Desk {
     clipped_at_16: DFF<U<27>>,
     is_sell_at_16: Delay<Bit, 3>,
     has_fired_at_16: Delay<Bit, 3>,
+    is_calm_at_16: Delay<Bit, 3>,
     // 17
     denied: DFF<U<8>>,
     passed: DFF<U<8>>,
-    is_refused: DFF<Bit>,
     is_gap_dear: DFF<Bit>,
     is_contracts_dear: DFF<Bit>,
     was_refused_before: DFF<Bit>,
+    /// It is a decision that sends unless it is too dear, and one that settles even then.
+    may_send: DFF<Bit>,
+    settles_unsent: DFF<Bit>,
     quantity_at_17: DFF<U<27>>,
     signed_quantity: DFF<S<28>>,
     signed_clipped: DFF<S<28>>,
     is_huge_at_17: Delay<Bit, 3>,
     is_sell_at_17: DFF<Bit>,
-    is_calm_at_17: Delay<Bit, 4>,
     is_urgent_at_17: Delay<Bit, 4>,
     exposure_at_17: Delay<S<57>, 4>,
     band_at_17: Delay<U<44>, 4>,
@@ -237,7 +239,6 @@ pub struct Desk {
     enough_left: Signal<Local, U<33>>,
     gap_left: Signal<Local, U<65>>,
     contracts_money_left: Signal<Local, U<65>>,
-    refuses: Signal<Local, Bit>,
     clip_max: Signal<Local, U<27>>,
     clip_min: Signal<Local, U<32>>,
     clip_max_wide: Signal<Local, U<32>>,
@@ -251,6 +252,7 @@ pub struct Desk {
     too_dear: Signal<Local, Bit>,
     reason: Signal<Local, U<8>>,
     is_decision: Signal<Local, Bit>,
+    is_sent: Signal<Local, Bit>,
     exposure_wide: Signal<Local, S<64>>,
     quantity_out: Signal<Local, S<64>>,
     clipped_out: Signal<Local, S<64>>,
@@ -289,9 +291,10 @@ impl Logic for Desk {
             is_duplicate
         );
         clock!(self, clock, quantity_at_16, clipped_at_16, is_sell_at_16, has_fired_at_16);
-        clock!(self, clock, denied, passed, is_refused, is_gap_dear, is_contracts_dear, was_refused_before);
+        clock!(self, clock, denied, passed, is_gap_dear, is_contracts_dear, was_refused_before);
+        clock!(self, clock, may_send, settles_unsent);
         clock!(self, clock, quantity_at_17, signed_quantity, signed_clipped, is_huge_at_17, is_sell_at_17);
-        clock!(self, clock, is_calm_at_17, is_urgent_at_17, exposure_at_17, band_at_17, limit_price_at_17);
+        clock!(self, clock, is_calm_at_16, is_urgent_at_17, exposure_at_17, band_at_17, limit_price_at_17);
         clock!(self, clock, answer, sends, settles, sent_quantity, sent_side, sent_price);
 
         // Settings, and what the sequencer does to the state.
@@ -559,6 +562,7 @@ impl Logic for Desk {
         self.quantity_at_16.d.next = self.quantity.q.val();
         self.clipped_at_16.d.next = self.clipped.q.val();
         self.is_sell_at_16.d.next = self.is_sell.q.val();
+        self.is_calm_at_16.d.next = self.is_calm.q.val() & !self.gates.q.val().exposure_range;
         self.has_fired_at_16.d.next = self.has_fired.q.val() & !self.gates.q.val().exposure_range;
 
         // 17: the answer if ORDER_NOTIONAL (49) refuses, and if not; ORDER_QUANTITY is 48, DUPLICATE 54
@@ -578,11 +582,14 @@ impl Logic for Desk {
             self.denied.d.next = self.head_at_16.q.val();
             self.passed.d.next = self.head_at_16.q.val();
         }
-        self.is_refused.d.next = self.is_head_at_16.q.val()
-            | self.is_too_many.q.val()
-            | self.middle_at_16.q.val().any()
-            | self.is_duplicate.q.val()
-            | self.tail_at_16.q.val().any();
+        self.is_decision.next = self.line.val().get_bit(15) & !self.meta_at_16.q.val().reason.any();
+        self.may_send.d.next = self.is_decision.val()
+            & !self.is_head_at_16.q.val()
+            & !self.is_too_many.q.val()
+            & !self.middle_at_16.q.val().any()
+            & !self.is_duplicate.q.val()
+            & !self.tail_at_16.q.val().any();
+        self.settles_unsent.d.next = self.is_decision.val() & self.is_calm_at_16.q.val();
         self.gap_product.next = unsigned_cast_wide(self.gap_notional.product.val());
         self.contracts_product.next = unsigned_cast_wide(self.contracts_notional.product.val());
         self.notional_max.next = unsigned_cast_wide(self.settings.size_at_16.val().notional_max);
@@ -605,7 +612,6 @@ impl Logic for Desk {
             self.signed_clipped.d.next = -self.clipped_wide.val();
         }
         self.is_sell_at_17.d.next = self.is_sell_at_16.q.val();
-        self.is_calm_at_17.d.next = self.is_calm.q.val() & !self.gates.q.val().exposure_range;
         self.is_urgent_at_17.d.next = self.is_urgent.q.val() & !self.gates.q.val().exposure_range;
         self.exposure_at_17.d.next = self.exposure.q.val();
         self.band_at_17.d.next = self.band.q.val();
@@ -613,7 +619,6 @@ impl Logic for Desk {
 
         // 18: the outcome; what is too dear is refused whatever else is asked
         self.too_dear.next = (self.is_huge_at_17.q.val() | self.is_gap_dear.q.val()) & self.is_contracts_dear.q.val();
-        self.refuses.next = self.too_dear.val() | self.is_refused.q.val();
         self.reason.next = self.passed.q.val();
         if self.too_dear.val() {
             self.reason.next = self.denied.q.val();
@@ -622,9 +627,9 @@ impl Logic for Desk {
         self.exposure_wide.next = signed_cast_wide(self.exposure_at_17.q.val());
         self.quantity_out.next = signed_cast_wide(self.signed_quantity.q.val());
         self.clipped_out.next = signed_cast_wide(self.signed_clipped.q.val());
-        self.is_decision.next = self.line.val().get_bit(16) & !self.was_refused_before.q.val();
-        self.sends.d.next = self.is_decision.val() & !self.refuses.val();
-        self.settles.d.next = self.is_decision.val() & (self.is_calm_at_17.q.val() | !self.refuses.val());
+        self.is_sent.next = self.may_send.q.val() & !self.too_dear.val();
+        self.sends.d.next = self.is_sent.val();
+        self.settles.d.next = self.settles_unsent.q.val() | self.is_sent.val();
         self.answer.d.next.reason = self.reason.val();
         self.answer.d.next.exposure = unsigned_cast_same(self.exposure_wide.val());
         self.answer.d.next.band = unsigned_cast_wide(self.band_at_17.q.val());
@@ -633,7 +638,7 @@ impl Logic for Desk {
         self.answer.d.next.order_id = self.state.next_id.val();
         self.answer.d.next.is_urgent = self.is_urgent_at_17.q.val();
         self.answer.d.next.bank_id = self.settings.bank_id_at_17.val();
-        if self.refuses.val() {
+        if !self.is_sent.val() {
             self.answer.d.next.quantity = unsigned_cast_same(self.clipped_out.val());
             self.answer.d.next.limit_price = bits_lit::<32>(0);
             self.answer.d.next.order_id = bits_lit::<32>(0);
@@ -673,6 +678,8 @@ impl Logic for Desk {
 
         if self.reset.val() {
             self.under_way.d.next = bits_lit::<18>(0);
+            self.may_send.d.next = false;
+            self.settles_unsent.d.next = false;
             self.sends.d.next = false;
             self.settles.d.next = false;
         }

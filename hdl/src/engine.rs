@@ -257,6 +257,7 @@ pub struct Engine<const N: usize> {
     nodes: DFF<U<15>>,
     is_two: DFF<Bit>,
     is_last_node: DFF<Bit>,
+    is_first_node: DFF<Bit>,
     window_end: DFF<U<15>>,
     /// The window at hand has the values around the interval at hand, or all but the last of them.
     has_window: DFF<Bit>,
@@ -268,6 +269,8 @@ pub struct Engine<const N: usize> {
     is_ratio_here: DFF<Bit>,
     /// The target written is that of the second bank.
     is_other: DFF<Bit>,
+    /// What is written of the ladder is that there is nothing.
+    is_forgotten: DFF<Bit>,
     /// Cycles spent in `LookUp`.
     waited: DFF<U<2>>,
     is_halted: DFF<Bit>,
@@ -455,10 +458,10 @@ impl<const N: usize> Engine<N> {
             update_last update_read reads_left update_write writes_left inject_valid arrived arrival arrival_node
             window_on window_ladder window_start load_node load_left load_wait load_start values_left here here_scale
             here_target here_slots scanned is_scanned is_halted must_yield lanes_go is_worse window_end has_window
-            follows_window is_ratio_here is_other here_regions is_first_index next_index is_last index_less_one
+            follows_window is_ratio_here is_other is_forgotten here_regions is_first_index next_index is_last index_less_one
             index_less_two low_ahead waited after drifts is_changed is_touched ratio_go ratio_price ratio_reference
             ratio_shift sums_held at_held inject_go arriving_node is_joined joined written_node is_summed is_dated node_go left_price
-            next_start nodes is_two is_last_node want window_nodes gamma_shift made has_edge region window load_go
+            next_start nodes is_two is_last_node is_first_node want window_nodes gamma_shift made has_edge region window load_go
             at_node first_place is_exact is_behind is_behind_now usable axis is_node
         )
     }
@@ -495,12 +498,14 @@ impl<const N: usize> Logic for Engine<N> {
             nodes,
             is_two,
             is_last_node,
+            is_first_node,
             window_end,
             has_window,
             next_start,
             follows_window,
             is_ratio_here,
             is_other,
+            is_forgotten,
             is_first_index,
             next_index,
             is_last,
@@ -628,6 +633,7 @@ impl<const N: usize> Logic for Engine<N> {
         self.bank_address.next = self.job_ladder.q.val();
         self.drifts.next = !self.here_scale.val().usd & !self.here_scale.val().linear_hedge;
         self.nodes.d.next = self.here.val().count + self.one.val();
+        self.is_first_node.d.next = self.here.val().node == bits_lit::<15>(0);
         self.is_last_node.d.next = self.here.val().node == self.here.val().count;
         self.is_two.d.next = self.here.val().count == bits_lit::<15>(2);
 
@@ -683,7 +689,8 @@ impl<const N: usize> Logic for Engine<N> {
         }
         self.tables.write_slots.next = false;
         self.tables.slots.next = self.slots.val();
-        if self.job_op.q.val() == EngineOp::Configure {
+        self.is_forgotten.d.next = self.job_op.q.val() == EngineOp::Configure;
+        if self.is_forgotten.q.val() {
             self.tables.scale.next = self.no_scale.val();
             self.tables.target.next = bits_lit::<62>(0);
         }
@@ -758,7 +765,7 @@ impl<const N: usize> Logic for Engine<N> {
         self.is_dated.d.next = self.is_summed.q.val();
         self.ats.write.next = self.is_dated.q.val();
         self.ats.write_address.next = self.sums_write.address.val();
-        self.has_edge.d.next = (self.here.val().node != bits_lit::<15>(0))
+        self.has_edge.d.next = !self.is_first_node.q.val()
             & ((self.here_regions.val().inverse != self.lanes.regions_inverse.val())
                 | (self.here_regions.val().linear != self.lanes.regions_linear.val()));
         self.ats.write_data.next = self.pass_at.q.val();
@@ -1325,11 +1332,12 @@ impl<const N: usize> Logic for Engine<N> {
                 }
             }
             State::NodeRatio => {
+                // Taken whether or not it is of this node: it goes only if it is.
+                self.pass_at.d.next.at = self.ratio.ratios.val();
+                self.pass_at.d.next.step_ratio = self.ratio.step_ratio.val();
                 if self.must_yield.q.val() {
                     self.state.d.next = State::Idle;
                 } else if self.ratio_valid.q.val() & self.is_ratio_here.q.val() {
-                    self.pass_at.d.next.at = self.ratio.ratios.val();
-                    self.pass_at.d.next.step_ratio = self.ratio.step_ratio.val();
                     self.lanes_go.d.next = true;
                     self.state.d.next = State::NodePass;
                 } else if !self.ratio_busy.q.val() {

@@ -123,7 +123,7 @@ impl<const N: usize> Logic for Top<N> {
         self.core.reset.next = self.shell.core_reset.val();
         self.core.command_valid.next = self.shell.command_valid.val();
         self.core.command.next = self.shell.command.val();
-        self.shell.command_ready.next = self.core.command_ready.val();
+        self.shell.will_take.next = self.core.will_take.val();
         self.shell.event_valid.next = self.core.event_valid.val();
         self.shell.event_data.next = self.core.event_data.val();
         self.core.event_ready.next = self.shell.event_ready.val();
@@ -275,7 +275,9 @@ mod tests {
             self.step();
             let bench = &mut self.bench;
             poke!(bench, s_axil_arvalid, false);
-            self.step();
+            for _ in 1..Registers::READ_LATENCY {
+                self.step();
+            }
             let bench = &mut self.bench;
             assert!(peek!(bench, s_axil_rvalid));
             let data = peek!(bench, s_axil_rdata).word() as u32;

@@ -1,8 +1,7 @@
 //! Two counts of a bank, with a row in place of what is there: slots written, and rows whose `a` is at its limit.
 //!
 //! ```text
-//!   1 old row at its limit? | 2 one less, one more written | 3 one more
-//!                             2 new row at its limit?
+//!   1 old row at its limit? | 2 does it count? new row at its limit? counts so far | 3 one less, one more, or neither
 //! ```
 
 use hedgewire_abi::command::code;
@@ -10,7 +9,7 @@ use hedgewire_abi::format::A_MAX;
 use rust_hdl::prelude::*;
 
 use crate::record::Spec;
-use crate::signal::U;
+use crate::signal::{U, bits_lit};
 
 /// Counts with the row in.
 #[derive(LogicBlock)]
@@ -30,13 +29,18 @@ pub struct Counts {
     pub saturated: Signal<Out, U<21>>,
     old_at_limit: DFF<Bit>,
     new_at_limit: DFF<Bit>,
-    less: DFF<U<21>>,
+    /// The row that is taken out counts.
+    takes_out: DFF<Bit>,
+    saturated_now: DFF<U<21>>,
     more: DFF<U<21>>,
+    written_now: DFF<U<21>>,
     written_more: DFF<U<21>>,
     call: Constant<U<3>>,
     put: Constant<U<3>>,
     a_max: Constant<U<32>>,
+    change: Signal<Local, U<21>>,
     one: Constant<U<21>>,
+    less_one: Constant<U<21>>,
 }
 
 impl Default for Counts {
@@ -46,9 +50,10 @@ impl Default for Counts {
             put: Constant::new(U::new(code::PUT.into())),
             a_max: Constant::new(U::new(A_MAX.into())),
             one: Constant::new(U::new(1)),
+            less_one: Constant::new(U::new((1 << 21) - 1)),
         }
-            clock load old holds row written_before saturated_before written saturated old_at_limit new_at_limit less
-            more written_more
+            clock load old holds row written_before saturated_before written saturated old_at_limit new_at_limit
+            takes_out saturated_now more written_now written_more change
         )
     }
 }
@@ -57,22 +62,24 @@ impl Logic for Counts {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, old_at_limit);
-        clock!(self, clock, new_at_limit, less, more, written_more);
+        clock!(self, clock, new_at_limit, takes_out, saturated_now, more, written_now, written_more);
         if self.load.val() {
             self.old_at_limit.d.next = (self.old.val().a == self.a_max.val())
                 & ((self.old.val().kind == self.call.val()) | (self.old.val().kind == self.put.val()));
         }
         self.new_at_limit.d.next = (self.row.val().a == self.a_max.val())
             & ((self.row.val().kind == self.call.val()) | (self.row.val().kind == self.put.val()));
-        self.less.d.next = self.saturated_before.val();
-        if self.holds.val() & self.old_at_limit.q.val() {
-            self.less.d.next = self.saturated_before.val() - self.one.val();
+        self.takes_out.d.next = self.holds.val() & self.old_at_limit.q.val();
+        self.saturated_now.d.next = self.saturated_before.val();
+        self.change.next = bits_lit::<21>(0);
+        if self.new_at_limit.q.val() & !self.takes_out.q.val() {
+            self.change.next = self.one.val();
+        } else if self.takes_out.q.val() & !self.new_at_limit.q.val() {
+            self.change.next = self.less_one.val();
         }
-        self.more.d.next = self.less.q.val();
-        if self.new_at_limit.q.val() {
-            self.more.d.next = self.less.q.val() + self.one.val();
-        }
-        self.written_more.d.next = self.written_before.val() + self.one.val();
+        self.more.d.next = self.saturated_now.q.val() + self.change.val();
+        self.written_now.d.next = self.written_before.val();
+        self.written_more.d.next = self.written_now.q.val() + self.one.val();
         self.saturated.next = self.more.q.val();
         self.written.next = self.written_more.q.val();
     }

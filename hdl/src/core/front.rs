@@ -46,6 +46,7 @@ pub struct Front {
     pub reset: Signal<In, Bit>,
     pub command_valid: Signal<In, Bit>,
     pub command_ready: Signal<Out, Bit>,
+    pub will_take: Signal<Out, Bit>,
     pub command: Signal<In, Words>,
     /// Commands are taken.
     pub is_open: Signal<In, Bit>,
@@ -126,6 +127,7 @@ pub struct Front {
     write_at: DFF<U<5>>,
     fetch_at: DFF<U<5>>,
     retire_at: DFF<U<5>>,
+    takes: DFF<Bit>,
     /// The buffer takes a command.
     has_space: DFF<Bit>,
 
@@ -252,12 +254,12 @@ impl Front {
             sixteen: Constant::new(U::new(u128::from(FRACTION_BITS))),
             underlyings: Constant::new(U::new(underlyings as u128)),
         }
-            clock reset command_valid command_ready command is_open is_running will_run has_room is_head words place
+            clock reset command_valid command_ready will_take command is_open is_running will_run has_room is_head words place
             quote verdict interval is_fast issue last_quote has_quote same_price is_empty flush retires
             moves_seq moves_now takes_quote forgets_feed feed_at write_keep keep_at keep is_answered answer
             params_ladder params read_ladder read_index read_interval read_exact settled any_exact
             finish_ladder finish_next finish_valid fresh_ladder fresh_index fresh_valid reserved read_quote
-            write_at fetch_at retire_at has_space is_fetched fetched fetched_at is_placed placed_at placed_place is_based
+            write_at fetch_at retire_at takes has_space is_fetched fetched fetched_at is_placed placed_at placed_place is_based
             based based_place based_facts is_shifted shifted shifted_place shifted_quote shifted_facts
             is_loading loading loading_place loading_quote loading_verdict loading_same has_head head
             head_place head_quote head_verdict head_interval goes rereads is_reread again_ladder again_index
@@ -276,7 +278,19 @@ impl Logic for Front {
     fn update(&mut self) {
         clock!(self, clock, read_quote, recent, aims, buffer, keeps, prices, feeds_ahead, feeds, quotes);
         clock!(self, clock, writes_quote, writes_feed, forgets);
-        clock!(self, clock, advance, has_space, is_fresh, is_finished, is_settled, head_feed, is_same_price, has_stood);
+        clock!(
+            self,
+            clock,
+            advance,
+            takes,
+            has_space,
+            is_fresh,
+            is_finished,
+            is_settled,
+            head_feed,
+            is_same_price,
+            has_stood
+        );
         dff_setup!(self, clock, write_at, fetch_at, retire_at, ahead_seq, ahead_ns, last_seq, now_ns);
         dff_setup!(self, clock, is_fetched, fetched, fetched_at, is_placed, placed_at, placed_place);
         dff_setup!(self, clock, is_based, based, based_place, based_facts);
@@ -321,10 +335,17 @@ impl Logic for Front {
             & self.head_verdict.q.val().is_timely
             & self.head_verdict.q.val().is_newer;
         self.is_fast.next = self.can_go.val();
+        self.shifted_word.next = self.shifted.q.val().w0;
+        self.shifted_number.next = self.shifted_word.val().get_bits::<8>(16);
         self.loading_word.next = self.loading.q.val().w0;
         self.loading_number.next = self.loading_word.val().get_bits::<8>(16);
         self.recent.underlying.next = self.head_number.val();
-        self.recent.ahead.next = self.loading_number.val();
+        self.recent.wanted.next = self.head_number.val();
+        self.recent.wanted_ahead.next = self.loading_number.val();
+        if self.advance.q.val() {
+            self.recent.wanted.next = self.loading_number.val();
+            self.recent.wanted_ahead.next = self.shifted_number.val();
+        }
         self.recent.issue.next = self.goes.q.val();
         self.goes.d.next = self.has_head.q.val()
             & !self.goes.q.val()
@@ -364,9 +385,11 @@ impl Logic for Front {
         self.aims.write_data.next.price = self.command_price.val().get_bits::<32>(0);
         self.aims.write.next = self.has_space.q.val();
         // One may come while this is found out, and one when it has been.
+        self.takes.d.next = self.is_open.val();
         self.has_space.d.next =
-            (self.write_at.q.val() - self.retire_at.q.val() < self.nearly_full.val()) & self.is_open.val();
+            (self.write_at.q.val() - self.retire_at.q.val() < self.nearly_full.val()) & self.takes.q.val();
         self.command_ready.next = self.has_space.q.val();
+        self.will_take.next = self.has_space.d.val();
         if self.has_space.q.val() & self.command_valid.val() {
             self.write_at.d.next = self.write_at.q.val() + self.one_5.val();
         }
@@ -463,10 +486,8 @@ impl Logic for Front {
                 & (self.finish_ladder.val() == self.shifted_place.q.val().ladder)
                 & (self.shifted_place.q.val().index < self.finish_next.val()))
             | self.shifted_facts.q.val().is_settled;
-        self.shifted_word.next = self.shifted.q.val().w0;
         self.shifted_kind.next = self.shifted_word.val().get_bits::<8>(0);
         self.shifted_version.next = self.shifted_word.val().get_bits::<8>(8);
-        self.shifted_number.next = self.shifted_word.val().get_bits::<8>(16);
         self.shifted_code.next = self.shifted_word.val().get_bits::<8>(24);
         self.shifted_step.next = self.shifted_quote.q.val().feed_seq - self.shifted_facts.q.val().feed_seq;
         if self.advance.q.val() {

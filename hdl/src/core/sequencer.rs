@@ -171,6 +171,8 @@ pub struct Sequencer {
     bank_pending: DFF<Bit>,
     /// The nodes are to take a trade as soon as the engine has halted.
     is_owed: DFF<Bit>,
+    /// The engine has halted, a cycle late: where the bank begins with it.
+    has_halted: DFF<Bit>,
     is_own_loop: DFF<Bit>,
     is_last_loop: DFF<Bit>,
 
@@ -205,7 +207,7 @@ impl Sequencer {
             book_start risk_start says flush retires is_answered is_head is_fast verdict number whose kinds
             ok facts is_calm has_room halted engine_done engine_ok engine_behind has_answer bank_done
             bank_reason offset_done target_units book_done refusal book_faults writes_order said risk_done
-            at work asks op first second waited dry is_asked engine_pending bank_pending is_owed
+            at work asks op first second waited dry is_asked engine_pending bank_pending is_owed has_halted
             is_own_loop is_last_loop
         )
     }
@@ -214,7 +216,7 @@ impl Sequencer {
 impl Logic for Sequencer {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, asks, op, waited, is_own_loop, is_last_loop);
+        clock!(self, clock, asks, op, waited, has_halted, is_own_loop, is_last_loop);
         dff_setup!(self, clock, at, work, first, second, dry, is_asked, engine_pending, bank_pending, is_owed);
 
         self.state.next = self.at.q.val();
@@ -235,6 +237,7 @@ impl Logic for Sequencer {
         self.asks.d.next = self.no_requests.val();
         self.op.d.next = EngineOp::Configure;
         self.waited.d.next = bits_lit::<3>(0);
+        self.has_halted.d.next = self.halted.val();
         self.is_own_loop.d.next = self.work.q.val().loop_at == self.number.val();
         self.is_last_loop.d.next = self.work.q.val().loop_at == self.last_underlying.val();
         if self.engine_done.val() {
@@ -500,7 +503,7 @@ impl Logic for Sequencer {
                 }
             }
             State::Forget => {
-                if self.halted.val() {
+                if self.has_halted.q.val() {
                     self.asks.d.next.engine = true;
                     self.bank_start.next = true;
                     self.engine_pending.d.next = true;
@@ -601,7 +604,7 @@ impl Logic for Sequencer {
             State::OpenBank => {
                 self.op.d.next = EngineOp::Open;
                 self.bank_op.next = bits_lit::<3>(1);
-                if self.halted.val() {
+                if self.has_halted.q.val() {
                     self.asks.d.next.engine = true;
                     self.bank_start.next = true;
                     self.engine_pending.d.next = true;
@@ -647,7 +650,7 @@ impl Logic for Sequencer {
             State::Swap => {
                 self.op.d.next = EngineOp::Clear;
                 self.bank_op.next = bits_lit::<3>(4);
-                if self.halted.val() & !self.engine_pending.q.val() {
+                if self.has_halted.q.val() & !self.engine_pending.q.val() {
                     self.asks.d.next.engine = true;
                     self.bank_start.next = true;
                     self.engine_pending.d.next = true;

@@ -103,6 +103,9 @@ pub struct State {
     writes_flight: DFF<Bit>,
     clears_pace: DFF<Bit>,
     writes_pace: DFF<Bit>,
+    writes_order: DFF<Bit>,
+    order_at: DFF<U<12>>,
+    order_written: DFF<record::Order>,
     given: Signal<Local, Flight>,
     settled: Signal<Local, Flight>,
     written: Signal<Local, Flight>,
@@ -162,6 +165,9 @@ impl State {
             writes_flight: DFF::default(),
             clears_pace: DFF::default(),
             writes_pace: DFF::default(),
+            writes_order: DFF::default(),
+            order_at: DFF::default(),
+            order_written: DFF::default(),
             given: Signal::default(),
             settled: Signal::default(),
             written: Signal::default(),
@@ -193,6 +199,7 @@ impl Logic for State {
         clock!(self, clock, accounts, flights, flights_again, paces, orders);
         clock!(self, clock, account_read, flight_read, pace_read, flight_to_settle);
         clock!(self, clock, writes_ledger, writes_flight, clears_pace, writes_pace);
+        clock!(self, clock, writes_order, order_at, order_written);
         // Reading.
         self.accounts.read_address.next = self.index.val();
         if self.owned.val() {
@@ -287,20 +294,23 @@ impl Logic for State {
         self.settled_row.next = unsigned_cast_wide(self.settled_index.val());
         self.orders.read_address.next = self.order_address.val();
         self.order.next = self.orders.q.val();
-        self.orders.write.next = self.sends.val() | self.write_order.val();
-        self.orders.write_address.next = self.order_address.val();
-        self.orders.write_data.next = self.new_order.val();
+        // A cycle late: nobody reads an order so soon.
+        self.writes_order.d.next = self.sends.val() | self.write_order.val();
+        self.order_at.d.next = self.order_address.val();
+        self.order_written.d.next = self.new_order.val();
         if self.sends.val() {
-            self.orders.write_address.next =
-                (self.settled_row.val() << bits_lit::<3>(4)) | unsigned_cast_wide(self.slot.val());
-            self.orders.write_data.next.id = self.id.val();
-            self.orders.write_data.next.state = bits_lit::<3>(1);
-            self.orders.write_data.next.side = self.is_sell.val();
-            self.orders.write_data.next.quantity = self.quantity.val();
-            self.orders.write_data.next.filled = bits_lit::<37>(0);
-            self.orders.write_data.next.coin = bits_lit::<63>(0);
-            self.orders.write_data.next.cost = bits_lit::<63>(0);
+            self.order_at.d.next = (self.settled_row.val() << bits_lit::<3>(4)) | unsigned_cast_wide(self.slot.val());
+            self.order_written.d.next.id = self.id.val();
+            self.order_written.d.next.state = bits_lit::<3>(1);
+            self.order_written.d.next.side = self.is_sell.val();
+            self.order_written.d.next.quantity = self.quantity.val();
+            self.order_written.d.next.filled = bits_lit::<37>(0);
+            self.order_written.d.next.coin = bits_lit::<63>(0);
+            self.order_written.d.next.cost = bits_lit::<63>(0);
         }
+        self.orders.write.next = self.writes_order.q.val();
+        self.orders.write_address.next = self.order_at.q.val();
+        self.orders.write_data.next = self.order_written.q.val();
         // Pace.
         self.clears_pace.d.next = self.clear_pace.val();
         self.writes_pace.d.next = self.will_send.val() | self.clear_pace.val();

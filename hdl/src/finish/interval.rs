@@ -126,6 +126,8 @@ pub struct IntervalUnit {
     gamma_now: DFF<S<48>>,
     factor: DFF<U<40>>,
     contract_eights: ShiftRight<89, 7>,
+    /// The scale stands still from the start on; it comes from far.
+    contract_places: DFF<U<7>>,
     contract_part: DFF<S<89>>,
     contract_ones: ShiftRight<89, 3>,
     contracts: DFF<U<54>>,
@@ -143,7 +145,6 @@ pub struct IntervalUnit {
     band: DFF<U<43>>,
     // What the band has above its 43 bits: then it is its limit.
     is_capped: DFF<Bit>,
-    cap: DFF<U<7>>,
     is_done: DFF<Bit>,
 
     one: Signal<Local, U<1>>,
@@ -188,7 +189,6 @@ pub struct IntervalUnit {
     sum_low_wide: Signal<Local, U<88>>,
     amount: Signal<Local, U<88>>,
     part_bits: Signal<Local, U<89>>,
-    contract_places: Signal<Local, U<7>>,
     band_places: Signal<Local, U<6>>,
     error_unit: Signal<Local, U<16>>,
     fixed: Signal<Local, U<79>>,
@@ -227,7 +227,7 @@ impl IntervalUnit {
 impl Logic for IntervalUnit {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, largest, wide, is_over, is_late, factor, error, band_part, band, is_capped, cap);
+        dff_setup!(self, clock, largest, wide, is_over, is_late, factor, error, band_part, band, is_capped);
         clock!(
             self,
             clock,
@@ -248,7 +248,18 @@ impl Logic for IntervalUnit {
             takes_high
         );
         clock!(self, clock, half_step, loads, narrow, is_fixed);
-        clock!(self, clock, gamma_now, contract_part, contracts, is_far, is_error_far, root_eights, is_rooted);
+        clock!(
+            self,
+            clock,
+            gamma_now,
+            contract_places,
+            contract_part,
+            contracts,
+            is_far,
+            is_error_far,
+            root_eights,
+            is_rooted
+        );
         clock!(self, clock, unresolved, root, is_done);
         self.one.next = bits_lit::<1>(1);
         self.eight_places.next = bits_lit::<4>(8);
@@ -370,12 +381,12 @@ impl Logic for IntervalUnit {
         self.sum_wide.next = unsigned_cast_wide(self.sum.q.val().get_bits::<54>(0));
         self.sum_low_wide.next = unsigned_cast_wide(self.low_kept.val());
         self.amount.next = (self.sum_wide.val() << self.piece_places.val()) | self.sum_low_wide.val();
-        self.contract_places.next = self.scale.val().contract_shift;
+        self.contract_places.d.next = self.scale.val().contract_shift;
         self.contract_eights.x.next = unsigned_cast_pos(self.amount.val());
-        self.contract_eights.by.next = self.contract_places.val() & self.eights.val();
+        self.contract_eights.by.next = self.contract_places.q.val() & self.eights.val();
         self.contract_part.d.next = self.contract_eights.y.val();
         self.contract_ones.x.next = self.contract_part.q.val();
-        self.contract_ones.by.next = self.contract_places.val().get_bits::<3>(0);
+        self.contract_ones.by.next = self.contract_places.q.val().get_bits::<3>(0);
         self.part_bits.next = unsigned_cast_same(self.contract_part.q.val());
         self.contracts_wide.next = unsigned_cast_same(self.contract_ones.y.val());
         self.contracts.d.next = self.contracts_wide.val().get_bits::<54>(0);
@@ -500,13 +511,11 @@ impl Logic for IntervalUnit {
             // What the root would need is not begun.
             self.at.d.next = bits_lit::<36>(0);
             self.band.d.next = self.plain_band.val();
-            self.is_capped.d.next = self.plain_high.val().any();
-            self.cap.d.next = self.plain_middle.val();
+            self.is_capped.d.next = self.plain_high.val().any() | self.plain_middle.val().any();
         }
         if self.is_rooted.q.val() {
             self.band.d.next = unsigned_cast_wide(self.root_band.val());
             self.is_capped.d.next = false;
-            self.cap.d.next = bits_lit::<7>(0);
         }
         self.done.next = self.is_done.q.val();
         self.interval.next.c0 = self.a_now.val().delta;
@@ -517,7 +526,7 @@ impl Logic for IntervalUnit {
         self.interval.next.vega_rise = self.vega_rise.val();
         self.interval.next.error = self.error.q.val();
         self.interval.next.band = unsigned_cast_wide(self.band.q.val());
-        if self.is_capped.q.val() | self.cap.q.val().any() {
+        if self.is_capped.q.val() {
             self.interval.next.band = bits_lit::<44>(0x800_0000_0000_u64);
         }
     }

@@ -1,7 +1,7 @@
 //! The register file: an AXI4-Lite slave of 32 bits over `hedgewire_abi::register`.
 //!
 //! ```text
-//!   aw --> [address] --+                                ar --> [look] --> select --> [data] --> r
+//!   aw --> [address] --+                                ar --> [look] --> [select] --> [data] --> r
 //!   w  --> [data] -----+--> [act] --> [answer] --> b          ROM
 //! ```
 //!
@@ -132,7 +132,6 @@ pub struct Registers {
     is_error: DFF<Bit>,
     write_word: Signal<Local, U<14>>,
     read_word: Signal<Local, U<14>>,
-    word: Signal<Local, U<32>>,
     is_known: Signal<Local, Bit>,
     word_fixed: Signal<Local, U<32>>,
     word_control: Signal<Local, U<32>>,
@@ -156,6 +155,10 @@ pub struct Registers {
     size_log2: Signal<Local, U<5>>,
 
     is_looking: DFF<Bit>,
+    is_selected: DFF<Bit>,
+    /// What is selected of what is set and of what is counted.
+    word_set: DFF<U<32>>,
+    word_counted: DFF<U<32>>,
     has_data_out: DFF<Bit>,
     /// The place of the read, one bit each; none for what cannot be read.
     from_fixed: DFF<Bit>,
@@ -235,7 +238,7 @@ fn bit(flag: Flag) -> Constant<U<5>> {
 
 impl Registers {
     /// Cycles from a read's address to its data.
-    pub const READ_LATENCY: usize = 2;
+    pub const READ_LATENCY: usize = 3;
     /// Cycles from a write's address and data to what it does.
     pub const WRITE_LATENCY: usize = 2;
 
@@ -297,7 +300,6 @@ impl Registers {
             is_error: DFF::default(),
             write_word: Signal::default(),
             read_word: Signal::default(),
-            word: Signal::default(),
             is_known: Signal::default(),
             word_fixed: Signal::default(),
             word_control: Signal::default(),
@@ -319,6 +321,9 @@ impl Registers {
             is_allowed: Signal::default(),
             size_log2: Signal::default(),
             is_looking: DFF::default(),
+            is_selected: DFF::default(),
+            word_set: DFF::default(),
+            word_counted: DFF::default(),
             has_data_out: DFF::default(),
             from_fixed: DFF::default(),
             from_control: DFF::default(),
@@ -419,7 +424,19 @@ impl Logic for Registers {
             from_events_high,
             from_period
         );
-        dff_setup!(self, clock, is_looking, has_data_out, read_data, read_error, commands_high_held, events_high_held);
+        dff_setup!(
+            self,
+            clock,
+            is_looking,
+            is_selected,
+            word_set,
+            word_counted,
+            has_data_out,
+            read_data,
+            read_error,
+            commands_high_held,
+            events_high_held
+        );
         dff_setup!(self, clock, is_enabled, base_low, base_high, ring_size, period);
         dff_setup!(self, clock, commands, commands_lost, was_refused, was_incomplete, was_lost);
         self.enable.next = self.is_enabled.q.val();
@@ -539,7 +556,7 @@ impl Logic for Registers {
         }
 
         // A read.
-        self.s_axil_arready.next = !self.is_looking.q.val() & !self.has_data_out.q.val();
+        self.s_axil_arready.next = !self.is_looking.q.val() & !self.is_selected.q.val() & !self.has_data_out.q.val();
         self.s_axil_rvalid.next = self.has_data_out.q.val();
         self.s_axil_rdata.next = self.read_data.q.val();
         if self.read_error.q.val() {
@@ -604,20 +621,20 @@ impl Logic for Registers {
         if self.from_period.q.val() {
             self.word_period.next = self.period.q.val();
         }
-        self.word.next = self.word_fixed.val()
+        self.word_set.d.next = self.word_fixed.val()
             | self.word_control.val()
             | self.word_status.val()
-            | self.word_commands_low.val()
-            | self.word_commands_high.val()
-            | self.word_commands_lost.val()
-            | self.word_built.val()
             | self.word_ring_base_low.val()
             | self.word_ring_base_high.val()
             | self.word_ring_size.val()
+            | self.word_period.val();
+        self.word_counted.d.next = self.word_commands_low.val()
+            | self.word_commands_high.val()
+            | self.word_commands_lost.val()
+            | self.word_built.val()
             | self.word_consumer.val()
             | self.word_events_low.val()
-            | self.word_events_high.val()
-            | self.word_period.val();
+            | self.word_events_high.val();
         self.is_known.next = self.from_fixed.q.val()
             | self.from_control.q.val()
             | self.from_status.q.val()
@@ -634,18 +651,21 @@ impl Logic for Registers {
             | self.from_period.q.val();
         self.fixed.read_address.next = self.s_axil_araddr.val().get_bits::<4>(2);
         self.is_looking.d.next = false;
+        self.is_selected.d.next = false;
         if self.has_data_out.q.val() {
             self.has_data_out.d.next = !self.s_axil_rready.val();
         } else if self.is_looking.q.val() {
-            self.has_data_out.d.next = true;
-            self.read_data.d.next = self.word.val();
-            self.read_error.d.next = !self.is_known.val();
+            self.is_selected.d.next = true;
             if self.from_commands_low.q.val() {
                 self.commands_high_held.d.next = self.commands.q.val().get_bits::<32>(32);
             }
             if self.from_events_low.q.val() {
                 self.events_high_held.d.next = self.events.val().get_bits::<32>(32);
             }
+        } else if self.is_selected.q.val() {
+            self.has_data_out.d.next = true;
+            self.read_data.d.next = self.word_set.q.val() | self.word_counted.q.val();
+            self.read_error.d.next = !self.is_known.val();
         } else {
             self.is_looking.d.next = self.s_axil_arvalid.val();
             self.from_fixed.d.next = self.read_word.val() < self.fixed_end.val();
@@ -685,6 +705,7 @@ impl Logic for Registers {
             self.has_data.d.next = false;
             self.has_answer.d.next = false;
             self.is_looking.d.next = false;
+            self.is_selected.d.next = false;
             self.has_data_out.d.next = false;
         }
     }

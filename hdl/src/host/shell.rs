@@ -11,8 +11,8 @@
 //!
 //! A command in the window goes before one on the stream, because the window cannot be held back; the
 //! stream is taken only while `COMMAND_CREDIT` places are left for the window. Intake is open from the cycle after the
-//! card is enabled to that in which the watchdog trips. When it trips, `command_valid` is withdrawn even if it was
-//! shown: a command is taken where valid and ready meet, and nowhere else.
+//! card is enabled to that in which the watchdog trips. The core says a cycle ahead whether it takes a command, and
+//! `command_valid` is up where it takes one: in the cycle in which the watchdog trips for the last time.
 //!
 //! A reset, by pin or by register, holds `core_reset` for `RESET_CYCLES`, so that delay lines without a
 //! reset of their own run empty; by register it also waits for an event that is being written.
@@ -76,7 +76,8 @@ pub struct Shell {
     // The core.
     pub core_reset: Signal<Out, Bit>,
     pub command_valid: Signal<Out, Bit>,
-    pub command_ready: Signal<In, Bit>,
+    /// The core takes one in the next cycle: `command_valid` is up in such cycles alone.
+    pub will_take: Signal<In, Bit>,
     pub command: Signal<Out, Words>,
     pub event_valid: Signal<In, Bit>,
     pub event_ready: Signal<Out, Bit>,
@@ -95,7 +96,10 @@ pub struct Shell {
     /// In a register, like what was lost: what follows from either is on the way of a command otherwise.
     is_open: DFF<Bit>,
     has_lost: DFF<Bit>,
+    /// The core takes what the queue shows.
+    takes: DFF<Bit>,
     has_taken: DFF<Bit>,
+    is_busy: DFF<Bit>,
     has_room: Signal<Local, Bit>,
     stream_limit: Constant<U<8>>,
     reset_cycles: Constant<U<8>>,
@@ -148,7 +152,7 @@ impl Shell {
             m_write_data: Signal::default(),
             core_reset: Signal::default(),
             command_valid: Signal::default(),
-            command_ready: Signal::default(),
+            will_take: Signal::default(),
             command: Signal::default(),
             event_valid: Signal::default(),
             event_ready: Signal::default(),
@@ -164,7 +168,9 @@ impl Shell {
             clears: DFF::default(),
             is_open: DFF::default(),
             has_lost: DFF::default(),
+            takes: DFF::default(),
             has_taken: DFF::default(),
+            is_busy: DFF::default(),
             has_room: Signal::default(),
             stream_limit: Constant::new(U::new(DEPTH as u128 - u128::from(COMMAND_CREDIT))),
             // The register behind the counter adds the last one.
@@ -179,7 +185,7 @@ impl Logic for Shell {
     fn update(&mut self) {
         clock!(self, clock, registers, window, queue, ring, watchdog);
         dff_setup!(self, clock, hold, clears);
-        clock!(self, clock, is_open, has_lost, has_taken);
+        clock!(self, clock, is_open, has_lost, takes, has_taken, is_busy);
 
         // Reset.
         self.clears.d.next = self.reset.val() | self.registers.reset_request.val() | self.hold.q.val().any();
@@ -217,9 +223,10 @@ impl Logic for Shell {
         }
 
         // Queue to core.
-        self.command_valid.next = self.queue.pop_valid.val() & !self.watchdog.tripped.val();
+        self.takes.d.next = self.will_take.val() & !self.watchdog.tripped.val();
+        self.command_valid.next = self.queue.pop_valid.val() & self.takes.q.val();
         self.command.next = self.queue.pop_data.val();
-        self.queue.pop_ready.next = self.command_ready.val() & !self.watchdog.tripped.val();
+        self.queue.pop_ready.next = self.takes.q.val();
 
         // Core to ring.
         self.ring.enable.next = self.registers.enable.val() & !self.clears.q.val();
@@ -240,17 +247,20 @@ impl Logic for Shell {
         self.watchdog.heartbeat.next = self.registers.heartbeat.val();
 
         // What the registers show.
-        self.registers.is_busy.next = (self.queue.level.val().any() & !self.watchdog.tripped.val())
+        // A cycle late, but for what is pushed.
+        self.is_busy.d.next = (self.queue.level.val().any() & (!self.watchdog.tripped.val() | self.takes.q.val()))
+            | self.queue.push_valid.val()
             | !self.idle.val()
             | self.event_valid.val()
             | !self.ring.is_idle.val();
+        self.registers.is_busy.next = self.is_busy.q.val();
         self.registers.tripped.next = self.watchdog.tripped.val();
         self.registers.ring_full.next = self.ring.is_full.val();
         self.registers.consumed.next = self.ring.consumed.val();
         self.registers.events.next = self.ring.written.val();
         self.registers.built.next = self.built.val();
         self.registers.consumer_refused.next = self.ring.is_refused.val();
-        self.has_taken.d.next = self.queue.pop_valid.val() & !self.watchdog.tripped.val() & self.command_ready.val();
+        self.has_taken.d.next = self.queue.pop_valid.val() & self.takes.q.val();
         self.registers.command_taken.next = self.has_taken.q.val();
         self.registers.command_incomplete.next = self.window.is_incomplete.val();
         self.has_lost.d.next = self.window.valid.val() & !(self.is_open.q.val() & self.queue.push_ready.val());
@@ -332,7 +342,7 @@ mod tests {
             poke!(bench, s_axis_valid, false);
             poke!(bench, s_axis_data, Words::default());
             poke!(bench, m_write_ready, false);
-            poke!(bench, command_ready, false);
+            poke!(bench, will_take, false);
             poke!(bench, event_valid, false);
             poke!(bench, event_data, Words::default());
             poke!(bench, idle, true);
@@ -363,8 +373,8 @@ mod tests {
             poke!(bench, event_valid, offered.is_some());
             poke!(bench, event_data, offered.unwrap_or_default());
             poke!(bench, idle, self.core.is_empty());
-            let ready = self.core.len() < 8 && random.chance(self.core_speed);
-            poke!(bench, command_ready, ready);
+            let will_take = self.core.len() < 8 && random.chance(self.core_speed);
+            poke!(bench, will_take, will_take);
             let bus = random.chance(self.bus);
             poke!(bench, m_write_ready, bus);
             cycle!(bench, settle);
@@ -374,7 +384,7 @@ mod tests {
                 if offered.is_some() && peek!(bench, event_ready) {
                     self.core.pop_front();
                 }
-                if peek!(bench, command_valid) && ready {
+                if peek!(bench, command_valid) {
                     let command = peek!(bench, command);
                     self.taken.push(command);
                     self.core.extend(answers(&command).map(|event| (self.now + 1 + random.next() % 9, event)));
@@ -418,7 +428,9 @@ mod tests {
             self.step();
             let bench = &mut self.bench;
             poke!(bench, s_axil_arvalid, false);
-            self.step();
+            for _ in 1..Registers::READ_LATENCY {
+                self.step();
+            }
             let bench = &mut self.bench;
             assert!(peek!(bench, s_axil_rvalid));
             assert_eq!(peek!(bench, s_axil_rresp).raw(), 0);
@@ -518,7 +530,7 @@ mod tests {
         card.bus = 0;
         card.core_speed = 0;
         let bench = &mut card.bench;
-        poke!(bench, command_ready, false);
+        poke!(bench, will_take, true);
         for pins in 0..3 {
             poke!(bench, window_all, pins == 0);
             poke!(bench, s_axis_valid, pins == 1);
@@ -540,9 +552,7 @@ mod tests {
                 poke!(bench, window_write, false);
             }
             assert!(peek!(bench, command_valid));
-            poke!(bench, command_ready, true);
             cycle!(bench);
-            poke!(bench, command_ready, false);
         }
         poke!(bench, event_valid, true);
         for _ in 0..Shell::EVENT_LATENCY {
