@@ -10,7 +10,7 @@
 //!         14     first refusals; contracts          15   quantity
 //!         16     notional; ORDER_QUANTITY, DUPLICATE
 //!         17     the answer if the notional is fine, and if not
-//!         18     outcome; ledger, order and pace are written
+//!         18     outcome; ledger and pace are written, an order a cycle later
 //! ```
 //!
 //! `hedgewire_kernel::underlying::Underlying::decide` and `fulfil`. It never stalls: what comes in leaves
@@ -18,7 +18,7 @@
 //! nothing. The only feedback is through the ledger, which a decision reads in cycle 7 and has
 //! written by cycle 19: commands for one underlying come at least `INTERVAL` cycles apart, for different ones
 //! in every cycle. Settings, ledger and pace are written from outside only while nothing is under way, and
-//! the ledger is read from outside no sooner than the cycle after the last `said`.
+//! the ledger is read from outside no sooner than the cycle after the last `said`, an order no sooner than the one after that.
 
 mod band;
 mod basis_points;

@@ -6,7 +6,7 @@
 //!             --clear--> pace                                --cycle 7--> pace, a cycle later
 //!             --write--> orders                              --------> order
 //!                           ^
-//!   cycle 17: flight is read once more; cycle 18: its successor, the order and the pace are written
+//!   cycle 17: flight is read once more; cycle 18: its successor and the pace are written; cycle 19: the order is
 //! ```
 //!
 //! `hedgewire_kernel::ledger::Ledger`, in two parts: a decision changes the smaller one alone
@@ -16,7 +16,8 @@
 //! another's: its commands are refused before, whatever the desk would say.
 //!
 //! That ledger or pace are written is in registers, because the memories are wide: the desk says it a cycle ahead, the
-//! sequencer has its word carried out a cycle later.
+//! sequencer has its word carried out a cycle later. An order is written a cycle late, whoever wrote it: nobody reads it
+//! so soon.
 
 use rust_hdl::prelude::*;
 
@@ -294,7 +295,6 @@ impl Logic for State {
         self.settled_row.next = unsigned_cast_wide(self.settled_index.val());
         self.orders.read_address.next = self.order_address.val();
         self.order.next = self.orders.q.val();
-        // A cycle late: nobody reads an order so soon.
         self.writes_order.d.next = self.sends.val() | self.write_order.val();
         self.order_at.d.next = self.order_address.val();
         self.order_written.d.next = self.new_order.val();
