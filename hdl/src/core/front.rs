@@ -46,6 +46,7 @@ pub struct Front {
     pub reset: Signal<In, Bit>,
     pub command_valid: Signal<In, Bit>,
     pub command_ready: Signal<Out, Bit>,
+    /// `command_ready` in the next cycle.
     pub will_take: Signal<Out, Bit>,
     pub command: Signal<In, Words>,
     /// Commands are taken.
@@ -127,6 +128,7 @@ pub struct Front {
     write_at: DFF<U<5>>,
     fetch_at: DFF<U<5>>,
     retire_at: DFF<U<5>>,
+    /// `is_open`, a cycle late.
     takes: DFF<Bit>,
     /// The buffer takes a command.
     has_space: DFF<Bit>,
@@ -340,6 +342,7 @@ impl Logic for Front {
         self.loading_word.next = self.loading.q.val().w0;
         self.loading_number.next = self.loading_word.val().get_bits::<8>(16);
         self.recent.underlying.next = self.head_number.val();
+        // An issue is seen from the second cycle after it: until then whoever is of its underlying is in doubt.
         self.recent.wanted.next = self.head_number.val();
         self.recent.wanted_ahead.next = self.loading_number.val();
         if self.advance.q.val() {

@@ -99,6 +99,7 @@ pub struct Shell {
     /// The core takes what the queue shows.
     takes: DFF<Bit>,
     has_taken: DFF<Bit>,
+    /// Something is on its way, a cycle late: never later than what is pushed.
     is_busy: DFF<Bit>,
     has_room: Signal<Local, Bit>,
     stream_limit: Constant<U<8>>,
@@ -247,7 +248,6 @@ impl Logic for Shell {
         self.watchdog.heartbeat.next = self.registers.heartbeat.val();
 
         // What the registers show.
-        // A cycle late, but for what is pushed.
         self.is_busy.d.next = (self.queue.level.val().any() & (!self.watchdog.tripped.val() | self.takes.q.val()))
             | self.queue.push_valid.val()
             | !self.idle.val()
