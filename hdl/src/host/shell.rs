@@ -99,7 +99,7 @@ pub struct Shell {
     /// The core takes what the queue shows.
     takes: DFF<Bit>,
     has_taken: DFF<Bit>,
-    /// Something is on its way, a cycle late: never later than what is pushed.
+    /// Something is on its way, known a cycle late; of a push when the queue's level shows it.
     is_busy: DFF<Bit>,
     has_room: Signal<Local, Bit>,
     stream_limit: Constant<U<8>>,
